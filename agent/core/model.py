@@ -1,0 +1,140 @@
+"""The nouns of the agent: a configuration item, an incident, its members, and what a person did to its ticket.
+
+Values only. All times are timeline milliseconds (see ``agent.clock``): wall time for display, moved with the boot-time
+clock so that a wall clock jump changes no duration.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Ci(msgspec.Struct, frozen=True):
+    """A configuration item. ``id`` survives a rename and a new address; ``name`` is what people call it today."""
+
+    id: str
+    name: str
+
+
+class IncidentState(Enum):
+    """The life of one incident (one episode of one fault key).
+
+        gathering -> open -> recovering -> resolved
+                     |  ^________|   |
+                     v  |            v
+                    no_data -----> recovering (on evidence only)
+
+    ``GATHERING`` waits for ``group_wait`` and has no ticket yet. ``OPEN`` has at least one firing member. ``NO_DATA`` has
+    members without evidence and none firing: held, the ticket stays open and says so. ``RECOVERING`` has evidence that
+    all members are over and waits for the cool-down. ``RESOLVED`` is final.
+    """
+
+    GATHERING = "gathering"
+    OPEN = "open"
+    NO_DATA = "no_data"
+    RECOVERING = "recovering"
+    RESOLVED = "resolved"
+
+
+class MemberState(Enum):
+    FIRING = "firing"
+    NO_DATA = "no_data"
+    RECOVERED = "recovered"
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert of the incident, as last seen."""
+
+    labels: Labels
+    state: MemberState
+    reason: str
+    since: int
+    fired_at: int
+    value: float
+    summary: str = ""
+    description: str = ""
+    expr: str = ""
+    changed_at: int = 0
+    evidence_value: float | None = None
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """What people did to the ticket, as last read back from one backend."""
+
+    state: str = "new"
+    owner: str = ""
+    assignment_group: str = ""
+    priority: int | None = None
+    acknowledged_at: int | None = None
+    ended_at: int | None = None
+    """When a person resolved, closed or cancelled the ticket; None while it is active or when we resolved it."""
+
+
+class NoteLine(msgspec.Struct, frozen=True):
+    """A work note of the incident; ``seq`` counts from 1 within the episode."""
+
+    seq: int
+    at: int
+    text: str
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """What we want to be true about one episode of one fault.
+
+    Invariant: at most one incident per ``key`` is not RESOLVED; ``episode`` grows by one for each new incident of a key.
+    ``key`` is the canonical text of (rule, CI id, grouping labels) and never changes once the incident exists.
+    """
+
+    key: str
+    episode: int
+    rule: str
+    ci: Ci
+    grouping: Labels
+    backends: tuple[str, ...]
+    state: IncidentState
+    reason: str
+    created_at: int
+    changed_at: int
+    members: tuple[Member, ...]
+    severity: str
+    impact: int
+    urgency: int
+    priority: int
+    category: str = ""
+    subcategory: str = ""
+    service: str = ""
+    assignment_group: str = ""
+    title: str = ""
+    body: str = ""
+    opened_at: int | None = None
+    recovering_since: int | None = None
+    no_data_since: int | None = None
+    resolved_at: int | None = None
+    resolution: str = ""
+    last_note_at: int | None = None
+    notes: tuple[NoteLine, ...] = ()
+    people: dict[str, Person] = {}
+    previous: str = ""
+    """Number of the ticket of the previous episode, when a new one refers to it."""
+    test: bool = False
+    """Made by ``tocsin drill``."""
+    config_hash: str = ""
+
+    @property
+    def id(self) -> str:
+        """Name of the incident in the store, in the API and on the command line."""
+        return f"{self.key}#{self.episode}"
+
+
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an incident's append-only history. ``reason`` is the name of the decision, ``detail`` its inputs."""
+
+    incident: str
+    at: int
+    kind: str
+    reason: str
+    detail: dict[str, str] = {}
