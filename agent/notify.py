@@ -1,0 +1,53 @@
+"""Notices to the service manager: ready, reloading, stopping, alive. Source: sd_notify(3), sd_watchdog_enabled(3).
+
+Nothing happens when no service manager asked for notices. A socket that refuses a notice is an error worth raising: a
+daemon that believes it is supervised and is not would be half-alive.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+
+class ServiceManager:
+    """The other end of ``NOTIFY_SOCKET``; the environment is read once, at construction."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        usec = os.environ.get("WATCHDOG_USEC", "")
+        for_us = os.environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
+        self.watchdog_s = int(usec) / 1e6 if usec.isdigit() and for_us else 0.0
+
+    def _send(self, text: str) -> None:
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.sendto(text.encode(), self._address)
+
+    def ready(self, status: str) -> None:
+        self._send(f"READY=1\nSTATUS={status}")
+
+    def reloading(self) -> None:
+        """Needs the monotonic time since systemd 253; 252 ignores it."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self) -> None:
+        self._send("STOPPING=1")
+
+    def alive(self) -> None:
+        self._send("WATCHDOG=1")
+
+
+def inherited_sockets() -> list[socket.socket]:
+    """Listening sockets passed by socket activation, in order. Source: sd_listen_fds(3)."""
+    if os.environ.get("LISTEN_PID", "") != str(os.getpid()):
+        return []
+    count = int(os.environ.get("LISTEN_FDS", "0"))
+    found = []
+    for fd in range(3, 3 + count):
+        os.set_inheritable(fd, False)
+        found.append(socket.socket(fileno=fd))
+    return found
