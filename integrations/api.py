@@ -6,7 +6,8 @@ An adapter is one file in this package (or one entry point in the group ``tocsin
     def build(name: str, options: Options, ports: Ports) -> Integration   # validates, no I/O
 
 An adapter translates. It does not retry, sleep, choose timeouts, keep state between calls or catch library errors:
-delivery (in the agent) does the first three, ``integrations/_http.py`` turns every failure into one of the errors below.
+delivery (in the agent) does the first three, ``integrations/_http.py`` turns every failure into one of the errors
+below.
 Each method is safe to call again with the same arguments after a crash at any moment.
 """
 
@@ -18,6 +19,20 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
+
+from integrations._desk_model import (
+    BadInput,
+    DeskBook,
+    DeskError,
+    DeskEvent,
+    DeskNote,
+    DeskPage,
+    DeskTicket,
+    NoSuchTicket,
+    WrongState,
+)
+from integrations._footer import Footer, parse_footer, render_footer
+from integrations._registry import Adapter, PluginError, available, load
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,9 +46,11 @@ class IntegrationError(Exception):
     """Root of everything an adapter may raise.
 
         IntegrationError
-         +- NotSent        provably not done: no byte of the request left, or the server refused for now (429, 503 + Retry-After)
+         +- NotSent        provably not done: no byte of the request left, or the server refused for now (429, or 503
+         |                 with Retry-After), or the call was only a read
          +- InDoubt        it may have been done: the reply was lost, late, cut, or not what the server's API would say
-         +- Rejected       provably not done and will not be until somebody changes something: 400, 404, 409, 422, a refused field
+         +- Rejected       provably not done and will not be until somebody changes something: 400, 404, 409, 422, a
+         |   |             refused field
          |   +- SchemaDrift    the server no longer has the field, state or choice we rely on
          +- Unauthorised   provably not done: 401 or 403; the backend is paused and its credential read again
 
@@ -89,7 +106,10 @@ class RemoteState(Enum):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """A work note. ``marker`` (``[a-z0-9-/]``, unique within the ticket) stands in the posted text, so that a note is never posted twice."""
+    """A work note.
+
+    ``marker`` (``[a-z0-9-/]``, unique within the ticket) is posted with the text, so that a note is never posted twice.
+    """
 
     marker: str
     text: str
@@ -200,7 +220,7 @@ class Integration(Protocol):
         ...
 
     async def read(self, ref: Ref) -> Remote | None:
-        """The ticket now, or None when it is deleted or merged away (not when rights are missing: that is Unauthorised)."""
+        """The ticket now, or None when it is deleted or merged away (missing rights are Unauthorised, not None)."""
         ...
 
     async def apply(self, ticket: Ticket, remote: Remote) -> Remote:
@@ -244,15 +264,17 @@ class Secret:
 
 
 class CredentialRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A secret by reference: ``{credential: NAME}``, a name the service manager (``LoadCredential=``) or a file provides."""
+    """A secret by reference: ``{credential: NAME}``; the service manager (``LoadCredential=``) or a file has it."""
 
     credential: str
 
 
 class Database(Protocol):
-    """The agent's SQLite, for an integration that keeps its book there: runs ``work`` in one transaction on the one writer."""
+    """The agent's SQLite, for an integration that keeps its book there."""
 
-    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
+    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``work`` in one transaction on the one writer: committed when it returns, rolled back when it raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +292,9 @@ class Ports:
 
 
 __all__ = [
-    "Capabilities", "CredentialRef", "Database", "Finding", "InDoubt", "Integration", "IntegrationError", "NotSent", "Note",
-    "Ports", "Ref", "Rejected", "Remote", "RemoteState", "SchemaDrift", "Secret", "Ticket", "TicketState", "Unauthorised",
+    "Adapter", "BadInput", "Capabilities", "CredentialRef", "Database", "DeskBook", "DeskError", "DeskEvent",
+    "DeskNote", "DeskPage", "DeskTicket", "Finding", "Footer", "InDoubt", "Integration", "IntegrationError",
+    "NoSuchTicket", "NotSent", "Note", "PluginError", "Ports", "Ref", "Rejected", "Remote", "RemoteState",
+    "SchemaDrift", "Secret", "Ticket", "TicketState", "Unauthorised", "WrongState", "available", "load",
+    "parse_footer", "render_footer",
 ]  # fmt: skip
