@@ -6,9 +6,12 @@ clock so that a wall clock jump changes no duration.
 
 from __future__ import annotations
 
+import hashlib
 from enum import Enum
 
 import msgspec
+
+from agent.core.policy import Ended
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -24,13 +27,14 @@ class IncidentState(Enum):
     """The life of one incident (one episode of one fault key).
 
         gathering -> open -> recovering -> resolved
-                     |  ^________|   |
-                     v  |            v
-                    no_data -----> recovering (on evidence only)
+                     ^  |______^   |          |
+                     |______|______|__________|   (fires again: same episode while the table `again` says reopen)
+                        v      ^
+                       no_data_|                  (recovers on evidence only)
 
-    ``GATHERING`` waits for ``group_wait`` and has no ticket yet. ``OPEN`` has at least one firing member. ``NO_DATA`` has
-    members without evidence and none firing: held, the ticket stays open and says so. ``RECOVERING`` has evidence that
-    all members are over and waits for the cool-down. ``RESOLVED`` is final.
+    ``GATHERING`` waits for ``group_wait`` and has no ticket yet. ``OPEN`` has at least one firing member. ``NO_DATA``
+    has members without evidence and none firing: held, the ticket stays open and says so. ``RECOVERING`` has evidence
+    that all members are over and waits for the cool-down. ``RESOLVED`` is the end, unless the same ticket is reopened.
     """
 
     GATHERING = "gathering"
@@ -41,13 +45,16 @@ class IncidentState(Enum):
 
 
 class MemberState(Enum):
+    """Where one alert of an incident stands. ``RETIRED`` is no longer monitored, which is no recovery."""
+
     FIRING = "firing"
     NO_DATA = "no_data"
     RECOVERED = "recovered"
+    RETIRED = "retired"
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert of the incident, as last seen."""
+    """One alert of the incident, as last seen. ``labels`` is its identity."""
 
     labels: Labels
     state: MemberState
@@ -58,20 +65,34 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
     description: str = ""
     expr: str = ""
+    runbook: str = ""
     changed_at: int = 0
+    """When ``state`` last changed."""
     evidence_value: float | None = None
+    evidence_at: int | None = None
+    """When ``evidence_value`` was evaluated."""
+    pending: bool = False
+    """Over, but its condition is true again and waits for the rule's ``for``: the cool-down waits with it."""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """What people did to the ticket, as last read back from one backend."""
+    """What people did to the ticket, as last read back from one backend.
+
+    ``state`` is a ``RemoteState`` value, or ``gone`` when the ticket was deleted or merged away.
+    """
 
     state: str = "new"
+    number: str = ""
+    """Number of the ticket, as people say it."""
+    url: str = ""
     owner: str = ""
     assignment_group: str = ""
     priority: int | None = None
     acknowledged_at: int | None = None
     ended_at: int | None = None
-    """When a person resolved, closed or cancelled the ticket; None while it is active or when we resolved it."""
+    """When a person resolved, closed, cancelled or deleted the ticket; None while it is active or we resolved it."""
+    reopened_at: int | None = None
+    """When a person took up again a ticket that we had resolved."""
 
 
 class NoteLine(msgspec.Struct, frozen=True):
@@ -85,8 +106,9 @@ class NoteLine(msgspec.Struct, frozen=True):
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """What we want to be true about one episode of one fault.
 
-    Invariant: at most one incident per ``key`` is not RESOLVED; ``episode`` grows by one for each new incident of a key.
-    ``key`` is the canonical text of (rule, CI id, grouping labels) and never changes once the incident exists.
+    Invariant: at most one incident per ``key`` is not RESOLVED; ``episode`` grows by one for each new incident of a
+    key. ``key`` is the canonical text of (rule, CI id, grouping labels) and never changes once the incident exists.
+    ``severity`` and the grades are the worst of the episode: they rise and never fall.
     """
 
     key: str
@@ -110,11 +132,24 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     assignment_group: str = ""
     title: str = ""
     body: str = ""
+    group_wait: int = 0
+    group_interval: int = 0
     opened_at: int | None = None
+    """When the ticket was wished for; None while GATHERING."""
+    reported_at: int | None = None
+    """Members that changed up to this time are told in the ticket or in a note."""
+    good_evaluations: int = 0
+    """Evaluations without the fault since ``recovering_since``."""
+    good_at: int | None = None
+    """Time of the last of them."""
     recovering_since: int | None = None
     no_data_since: int | None = None
     resolved_at: int | None = None
     resolution: str = ""
+    ended: Ended | None = None
+    """How a RESOLVED incident ended."""
+    reopening: tuple[str, ...] = ()
+    """Backends whose ticket we asked to be opened again and have not seen active since."""
     last_note_at: int | None = None
     notes: tuple[NoteLine, ...] = ()
     people: dict[str, Person] = {}
@@ -126,8 +161,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """Name of the incident in the store, in the API and on the command line."""
-        return f"{self.key}#{self.episode}"
+        """Name of the incident in the store, in the API and on the command line: ``[0-9a-f]{16}-EPISODE``."""
+        return f"{hashlib.sha256(self.key.encode()).hexdigest()[:16]}-{self.episode}"
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
