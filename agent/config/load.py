@@ -1,0 +1,241 @@
+"""Loads the configuration: main file, catalogue, rule packs and rule files, with every mistake at once and no network.
+
+load(None)                    the embedded defaults: this host, the host pack, the desk
+load(path)                    the files on disk
+load(bundle.main, bundle)     the last good configuration, as ``Loaded.bundle()`` kept it
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from agent.config import packs
+from agent.config.bind import INVALID, Binder, quoted
+from agent.config.checks import Source, check_catalogue, cross_check
+from agent.config.files import Bundle, Disk, Files, FilesError, Reading
+from agent.config.schema import Backend, CollectorChoice, Config
+from agent.config.sections import bind_backend, bind_collectors
+from agent.core.policy import Catalogue, Policy, Receiver
+from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, load_rule_file, read_yaml
+
+EMBEDDED = "embedded defaults"
+_GLOB = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """``config`` is None when any problem is an error; ``rules`` are the parsed packs and files, in order."""
+
+    config: Config | None
+    problems: tuple[Problem, ...]
+    rules: tuple[RuleFile, ...] = ()
+    config_hash: str = ""
+    file: str = EMBEDDED
+    texts: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+    @property
+    def policy(self) -> Policy:
+        """The sections the core decides by. Only of a configuration without errors."""
+        c = self.config
+        if c is None:
+            raise ValueError("a configuration with errors has no policy")
+        return Policy(
+            route=c.route,
+            receivers=c.receivers,
+            catalogue=c.catalogue,
+            classification=c.classification,
+            incident=c.incident,
+        )
+
+    def bundle(self) -> Bundle | None:
+        """What to keep as the last good configuration; None for the embedded defaults, which cannot break."""
+        if self.config is None or not self.texts:
+            return None
+        return Bundle(main=self.file, texts={path: text.decode() for path, text in self.texts.items()})
+
+
+def load(path: Path | str | None, files: Files | None = None) -> Loaded:
+    """Load and check everything. Never raises for what a file holds; a missing main file is a problem like others."""
+    loader = _Loader(Reading(files if files is not None else Disk()))
+    return loader.load(str(Path(path).absolute()) if path is not None else None)
+
+
+def dump(config: Config) -> str:
+    """The effective configuration, defaults included, as canonical JSON: sorted keys, no blanks. Holds no secret."""
+    plain = msgspec.to_builtins(config, str_keys=True)  # dicts may be keyed by enums, which the encoder cannot sort
+    return msgspec.json.encode(plain, order="sorted").decode()
+
+
+class _Loader:
+    def __init__(self, files: Reading) -> None:
+        self._files = files
+        self._problems: list[Problem] = []
+        self._file = EMBEDDED
+        self._broken: set[str] = set()
+
+    def load(self, path: str | None) -> Loaded:
+        root: Node | None = Mapping((), 0, 0)
+        if path is not None:
+            self._file = path
+            root = self._read(path, Problem(path, 0, 0, "", "give the path of a configuration with --config"))
+        if root is None:
+            if not self._problems:  # an empty file is a valid configuration
+                root = Mapping((), 1, 1)
+            else:
+                return Loaded(None, tuple(sorted(self._problems)), file=self._file)
+        config = self._bind(root)
+        if config is None:
+            return Loaded(None, tuple(sorted(self._problems)), file=self._file, texts=dict(self._files.texts))
+        rules, digests = self._rules(config, root)
+        self._problems += cross_check(config, Source(self._file, root), frozenset(self._broken))
+        digest = hashlib.sha256(dump(config).encode())
+        for name, text_digest in digests:
+            digest.update(f"\n{Path(name).name} {text_digest}".encode())
+        failed = any(problem.severity is Severity.ERROR for problem in self._problems)
+        return Loaded(
+            None if failed else config,
+            tuple(sorted(set(self._problems))),
+            rules,
+            "" if failed else digest.hexdigest(),
+            self._file,
+            dict(self._files.texts),
+        )
+
+    def _read(self, path: str, at: Problem) -> Node | None:
+        """The nodes of a file; a file that cannot be read is a problem at the place that names it."""
+        try:
+            content = self._files.read(path)
+        except FilesError as error:
+            self._problems.append(Problem(at.file, at.line, at.column, str(error), at.hint, "config/file"))
+            return None
+        root, problems = read_yaml(content, path)
+        self._problems += problems
+        return root
+
+    def _bind(self, root: Node) -> Config | None:
+        """Section by section, so that a broken one hides no mistake of another; a broken section keeps its default."""
+        top = Binder(self._file, {CollectorChoice: bind_collectors, Backend: bind_backend, Catalogue: self._catalogue})
+        sections: dict[str, Any] = {}
+        if not isinstance(root, Mapping):
+            top.problem(root, "the configuration must be a mapping", "begin with a section such as 'collect:'")
+        else:
+            for key, value in _written_in(root).items:
+                single = Mapping(((key, value),), root.line, root.column)
+                before = len(top.problems)
+                bound = top.struct(single, Config, "")
+                if len(top.problems) == before and bound is not INVALID:
+                    sections[key.value] = getattr(bound, key.value)
+                else:
+                    self._broken.add(key.value)
+        self._problems += top.problems
+        if not isinstance(root, Mapping):
+            return None
+        return _complete(sections, self._broken)
+
+    def _catalogue(self, binder: Binder, node: Node, name: str) -> Any:
+        """A mapping here, or the path of a file that holds one."""
+        if not isinstance(node, Scalar) or node.is_null:
+            bound = binder.struct(node, Catalogue, name)
+            if bound is not INVALID:
+                binder.problems += check_catalogue(bound, Source(self._file, node))
+            return bound
+        before = len(self._problems)
+        root = self._read(
+            self._absolute(node.value), Problem(self._file, node.line, node.column, "", "correct the path")
+        )
+        if len(self._problems) > before:
+            self._broken.add(name)
+        if root is None:
+            return Catalogue()
+        other = Binder(self._absolute(node.value), {})
+        bound = other.struct(root, Catalogue, "")
+        self._problems += other.problems
+        if bound is INVALID:
+            self._broken.add(name)
+            return Catalogue()
+        self._problems += check_catalogue(bound, Source(other.file, root))
+        return bound
+
+    def _absolute(self, path: str) -> str:
+        return str(Path(self._file).parent / path) if self._file != EMBEDDED else str(Path(path).absolute())
+
+    def _rules(self, config: Config, root: Node) -> tuple[tuple[RuleFile, ...], list[tuple[str, str]]]:
+        section = root.get("rules") if isinstance(root, Mapping) else None
+        found: list[tuple[str, bytes]] = []
+        for node, name in _written(section, "packs", config.rules.packs):
+            try:
+                found.append(packs.read(name))
+            except KeyError:
+                hint = did_you_mean(name, packs.available())
+                self._at(node, f"there is no rule pack {quoted(name)}", hint, "config/pack")
+            except FilesError as error:
+                self._at(node, str(error), "", "config/pack")
+        for node, pattern in _written(section, "files", config.rules.files):
+            path = self._absolute(pattern)
+            paths = self._files.glob(path) if _GLOB & set(path) else [path]
+            for each in paths:
+                try:
+                    found.append((each, self._files.read(each)))
+                except FilesError as error:
+                    self._at(node, str(error), "correct the path, or write a glob", "config/file")
+        parsed = []
+        for name, content in dict(found).items():
+            rule_file, problems = load_rule_file(content, name)
+            self._problems += problems
+            if rule_file is not None:
+                parsed.append(rule_file)
+        return tuple(parsed), [(name, hashlib.sha256(content).hexdigest()) for name, content in dict(found).items()]
+
+    def _at(self, node: Node | None, message: str, hint: str, check: str) -> None:
+        line, column = (node.line, node.column) if node is not None else (0, 0)
+        self._problems.append(Problem(self._file, line, column, message, hint, check))
+
+
+def _written(section: Node | None, key: str, values: tuple[str, ...]) -> list[tuple[Node | None, str]]:
+    """Each value with the node it was written as, or None when it is a default."""
+    node = section.get(key) if isinstance(section, Mapping) else None
+    items: tuple[Node | None, ...] = getattr(node, "items", ())
+    if len(items) != len(values):
+        items = (None,) * len(values)
+    return list(zip(items, values, strict=True))
+
+
+def _written_in(root: Mapping) -> Mapping:
+    """The file with what stands for "left out" written in: every collector of the host, and the embedded desk."""
+    line, column = root.line, root.column
+    collect = root.get("collect")
+    if collect is None or (isinstance(collect, Scalar) and collect.is_null):
+        collect = Mapping((), line, column)
+    if isinstance(collect, Mapping) and collect.get("host") is None:
+        collect = Mapping((*collect.items, _entry("host", Mapping((), line, column))), collect.line, collect.column)
+    items = [entry for entry in root.items if entry[0].value != "collect"]
+    items.append(_entry("collect", collect))
+    if root.get("integrations") is None:
+        desk = Mapping((_entry("type", Scalar("desk", line, column)),), line, column)
+        items.append(_entry("integrations", Mapping((_entry("desk", desk),), line, column)))
+    return Mapping(tuple(items), line, column)
+
+
+def _entry(key: str, value: Node) -> tuple[Scalar, Node]:
+    return Scalar(key, value.line, value.column), value
+
+
+def _complete(sections: dict[str, Any], broken: set[str]) -> Config:
+    """What follows from other sections when it is left out: a receiver per integration, and the only receiver."""
+    config = Config(**sections)
+    if not config.receivers and not broken & {"receivers", "integrations"}:
+        receivers = tuple(Receiver(name=name, integration=name) for name in config.integrations)
+        config = replace(config, receivers=receivers)
+    if config.route.receiver is None and len(config.receivers) == 1:
+        config = replace(config, route=replace(config.route, receiver=config.receivers[0].name))
+    return config

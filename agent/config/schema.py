@@ -1,0 +1,231 @@
+"""The configuration as values: what each key means, its default and its bounds.
+
+``docs/configuration.md`` is generated from this module.
+
+The policy sections (route, receivers, catalogue, classification, incident) are defined where they are used, in
+``agent.core.policy``; the options of a collector or an integration in its own module, found by name.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Any
+
+from msgspec import Meta, field
+
+from agent.core.policy import Catalogue, Classification, IncidentPolicy, Receiver, Route, Section
+
+_MS = {"unit": "ms"}
+"""Marks a duration, like ``agent.core.policy.Duration``; msgspec takes each bound only once, so ours stand here."""
+
+
+class LogLevel(Enum):
+    """The least serious line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+LabelName = Annotated[
+    str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", extra={"form": "a label name (letters, digits, '_')"})
+]
+
+
+class Identity(Section, frozen=True):
+    """Who this agent is. The environment and the CI are part of every fault's identity: change them with care."""
+
+    environment: Annotated[
+        str,
+        Meta(
+            description="Which world this machine belongs to; tickets of different environments never meet.",
+            pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$",
+            extra={"form": "1 to 32 of a-z, 0-9, '-', '_'"},
+            examples=["prod"],
+        ),
+    ] = "default"
+    ci: Annotated[
+        str,
+        Meta(
+            description="The configuration item of this machine in the ITSM. `auto` takes the machine-id as identity, "
+            "which survives a rename, and the host name as what people see.",
+            min_length=1,
+            max_length=128,
+            examples=["auto", "CI0012345"],
+        ),
+    ] = "auto"
+    labels: Annotated[
+        dict[LabelName, str],
+        Meta(
+            description="Labels added to every alert of this agent.", max_length=32, examples=[{"site": "hangzhou-1"}]
+        ),
+    ] = field(default_factory=dict)
+
+
+class CollectorChoice(Section, frozen=True):
+    """Which collectors run, each with its own options (already bound to its ``Options``), in name order."""
+
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class Collect(Section, frozen=True):
+    """What is measured, and how often."""
+
+    interval: Annotated[
+        int, Meta(extra=_MS, description="Time between two collections.", ge=1_000, le=3_600_000, examples=["15s"])
+    ] = 15_000
+    deadline: Annotated[
+        int,
+        Meta(
+            extra=_MS,
+            description="A collector still running after this time is given up for the cycle; the others are not "
+            "delayed. "
+            "Must not be longer than `interval`.",
+            ge=100,
+            le=600_000,
+            examples=["5s"],
+        ),
+    ] = 5_000
+    host: Annotated[
+        CollectorChoice,
+        Meta(
+            description="Collectors of this host by name. Every one is on; a mapping tunes one, `off` turns it off.",
+            examples=[{"filesystem": {"expect": ["/data"]}, "netclass": "off"}],
+        ),
+    ] = CollectorChoice()
+    procfs: Annotated[
+        str, Meta(description="Where the host's /proc is.", pattern="^/", extra={"form": "an absolute path"})
+    ] = "/proc"
+    sysfs: Annotated[
+        str, Meta(description="Where the host's /sys is.", pattern="^/", extra={"form": "an absolute path"})
+    ] = "/sys"
+    rootfs: Annotated[
+        str,
+        Meta(
+            description="Where the host's root file system is, when the agent runs in a container.",
+            pattern="^/",
+            extra={"form": "an absolute path"},
+        ),
+    ] = "/"
+
+
+class Rules(Section, frozen=True):
+    """What is evaluated."""
+
+    packs: Annotated[
+        tuple[str, ...],
+        Meta(description="Shipped rule packs (and those of installed plugins) by name.", examples=[["host"]]),
+    ] = ("host",)
+    files: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Prometheus rule files, or globs of them. A relative path starts at this file's directory. "
+            "A path without a wildcard must exist; a glob may match nothing.",
+            max_length=1000,
+            examples=[["/etc/tocsin/rules.d/*.yml"]],
+        ),
+    ] = ()
+
+
+class Backend(Section, frozen=True):
+    """One entry of ``integrations``: its type and the options of that type (already bound to its ``Options``)."""
+
+    type: str
+    options: Any
+
+
+class Listen(Section, frozen=True):
+    """The HTTP listener: metrics, query API, desk page."""
+
+    address: Annotated[
+        str,
+        Meta(
+            description="Address and port, or `off`. Ignored under socket activation.",
+            pattern=r"^(off|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}|[A-Za-z0-9.-]+:[0-9]{1,5})$",
+            extra={"form": "HOST:PORT, [IPV6]:PORT or off"},
+            examples=["127.0.0.1:9787"],
+        ),
+    ] = "127.0.0.1:9787"
+    names: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}$", extra={"form": "a host name or address"})], ...],
+        Meta(description="Host names, besides loopback, under which clients may address the listener.", max_length=32),
+    ] = ()
+    allow_remote: Annotated[
+        bool,
+        Meta(
+            description="Confirms that an address beyond loopback is wanted. Whoever reaches it can read metrics and "
+            "incidents: put TLS and a login in front of it."
+        ),
+    ] = False
+
+
+class State(Section, frozen=True):
+    """What the agent remembers."""
+
+    directory: Annotated[
+        str,
+        Meta(
+            description="Where the state is kept. `auto`: the service manager's state directory, else "
+            "/var/lib/tocsin for root, else the user's own state directory.",
+            pattern="^(auto|/.*)$",
+            extra={"form": "an absolute path, or auto"},
+            examples=["/var/lib/tocsin"],
+        ),
+    ] = "auto"
+    keep_resolved: Annotated[
+        int,
+        Meta(
+            extra=_MS,
+            description="How long a resolved incident and its history are kept.",
+            ge=3_600_000,
+            examples=["90d"],
+        ),
+    ] = 7_776_000_000
+
+
+class Log(Section, frozen=True):
+    """What is written to standard error (the journal, under systemd)."""
+
+    level: Annotated[LogLevel, Meta(description="The least serious line that is written.")] = LogLevel.INFO
+
+
+class Config(Section, frozen=True):
+    """The whole configuration. Every section may be left out."""
+
+    identity: Annotated[Identity, Meta(description="Who this agent is.")] = Identity()
+    collect: Annotated[Collect, Meta(description="What is measured, and how often.")] = Collect()
+    rules: Annotated[Rules, Meta(description="What is evaluated.")] = Rules()
+    route: Annotated[Route, Meta(description="Which alerts become one incident, and where it goes.")] = Route()
+    receivers: Annotated[
+        tuple[Receiver, ...],
+        Meta(
+            description="Names that routes use for integrations. Left out: one for each integration, of the same name."
+        ),
+    ] = ()
+    catalogue: Annotated[
+        Catalogue, Meta(description="CIs and services; a mapping, or the path of a file that holds it.")
+    ] = Catalogue()
+    classification: Annotated[
+        Classification, Meta(description="From labels to category, impact, urgency, priority.")
+    ] = Classification()
+    incident: Annotated[IncidentPolicy, Meta(description="The life of an incident.")] = IncidentPolicy()
+    integrations: Annotated[
+        dict[str, Backend],
+        Meta(
+            description="ITSM systems by a name of your choice. Left out: the embedded desk, under the name `desk`.",
+            max_length=32,
+            examples=[{"desk": {"type": "desk"}}],
+        ),
+    ] = field(default_factory=dict)
+    listen: Annotated[Listen, Meta(description="The HTTP listener.")] = Listen()
+    state: Annotated[State, Meta(description="What the agent remembers.")] = State()
+    log: Annotated[Log, Meta(description="What is written to standard error.")] = Log()
+    credentials_directory: Annotated[
+        str | None,
+        Meta(
+            description="Directory with one file per credential (mode 0600, directory 0700), for when the service "
+            "manager's `LoadCredential=` is not used. A credential of the service manager with the same name wins.",
+            examples=["/etc/tocsin/credentials"],
+        ),
+    ] = None

@@ -1,0 +1,79 @@
+"""The two sections whose keys belong to others: collectors and integrations parse their own, found by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import collectors.api
+import integrations.api
+from agent.config.bind import INVALID, Binder, describe, join, quoted
+from agent.config.scalars import BadScalarError, to_bool
+from agent.config.schema import Backend, CollectorChoice
+from rules.api import Mapping, Node, Scalar, did_you_mean
+
+
+def bind_collectors(binder: Binder, node: Node, name: str) -> Any:
+    """``{NAME: {options} | on | off}``; a collector not mentioned is on, a disabled one is not even imported."""
+    if isinstance(node, Scalar) and node.is_null:
+        node = Mapping((), node.line, node.column)
+    if not isinstance(node, Mapping):
+        hint = "name collectors to tune or turn off: {filesystem: {...}, netclass: off}"
+        return binder.problem(node, f"'{name}' must be a mapping, found {describe(node)}", hint)
+    before = len(binder.problems)
+    try:
+        known = collectors.api.available()
+    except collectors.api.CollectorLoadError as error:
+        return binder.problem(node, str(error), "", "config/plugin")
+    for key, _ in node.items:
+        if key.value not in known:
+            hint = did_you_mean(key.value, known)
+            binder.problem(key, f"there is no collector {quoted(key.value)}", hint, "config/collector")
+    options: dict[str, Any] = {}
+    for collector in sorted(known):
+        value = node.get(collector)
+        if _switched_off(binder, value, join(name, collector)):
+            continue
+        try:
+            wanted = collectors.api.load(collector).Options
+        except collectors.api.CollectorLoadError as error:
+            hint = f"turn it off with {collector}: off"
+            binder.problem(value or node, str(error), hint, "config/plugin")
+            continue
+        if isinstance(value, Mapping):
+            options[collector] = binder.struct(value, wanted, join(name, collector))
+        else:
+            options[collector] = wanted()
+    return INVALID if len(binder.problems) > before else CollectorChoice(options=options)
+
+
+def _switched_off(binder: Binder, value: Node | None, name: str) -> bool:
+    if value is None or isinstance(value, Mapping) or (isinstance(value, Scalar) and value.is_null):
+        return False
+    try:
+        if isinstance(value, Scalar):
+            return not to_bool(value.value)
+    except BadScalarError:
+        pass  # said below, with everything that would be right
+    binder.problem(value, f"'{name}' must be a mapping of options, on or off, found {describe(value)}")
+    return True
+
+
+def bind_backend(binder: Binder, node: Node, name: str) -> Any:
+    """``{type: TYPE, ...}``: the other keys are the options of that type."""
+    if not isinstance(node, Mapping):
+        return binder.problem(node, f"'{name}' must be a mapping, found {describe(node)}", "write {type: ..., ...}")
+    kind = node.get("type")
+    known = integrations.api.available()
+    if not isinstance(kind, Scalar) or kind.is_null:
+        return binder.problem(
+            kind or node, f"'{name}' has no type", f"add 'type: ...', one of {', '.join(known)}", "config/missing"
+        )
+    if kind.value not in known:
+        hint = did_you_mean(kind.value, known)
+        return binder.problem(kind, f"there is no integration of type {quoted(kind.value)}", hint, "config/integration")
+    try:
+        wanted = integrations.api.load(kind.value).Options
+    except integrations.api.PluginError as error:
+        return binder.problem(kind, str(error), "mend or uninstall the plugin", "config/plugin")
+    options = binder.struct(node, wanted, name, skip=frozenset({"type"}))
+    return INVALID if options is INVALID else Backend(type=kind.value, options=options)
