@@ -1,0 +1,228 @@
+"""Template text to tokens. Source: the text/template package documentation of Go ("Actions", "Text and spaces")."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from typing import NamedTuple
+
+
+class TemplateError(Exception):
+    """A template that does not parse, or an expansion that fails. ``line`` counts from 1 within the template text."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+class Kind(Enum):
+    TEXT = auto()
+    LEFT = auto()
+    RIGHT = auto()
+    SPACE = auto()
+    IDENT = auto()
+    FIELD = auto()
+    VARIABLE = auto()
+    DOT = auto()
+    STRING = auto()
+    NUMBER = auto()
+    PIPE = auto()
+    COMMA = auto()
+    DECLARE = auto()
+    ASSIGN = auto()
+    OPEN = auto()
+    CLOSE = auto()
+    END = auto()
+
+
+class Token(NamedTuple):
+    """``value`` is the text for TEXT, the unquoted string for STRING, an int or float for NUMBER, else the source."""
+
+    kind: Kind
+    value: str | int | float
+    line: int
+
+
+_SPACE = " \t\r\n"
+_COMMENT = re.compile(r"/\*(.*?)\*/(\s+-)?\}\}", re.DOTALL)
+_WORD = re.compile(r"[^\W\d]\w*")
+_NUMBER = re.compile(r"[+-]?(?:0[xXoObB])?[0-9a-zA-Z_.]*(?:(?<=[eEpP])[+-][0-9_]+)?")
+_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
+_CHAR = re.compile(r"'((?:[^'\\\n]|\\.)[^'\n]*)'")
+_ESCAPE = re.compile(
+    r"\\(?:([abfnrtv\\'\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.?))", re.S
+)
+_SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
+_TERMINATORS = frozenset(" \t\r\n.,|:()=")
+_PUNCTUATION = {"|": Kind.PIPE, ",": Kind.COMMA, "=": Kind.ASSIGN, "(": Kind.OPEN, ")": Kind.CLOSE}
+
+
+def tokenize(source: str) -> list[Token]:
+    """All tokens, the last one END. Raises TemplateError."""
+    tokens: list[Token] = []
+    position = 0
+    trim_next = False
+    while True:
+        start = source.find("{{", position)
+        text = source[position:] if start < 0 else source[position:start]
+        line = source.count("\n", 0, position) + 1
+        if trim_next:
+            text = text.lstrip(_SPACE)
+        if start < 0:
+            _add_text(tokens, text, line)
+            tokens.append(Token(Kind.END, "", source.count("\n") + 1))
+            return tokens
+        inside = start + 2
+        if source[inside : inside + 1] == "-" and source[inside + 1 : inside + 2] in tuple(_SPACE):
+            text = text.rstrip(_SPACE)
+            inside += 2
+            while source[inside : inside + 1] in tuple(_SPACE):
+                inside += 1
+        _add_text(tokens, text, line)
+        if source.startswith("/*", inside):
+            comment = _COMMENT.match(source, inside)
+            if comment is None:
+                message = "a comment must end with */ right before the closing }}"
+                raise TemplateError(message, source.count("\n", 0, inside) + 1)
+            position, trim_next = comment.end(), comment[2] is not None
+        else:
+            position, trim_next = _action(source, inside, tokens)
+
+
+def _add_text(tokens: list[Token], text: str, line: int) -> None:
+    if text:
+        tokens.append(Token(Kind.TEXT, text, line))
+
+
+def _action(source: str, position: int, tokens: list[Token]) -> tuple[int, bool]:
+    """Tokens up to and with the closing delimiter; returns where the text goes on and whether it is trimmed."""
+    line = source.count("\n", 0, position) + 1
+    tokens.append(Token(Kind.LEFT, "{{", line))
+    depth = 0
+    while True:
+        if position >= len(source):
+            raise TemplateError("unclosed action: a {{ has no }}", line)
+        if source[position] in _SPACE:
+            end = position
+            while end < len(source) and source[end] in _SPACE:
+                end += 1
+            if source.startswith("-}}", end):
+                return _close(tokens, depth, line, end + 3), True
+            tokens.append(Token(Kind.SPACE, " ", line))
+            line += source.count("\n", position, end)
+            position = end
+        elif source.startswith("}}", position):
+            return _close(tokens, depth, line, position + 2), False
+        else:
+            token, position = _token(source, position, line)
+            depth += (token.kind is Kind.OPEN) - (token.kind is Kind.CLOSE)
+            if depth < 0:
+                raise TemplateError("unexpected right paren", line)
+            tokens.append(token)
+            line += source.count("\n", position - 1, position) if token.kind is not Kind.STRING else 0
+            if token.kind is Kind.STRING:
+                line += str(token.value).count("\n")
+
+
+def _close(tokens: list[Token], depth: int, line: int, end: int) -> int:
+    if depth:
+        raise TemplateError("unclosed left paren", line)
+    tokens.append(Token(Kind.RIGHT, "}}", line))
+    return end
+
+
+def _token(source: str, position: int, line: int) -> tuple[Token, int]:
+    char = source[position]
+    if source.startswith(":=", position):
+        return Token(Kind.DECLARE, ":=", line), position + 2
+    if char in _PUNCTUATION:
+        return Token(_PUNCTUATION[char], char, line), position + 1
+    if char == '"':
+        return _quoted(source, position, line)
+    if char == "`":
+        end = source.find("`", position + 1)
+        if end < 0:
+            raise TemplateError("unterminated raw quoted string", line)
+        return Token(Kind.STRING, source[position + 1 : end].replace("\r", ""), line), end + 1
+    if char == "'":
+        return _char(source, position, line)
+    following = source[position + 1 : position + 2]
+    if char.isdigit() or (char in "+-." and following.isdigit()) or (char in "+-" and following == "."):
+        return _number(source, position, line)
+    return _name(source, position, line)
+
+
+def _name(source: str, position: int, line: int) -> tuple[Token, int]:
+    char = source[position]
+    word = _WORD.match(source, position + (char in ".$"))
+    end = word.end() if word else position + (char in ".$")
+    if end == position:
+        raise TemplateError(f"unexpected character {char!r} in an action", line)
+    if end < len(source) and source[end] not in _TERMINATORS and not source.startswith("}}", end):
+        raise TemplateError(f"bad character {source[end]!r} after {source[position:end]!r}", line)
+    if char == ".":
+        token = Token(Kind.FIELD, word[0], line) if word else Token(Kind.DOT, ".", line)
+    elif char == "$":
+        token = Token(Kind.VARIABLE, source[position:end], line)
+    else:
+        token = Token(Kind.IDENT, source[position:end], line)
+    return token, end
+
+
+def _quoted(source: str, position: int, line: int) -> tuple[Token, int]:
+    found = _QUOTED.match(source, position)
+    if found is None:
+        raise TemplateError("unterminated quoted string", line)
+    return Token(Kind.STRING, _unescape(found[1], "'", line), line), found.end()
+
+
+def _char(source: str, position: int, line: int) -> tuple[Token, int]:
+    found = _CHAR.match(source, position)
+    text = _unescape(found[1], '"', line) if found else ""
+    if found is None or len(text) != 1:
+        raise TemplateError("a character constant holds exactly one character", line)
+    return Token(Kind.NUMBER, ord(text), line), found.end()
+
+
+def _unescape(text: str, forbidden: str, line: int) -> str:
+    if "\\" not in text:
+        return text
+
+    def replace(found: re.Match[str]) -> str:
+        simple, two, four, eight, octal, other = found.groups()
+        if simple and simple != forbidden:
+            return _SIMPLE[simple]
+        code = int(octal, 8) if octal else int(two or four or eight or "-1", 16)
+        if other is not None or simple or code > (255 if octal else 0x10FFFF) or 0xD800 <= code < 0xE000:
+            raise TemplateError(f"unknown escape {found[0]!r} in a string (double the backslash)", line)
+        return chr(code)
+
+    return _ESCAPE.sub(replace, text)
+
+
+def _number(source: str, position: int, line: int) -> tuple[Token, int]:
+    found = _NUMBER.match(source, position)
+    text = found[0] if found else ""
+    end = position + len(text)
+    value = _parse_number(text)
+    if value is None or (end < len(source) and source[end] not in _TERMINATORS and not source.startswith("}}", end)):
+        raise TemplateError(f"bad number {text[:40]!r}", line)
+    return Token(Kind.NUMBER, value, line), end
+
+
+def _parse_number(text: str) -> int | float | None:
+    """Go's reading of a number: ``017`` is octal, ``0x1p4`` a float; None when it is no number."""
+    body = text.lstrip("+-")
+    try:
+        if re.fullmatch(r"0[0-7_]+", body):
+            return int(text.replace(body, "0o" + body.lstrip("0_")) if body.strip("0_") else "0", 8)
+        return int(text, 0)
+    except ValueError:
+        pass
+    try:
+        if body[:2].lower() == "0x":
+            return float.fromhex(text.replace("_", "")) if "p" in body.lower() else None
+        return float(text)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,393 @@
+"""Tokens to a tree. Everything Go checks at parse time is checked here: functions, variables, nesting, pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from rules.template.lexer import Kind, TemplateError, Token, tokenize
+
+MAX_SOURCE = 64 * 1024
+MAX_DEPTH = 40
+"""Nesting of control structures and parentheses; the reader of the tree recurses as deep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Nil:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    value: str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Fields of a value: ``.A.B`` is the chain of Dot, ``$x.A`` of a variable, ``(pipeline).A`` of a pipeline."""
+
+    base: Operand
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    args: tuple[Operand, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """``variables`` are those set by ``:=`` (declare) or ``=``; two of them only in ``range``."""
+
+    commands: tuple[Command, ...]
+    variables: tuple[str, ...] = ()
+    declare: bool = True
+
+
+Operand = Dot | Nil | Literal | Function | Variable | Chain | Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    pipe: Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    pipe: Pipeline
+    then: Body
+    otherwise: Body
+
+
+@dataclass(frozen=True, slots=True)
+class With:
+    pipe: Pipeline
+    then: Body
+    otherwise: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    pipe: Pipeline
+    then: Body
+    otherwise: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    name: str
+    pipe: Pipeline | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    pass
+
+
+Node = Text | Action | If | With | Range | Include | Break | Continue
+Body = tuple[Node, ...]
+
+
+@dataclass(slots=True)
+class Tree:
+    """A parsed template. ``functions`` are all that it calls, ``queries`` the literal arguments of ``query``."""
+
+    body: Body = ()
+    defined: dict[str, Body] = field(default_factory=dict)
+    functions: set[str] = field(default_factory=set)
+    queries: set[str] = field(default_factory=set)
+
+
+_KEYWORDS = frozenset({"if", "else", "end", "with", "range", "define", "template", "block", "break", "continue"})
+_CONTROL: dict[str, type[If] | type[With] | type[Range]] = {"if": If, "with": With, "range": Range}
+
+
+def parse(source: str, functions: Collection[str], variables: Sequence[str]) -> Tree:
+    """The tree of a template that may use these functions and, outside of ``define``, these variables."""
+    if len(source) > MAX_SOURCE:
+        raise TemplateError(f"the template is longer than {MAX_SOURCE} characters")
+    return _Parser(tokenize(source), functions, variables).run()
+
+
+class _Parser:
+    def __init__(self, tokens: list[Token], functions: Collection[str], variables: Sequence[str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._functions = functions
+        self._variables = ["$", *variables]
+        self._depth = 0
+        self._loops = 0
+        self._tree = Tree()
+
+    def run(self) -> Tree:
+        self._tree.body, end = self._body()
+        if end is not None:
+            raise self._error(f"unexpected {{{{{end}}}}}")
+        return self._tree
+
+    # Tokens
+
+    def _peek(self) -> Token:
+        return self._tokens[self._at]
+
+    def _next(self) -> Token:
+        token = self._tokens[self._at]
+        self._at += token.kind is not Kind.END
+        return token
+
+    def _skip_space(self) -> Token:
+        while self._peek().kind is Kind.SPACE:
+            self._at += 1
+        return self._peek()
+
+    def _expect(self, kind: Kind, where: str) -> Token:
+        self._skip_space()
+        token = self._next()
+        if token.kind is not kind:
+            raise TemplateError(f"unexpected {_shown(token)} in {where}", token.line)
+        return token
+
+    def _error(self, message: str) -> TemplateError:
+        return TemplateError(message, self._peek().line)
+
+    # Lists of nodes
+
+    def _body(self) -> tuple[Body, str | None]:
+        """Nodes up to ``{{else`` or ``{{end``, whose word comes second (its action is not yet read), or to the end."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._error(f"nested deeper than {MAX_DEPTH} levels")
+        nodes: list[Node] = []
+        while True:
+            token = self._next()
+            if token.kind is Kind.END:
+                self._depth -= 1
+                return tuple(nodes), None
+            if token.kind is Kind.TEXT:
+                nodes.append(Text(str(token.value)))
+                continue
+            word = self._skip_space()
+            keyword = str(word.value) if word.kind is Kind.IDENT and word.value in _KEYWORDS else ""
+            if keyword in ("else", "end"):
+                self._at += 1
+                self._depth -= 1
+                return tuple(nodes), keyword
+            node = self._keyword(keyword) if keyword else Action(self._pipeline(Kind.RIGHT, "command"))
+            if node is not None:
+                nodes.append(node)
+
+    def _keyword(self, keyword: str) -> Node | None:
+        self._at += 1
+        if keyword in _CONTROL:
+            return self._control(keyword)
+        if keyword in ("break", "continue"):
+            if not self._loops:
+                raise self._error(f"{{{{{keyword}}}}} outside {{{{range}}}}")
+            self._expect(Kind.RIGHT, keyword)
+            return Break() if keyword == "break" else Continue()
+        name = self._expect(Kind.STRING, keyword)
+        if keyword == "define":
+            self._expect(Kind.RIGHT, "define")
+            self._define(str(name.value))
+            return None
+        pipe = None
+        if self._skip_space().kind is Kind.RIGHT:
+            self._at += 1
+        else:
+            pipe = self._pipeline(Kind.RIGHT, keyword)
+        if keyword == "block":
+            if pipe is None:
+                raise TemplateError("missing value for block clause", name.line)
+            self._define(str(name.value))
+        return Include(str(name.value), pipe, name.line)
+
+    def _define(self, name: str) -> None:
+        outer, loops = self._variables, self._loops
+        self._variables, self._loops = ["$"], 0
+        line = self._peek().line
+        body, end = self._body()
+        if end != "end":
+            raise TemplateError(f'define "{name}" has no {{{{end}}}}', line)
+        self._expect(Kind.RIGHT, "end")
+        self._variables, self._loops = outer, loops
+        self._tree.defined[name] = body
+
+    def _control(self, keyword: str) -> Node:
+        line = self._peek().line
+        scope = len(self._variables)
+        pipe = self._pipeline(Kind.RIGHT, keyword)
+        self._loops += keyword == "range"
+        then, end = self._body()
+        self._loops -= keyword == "range"
+        otherwise: Body = ()
+        if end == "else":
+            following = self._skip_space()
+            if following.kind is Kind.IDENT and following.value in ("if", "with") and keyword != "range":
+                if following.value != keyword:
+                    raise self._error(f"unexpected <{following.value}> in {keyword}'s else")
+                self._at += 1
+                self._depth += 1
+                otherwise = (self._control(keyword),)  # reads the {{end}} of the whole chain
+                self._depth -= 1
+                del self._variables[scope:]
+                return _CONTROL[keyword](pipe, then, otherwise)
+            self._expect(Kind.RIGHT, "else")
+            otherwise, end = self._body()
+        if end != "end":
+            what = "has no {{end}}" if end is None else "has a second {{else}}"
+            raise TemplateError(f"{{{{{keyword}}}}} {what}", line)
+        self._expect(Kind.RIGHT, "end")
+        del self._variables[scope:]
+        return _CONTROL[keyword](pipe, then, otherwise)
+
+    # Pipelines
+
+    def _pipeline(self, closing: Kind, where: str) -> Pipeline:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._error(f"nested deeper than {MAX_DEPTH} levels")
+        variables, declare = self._declaration(where)
+        commands: list[Command] = []
+        while True:
+            token = self._skip_space()
+            if token.kind is closing:
+                if not commands:
+                    raise self._error(f"missing value for {where}")
+                self._at += 1
+                break
+            command = self._command(where)
+            if commands and isinstance(command.args[0], Literal | Dot | Nil):
+                message = f"non executable command in pipeline stage {len(commands) + 1}"
+                raise TemplateError(message, command.line)
+            commands.append(command)
+            token = self._skip_space()
+            if token.kind is Kind.PIPE:
+                self._at += 1
+                if self._skip_space().kind in (closing, Kind.RIGHT):
+                    raise self._error("missing value after |")
+            elif token.kind is not closing:
+                raise TemplateError(f"unexpected {_shown(token)} in {where}", token.line)
+        self._depth -= 1
+        if declare:
+            self._variables.extend(variables)
+        self._note_queries(commands)
+        return Pipeline(tuple(commands), variables, declare)
+
+    def _declaration(self, where: str) -> tuple[tuple[str, ...], bool]:
+        start = self._at
+        names: list[str] = []
+        while self._skip_space().kind is Kind.VARIABLE:
+            names.append(str(self._next().value))
+            token = self._skip_space()
+            if token.kind in (Kind.DECLARE, Kind.ASSIGN):
+                self._at += 1
+                if len(names) > (2 if where == "range" else 1):
+                    raise self._error(f"too many declarations in {where}")
+                if token.kind is Kind.ASSIGN:
+                    for name in names:
+                        self._check_variable(name)
+                return tuple(names), token.kind is Kind.DECLARE
+            if token.kind is not Kind.COMMA or where != "range":
+                break
+            self._at += 1
+        self._at = start
+        return (), True
+
+    def _command(self, where: str) -> Command:
+        line = self._peek().line
+        args: list[Operand] = []
+        while True:
+            operand = self._operand()
+            if operand is None:
+                raise TemplateError(f"unexpected {_shown(self._peek())} in {where}", line)
+            args.append(operand)
+            if self._peek().kind is not Kind.SPACE:
+                break
+            if self._skip_space().kind in (Kind.PIPE, Kind.CLOSE, Kind.RIGHT):
+                break
+        return Command(tuple(args), line)
+
+    def _operand(self) -> Operand | None:
+        token = self._skip_space()
+        base: Operand
+        match token.kind:
+            case Kind.IDENT:
+                base = self._word(str(token.value))
+            case Kind.STRING | Kind.NUMBER:
+                base = Literal(token.value)
+            case Kind.DOT | Kind.FIELD:
+                base = Dot()
+            case Kind.VARIABLE:
+                self._check_variable(str(token.value))
+                base = Variable(str(token.value))
+            case Kind.OPEN:
+                self._at += 1
+                base = self._pipeline(Kind.CLOSE, "parenthesized pipeline")
+            case _:
+                return None
+        if token.kind not in (Kind.OPEN, Kind.FIELD):
+            self._at += 1
+        fields: list[str] = []
+        while self._peek().kind is Kind.FIELD:
+            fields.append(str(self._next().value))
+        if not fields:
+            return base
+        if isinstance(base, Literal | Nil) or token.kind is Kind.DOT:
+            raise self._error(f"unexpected . after term {_shown(token)}")
+        return Chain(base, tuple(fields))
+
+    def _word(self, word: str) -> Operand:
+        if word in ("true", "false"):
+            return Literal(word == "true")
+        if word == "nil":
+            return Nil()
+        if word in _KEYWORDS:
+            raise self._error(f"unexpected <{word}>")
+        if word not in self._functions:
+            raise self._error(f'function "{word}" not defined')
+        self._tree.functions.add(word)
+        return Function(word)
+
+    def _check_variable(self, name: str) -> None:
+        if name not in self._variables:
+            raise self._error(f'undefined variable "{name}"')
+
+    def _note_queries(self, commands: list[Command]) -> None:
+        before: Command | None = None
+        for command in commands:
+            if command.args[0] == Function("query"):
+                sources = command.args[1:] if len(command.args) > 1 or before is None else before.args
+                self._tree.queries.update(str(arg.value) for arg in sources if isinstance(arg, Literal))
+            before = command
+
+
+def _shown(token: Token) -> str:
+    names = {Kind.END: "end of template", Kind.TEXT: "text", Kind.SPACE: "space"}
+    return names.get(token.kind) or f'"{str(token.value)[:40]}"'
