@@ -1,0 +1,57 @@
+"""``GET /metrics``: the last values of this host and the agent's own, in the format the client asks for.
+
+prometheus-client does the formatting and the negotiation; it is imported at the first scrape, because an agent that nobody
+scrapes need not hold it in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from collectors.api import Metric, MetricType, Sample
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric as Family
+
+UNKNOWN = "Not declared by a collector (from a text file or a third party)."
+
+
+class _Latest:
+    """What prometheus-client calls a collector: yields families made from samples."""
+
+    def __init__(self, samples: Iterable[Sample], declared: Mapping[str, Metric]) -> None:
+        self._samples = samples
+        self._declared = declared
+
+    def collect(self) -> Iterable[Family]:
+        from prometheus_client.metrics_core import Metric as Family  # noqa: PLC0415 - see the module's docstring
+
+        families: dict[str, Family] = {}
+        for sample in self._samples:
+            family = families.get(sample.name)
+            if family is None:
+                declared = self._declared.get(sample.name)
+                kind = declared.type if declared else MetricType.UNTYPED
+                # The client appends _total to the family name of a counter; one that has no such name is shown untyped.
+                if kind is MetricType.COUNTER and not sample.name.endswith("_total"):
+                    kind = MetricType.UNTYPED
+                name = sample.name.removesuffix("_total") if kind is MetricType.COUNTER else sample.name
+                text = declared.help if declared else UNKNOWN
+                family = families[sample.name] = Family(
+                    name, text, "unknown" if kind is MetricType.UNTYPED else kind.value
+                )
+            family.add_sample(sample.name, dict(sample.labels), sample.value)
+        yield from families.values()
+
+
+def exposition(samples: Iterable[Sample], declared: Mapping[str, Metric], accept: str) -> tuple[bytes, str]:
+    """The body and its content type for this Accept header."""
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - see the module's docstring
+    from prometheus_client.exposition import choose_encoder  # noqa: PLC0415 - see the module's docstring
+
+    registry = CollectorRegistry(auto_describe=False)
+    latest: Any = _Latest(samples, declared)
+    registry.register(latest)
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
