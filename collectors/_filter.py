@@ -1,0 +1,62 @@
+"""Include and exclude patterns over names (devices, mount points, units), with the verdicts remembered.
+
+Patterns are RE2 (github.com/google/re2/wiki/Syntax): what people copy from node_exporter's flags means the same here,
+and matching is linear, so that a local user who chooses a process's command line cannot stall the agent with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+_REMEMBERED = 4096
+"""Verdicts kept; names come and go (containers' interfaces), so the memory of them is bounded."""
+_PATTERN_LIMIT = 4096
+
+
+def compile_pattern(option: str, pattern: str) -> Callable[[str], bool]:
+    """A function that says whether ``pattern`` occurs in a text; ValueError naming ``option`` when it is not RE2."""
+    import re2  # noqa: PLC0415 - a C++ extension: loaded only by an agent that has a pattern
+
+    if len(pattern) > _PATTERN_LIMIT:
+        raise ValueError(f"{option}: the pattern is longer than {_PATTERN_LIMIT} characters")
+    settings = re2.Options()
+    settings.log_errors = False
+    settings.max_mem = 8 << 20
+    try:
+        search = re2.compile(pattern, settings).search
+    except re2.error as error:
+        reason = error.args[0] if error.args else "not understood"
+        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise ValueError(f"{option}: {pattern!r} is not a valid RE2 regular expression: {text}") from error
+    return lambda text: search(text.encode("utf-8", "replace").decode("utf-8")) is not None
+
+
+class NameFilter:
+    """Says which names to keep: those that match ``include`` (when given) and do not match ``exclude``."""
+
+    __slots__ = ("_exclude", "_include", "_verdicts")
+
+    def __init__(self, include: Callable[[str], bool] | None, exclude: Callable[[str], bool] | None) -> None:
+        self._include = include
+        self._exclude = exclude
+        self._verdicts: dict[str, bool] = {}
+
+    @classmethod
+    def of(cls, name: str, *, include: str = "", exclude: str = "", anchored: bool = False) -> NameFilter:
+        """From the options ``<name>_include`` and ``<name>_exclude``; an empty pattern is none."""
+
+        def compiled(option: str, pattern: str) -> Callable[[str], bool] | None:
+            if not pattern:
+                return None
+            return compile_pattern(option, f"^(?:{pattern})$" if anchored else pattern)
+
+        return cls(compiled(f"{name}_include", include), compiled(f"{name}_exclude", exclude))
+
+    def keeps(self, name: str) -> bool:
+        verdict = self._verdicts.get(name)
+        if verdict is None:
+            if len(self._verdicts) >= _REMEMBERED:
+                self._verdicts.clear()
+            verdict = (self._include is None or self._include(name)) and not (self._exclude and self._exclude(name))
+            self._verdicts[name] = verdict
+        return verdict

@@ -1,0 +1,182 @@
+"""The one handle on the machine: ``/proc``, ``/sys``, the root file system, and a few system calls.
+
+Collectors never open an absolute path. A fixture tree stands in by constructing ``HostFS`` with other roots; a
+container that watches its host does the same with ``/host/proc`` and so on. Every read is bounded in size before it is
+parsed.
+
+Bytes that are not UTF-8 come out as surrogate escapes, so that a path read here can be handed back to the kernel
+unchanged. The frame replaces what is left of them in label values.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from collectors._model import CollectorError
+
+PROC_LIMIT = 4 << 20
+"""Bytes. The largest file we read in practice is mountinfo on a container host: hundreds of kilobytes."""
+ATTRIBUTE_LIMIT = 4096
+"""Bytes. A sysfs attribute is at most one page (kernel Documentation/filesystems/sysfs.rst)."""
+SHARED_FOR = 0.5
+"""Seconds for which ``read_shared`` hands out the same text: one pass over the collectors, never two cycles."""
+
+_FLAGS = (
+    os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+)  # NONBLOCK: a FIFO left in a directory must not hang us
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENODEV, errno.ENXIO})
+_UNSUPPORTED = _ABSENT | {errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EAGAIN}
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """What tells one version of a file from another, and whether it is a regular file."""
+
+    mtime: float
+    size: int
+    inode: int
+    regular: bool
+
+
+class Tree:
+    """Bounded reading below one root. ``path`` is always relative to it, without a leading slash."""
+
+    __slots__ = ("_monotonic", "_shared", "root")
+
+    def __init__(self, root: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.root = root.rstrip("/") + "/"
+        self._monotonic = monotonic
+        self._shared: dict[str, tuple[float, str]] = {}
+
+    def read(self, path: str, limit: int = PROC_LIMIT) -> str:
+        """The text of a file that must be there; CollectorError when it is not, cannot be read or passes ``limit``."""
+        text = self.find(path, limit)
+        if text is None:
+            raise CollectorError(f"{self.root}{path} does not exist (is the file system mounted, and the root right?)")
+        return text
+
+    def read_shared(self, path: str) -> str:
+        """Like ``read``, but collectors that run in the same pass share one read and so one moment."""
+        now = self._monotonic()
+        held = self._shared.get(path)
+        if held is None or not 0 <= now - held[0] < SHARED_FOR:
+            held = self._shared[path] = (now, self.read(path))
+        return held[1]
+
+    def find(self, path: str, limit: int = PROC_LIMIT) -> str | None:
+        """The text of a file, or None when there is none (also when its process or device has just gone)."""
+        try:
+            data = self._bytes(path, limit)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
+        if len(data) > limit:
+            raise CollectorError(f"{self.root}{path} is larger than {limit} bytes; not read")
+        return data.decode("utf-8", "surrogateescape")
+
+    def head(self, path: str, limit: int) -> str | None:
+        """The first ``limit`` bytes of a file that may be longer, or None when there is none."""
+        try:
+            return self._bytes(path, limit - 1).decode("utf-8", "surrogateescape")
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
+
+    def attribute(self, path: str) -> str | None:
+        """A one-value sysfs file, stripped; None when it is not there or the driver does not support it just now."""
+        try:
+            descriptor = os.open(self.root + path, _FLAGS)
+            try:
+                data = os.read(descriptor, ATTRIBUTE_LIMIT)  # one read returns a whole attribute
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if error.errno in _UNSUPPORTED:
+                return None
+            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
+        return data.decode("utf-8", "surrogateescape").strip()
+
+    def list(self, path: str = "") -> list[str] | None:
+        """Names in a directory, in no order, or None when there is no such directory."""
+        try:
+            return os.listdir(self.root + path)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise CollectorError(f"cannot list {self.root}{path}: {_reason(error)}") from error
+
+    def info(self, path: str) -> FileInfo | None:
+        """Version of a file, or None when there is none."""
+        try:
+            status = os.stat(self.root + path)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise CollectorError(f"cannot look at {self.root}{path}: {_reason(error)}") from error
+        return FileInfo(status.st_mtime, status.st_size, status.st_ino, stat.S_ISREG(status.st_mode))
+
+    def _bytes(self, path: str, limit: int) -> bytes:
+        """At most ``limit`` + 1 bytes. seq_file hands out a page at a time, so only an empty read is the end."""
+        descriptor = os.open(self.root + path, _FLAGS)
+        try:
+            data = os.read(descriptor, min(limit + 1, 65536))
+            if not data:
+                return data
+            chunks = [data]
+            size = len(data)
+            while size <= limit and (data := os.read(descriptor, min(limit + 1 - size, 65536))):
+                chunks.append(data)
+                size += len(data)
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        finally:
+            os.close(descriptor)
+
+
+class HostFS:
+    """One machine. ``clock`` gives seconds since the epoch and ``monotonic`` seconds of no particular origin."""
+
+    __slots__ = ("clock", "monotonic", "proc", "root", "sys", "system_bus")
+
+    def __init__(
+        self,
+        proc: str = "/proc",
+        sys: str = "/sys",
+        root: str = "/",
+        *,
+        system_bus: str | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.proc = Tree(proc, monotonic)
+        self.sys = Tree(sys, monotonic)
+        self.root = Tree(root, monotonic)
+        self.clock = clock
+        self.monotonic = monotonic
+        self.system_bus = system_bus if system_bus is not None else self.root.root + "run/dbus/system_bus_socket"
+        """Path of the system bus's socket."""
+
+    def statvfs(self, mountpoint: str) -> os.statvfs_result:
+        """statvfs(3) of a mount point as the host names it. May hang for ever on a dead server; raises OSError."""
+        return os.statvfs(self.root.root + mountpoint.lstrip("/"))
+
+    @property
+    def page_size(self) -> int:
+        """Bytes in a page of memory."""
+        return os.sysconf("SC_PAGE_SIZE")
+
+    def uname(self) -> os.uname_result:
+        return os.uname()
+
+
+def _reason(error: OSError) -> str:
+    text = error.strerror or str(error)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{text} (run the agent as a user or with a group that may read it)"
+    return text

@@ -1,0 +1,121 @@
+"""Admission of samples: a series is examined once and its final labels remembered; each later cycle is a look-up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from collectors._model import Labels, Notice, Sample
+
+RESERVED = frozenset(
+    {
+        "up",
+        "scrape_duration_seconds",
+        "scrape_samples_scraped",
+        "node_scrape_collector_duration_seconds",
+        "node_scrape_collector_success",
+    }
+)
+"""Names the frame itself gives; a collector (or a file somebody dropped) must not speak in its place."""
+
+_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
+_LABEL_LIMIT = 64
+_VALUE_LIMIT = 4096
+
+_Key = tuple[str, Labels]
+
+
+class SeriesCache:
+    """Final labels of the series of one collector.
+
+    ``instance`` and ``job`` are added. Where a sample has such a label itself it is kept as ``exported_instance`` or
+    ``exported_job``, as Prometheus does with ``honor_labels: false``.
+    """
+
+    __slots__ = ("_known", "_refused", "_target")
+
+    def __init__(self, job: str, instance: str) -> None:
+        self._target = (("instance", instance), ("job", job))
+        self._known: dict[_Key, Labels] = {}
+        self._refused: dict[_Key, str] = {}
+
+    def admit(self, items: Iterable[Sample | Notice]) -> tuple[list[Sample], list[str], int]:
+        """Samples to store, warnings, and how many samples were dropped."""
+        stored: list[Sample] = []
+        warnings: list[str] = []
+        dropped = 0
+        mistake = ""
+        seen: set[_Key] = set()
+        known = self._known
+        for item in items:
+            if type(item) is Sample:
+                key = (item.name, item.labels)
+                try:
+                    final = known.get(key)
+                    wrong = "given twice in one cycle" if key in seen else ""
+                    seen.add(key)
+                except TypeError:  # labels that cannot be hashed: lists where tuples belong
+                    final, wrong = None, "labels are not a tuple of pairs"
+                if final is None and not wrong:
+                    final, wrong = self._examine(key)
+                if not wrong and type(item.value) is not float:
+                    wrong = "" if type(item.value) is int else f"value {item.value!r:.40} is not a number"
+                if not wrong and not (item.time is None or type(item.time) is int):
+                    wrong = f"time {item.time!r:.40} is not whole milliseconds"
+                if wrong or final is None:
+                    dropped += 1
+                    mistake = mistake or f"{item.name!r:.100} dropped: {wrong}"
+                else:
+                    stored.append(Sample(item.name, final, float(item.value), item.time))
+            elif type(item) is Notice:
+                warnings.append(str(item.text))
+            else:
+                dropped += 1
+                mistake = mistake or f"{type(item).__name__} dropped: not a Sample"
+        if mistake:
+            warnings.append(mistake if dropped == 1 else f"{mistake} (and {dropped - 1} more)")
+        self._forget(seen)
+        return stored, warnings, dropped
+
+    def _examine(self, key: _Key) -> tuple[Labels | None, str]:
+        wrong = self._refused.get(key)
+        if wrong is None:
+            try:
+                final = self._known[key] = self._finalise(*key)
+            except (ValueError, TypeError, AttributeError) as error:
+                wrong = self._refused[key] = str(error)
+            else:
+                return final, ""
+        return None, wrong
+
+    def _finalise(self, name: str, labels: Labels) -> Labels:
+        """Check a series once. Raises ValueError (or what a wrong type raises) with the reason it is refused."""
+        if not _METRIC_NAME.match(name):
+            raise ValueError("not a valid metric name")
+        if name in RESERVED:
+            raise ValueError("the name belongs to the frame")
+        if len(labels) > _LABEL_LIMIT:
+            raise ValueError(f"more than {_LABEL_LIMIT} labels")
+        final: dict[str, str] = {}
+        for label, value in labels:
+            if not _LABEL_NAME.match(label) or label == "__name__":
+                raise ValueError(f"{label!r:.100} is not a valid label name")
+            if label in final:
+                raise ValueError(f"label {label} is there twice")
+            if len(value) > _VALUE_LIMIT:
+                raise ValueError(f"the value of label {label} is longer than {_VALUE_LIMIT} characters")
+            if value:
+                final[label] = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        for label, value in self._target:
+            if label in final:
+                final[f"exported_{label}"] = final[label]
+            final[label] = value
+        return tuple(sorted(final.items()))
+
+    def _forget(self, seen: set[_Key]) -> None:
+        """Keep memory in proportion to what is alive: once most of what is remembered is gone, keep the living."""
+        if len(self._known) > 2 * len(seen) + 64:
+            self._known = {key: final for key, final in self._known.items() if key in seen}
+        if len(self._refused) > 2 * len(seen) + 64:
+            self._refused.clear()

@@ -1,0 +1,119 @@
+"""CPU time by mode from /proc/stat (proc(5)), and thermal throttling from sysfs.
+
+The kernel's per-CPU counters may go slightly backwards (idle and iowait are estimates). Such a counter is held at its
+last value, so that it does not look like a reset. When idle falls by 3 s or more the CPU was unplugged and came back:
+its counters restart and the reset is let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from collectors._host import HostFS, Tree
+from collectors._model import CollectorError, Labels, Sample, counter, labels
+
+MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+GUEST_MODES = ("user", "nice")
+USER_HZ = 100.0
+"""Ticks per second in /proc/stat: 100 on every architecture of today, part of the user-space interface."""
+IDLE_FALL = 3.0
+_IDLE = MODES.index("idle")
+
+METRICS = (
+    counter("node_cpu_seconds_total", "Seconds the CPUs spent in each mode.", "cpu", "mode"),
+    counter("node_cpu_guest_seconds_total", "Seconds the CPUs spent in guests (VMs) for each mode.", "cpu", "mode"),
+    counter("node_cpu_core_throttles_total", "Number of times this CPU core has been throttled.", "package", "core"),
+    counter("node_cpu_package_throttles_total", "Number of times this CPU package has been throttled.", "package"),
+)
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``guest`` adds node_cpu_guest_seconds_total; that time is already contained in user and nice."""
+
+    guest: bool = False
+
+
+def parse(text: str) -> dict[str, list[float]]:
+    """Seconds by CPU number: the eight MODES, then the two GUEST_MODES; fields an old kernel lacks are 0."""
+    cpus: dict[str, list[float]] = {}
+    for line in text.splitlines():
+        if not line.startswith("cpu"):
+            break  # the cpu lines come first; what follows (intr) can be very long
+        key, *fields = line.split()
+        number = key[3:]
+        if not number:
+            continue
+        try:
+            cpus[number] = [int(field) / USER_HZ for field in fields[:10]] + [0.0] * (10 - len(fields))
+        except ValueError as error:
+            raise CollectorError(f"/proc/stat: line {key!r} has a field that is not a number") from error
+    return cpus
+
+
+class _Cpu:
+    """One CPU: its labels, made once, and the values last given out."""
+
+    __slots__ = ("guest", "last", "modes")
+
+    def __init__(self, number: str) -> None:
+        self.modes: tuple[Labels, ...] = tuple(labels(cpu=number, mode=mode) for mode in MODES)
+        self.guest: tuple[Labels, ...] = tuple(labels(cpu=number, mode=mode) for mode in GUEST_MODES)
+        self.last: list[float] = []
+
+    def advance(self, now: list[float]) -> list[float]:
+        if self.last and self.last[_IDLE] - now[_IDLE] < IDLE_FALL:
+            now = [max(new, old) for new, old in zip(now, self.last, strict=True)]
+        self.last = now
+        return now
+
+
+class Cpu:
+    def __init__(self, options: Options, host: HostFS) -> None:
+        self._host = host
+        self._guest = options.guest
+        self._cpus: dict[str, _Cpu] = {}
+        self._throttles: list[tuple[str, str, Labels]] | None = None
+
+    def collect(self) -> Iterator[Sample]:
+        parsed = parse(self._host.proc.read_shared("stat"))
+        for number, seconds in parsed.items():
+            cpu = self._cpus.get(number) or self._cpus.setdefault(number, _Cpu(number))
+            values = cpu.advance(seconds)
+            for pairs, value in zip(cpu.modes, values, strict=False):
+                yield Sample("node_cpu_seconds_total", pairs, value)
+            if self._guest:
+                for pairs, value in zip(cpu.guest, values[len(MODES) :], strict=True):
+                    yield Sample("node_cpu_guest_seconds_total", pairs, value)
+        if self._throttles is None or len(self._cpus) != len(parsed):
+            self._cpus = {number: cpu for number, cpu in self._cpus.items() if number in parsed}
+            self._throttles = list(_throttle_files(self._host.sys, parsed))
+        for name, path, pairs in self._throttles:
+            count = self._host.sys.attribute(path)
+            if count is not None and count.isdecimal():
+                yield Sample(name, pairs, float(count))
+
+
+def _throttle_files(sys: Tree, cpus: dict[str, list[float]]) -> Iterator[tuple[str, str, Labels]]:
+    """(metric, file, labels) of each core's and each package's throttle counter, where the hardware has them."""
+    seen: set[Labels] = set()
+    for number in cpus:
+        folder = f"devices/system/cpu/cpu{number}"
+        if sys.attribute(f"{folder}/thermal_throttle/core_throttle_count") is None:
+            continue
+        package = sys.attribute(f"{folder}/topology/physical_package_id")
+        core = sys.attribute(f"{folder}/topology/core_id")
+        if not package or not core:
+            continue
+        for name, file, pairs in (
+            ("node_cpu_core_throttles_total", "core_throttle_count", labels(package=package, core=core)),
+            ("node_cpu_package_throttles_total", "package_throttle_count", labels(package=package)),
+        ):
+            if pairs not in seen:
+                seen.add(pairs)
+                yield name, f"{folder}/thermal_throttle/{file}", pairs
+
+
+def build(options: Options, host: HostFS) -> Cpu:
+    return Cpu(options, host)

@@ -1,0 +1,70 @@
+"""Network interface counters from /proc/net/dev (proc(5)): 64-bit, one line for each interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from collectors._filter import NameFilter
+from collectors._host import HostFS
+from collectors._labels import OneLabel, missing
+from collectors._model import CollectorError, Notice, Sample, counter
+
+_RECEIVE = ("bytes", "packets", "errs", "drop", "fifo", "frame", "compressed", "multicast")
+_TRANSMIT = ("bytes", "packets", "errs", "drop", "fifo", "colls", "carrier", "compressed")
+_NAMES = (
+    *(f"node_network_receive_{field}_total" for field in _RECEIVE),
+    *(f"node_network_transmit_{field}_total" for field in _TRANSMIT),
+)
+METRICS = tuple(
+    counter(name, f"Network device statistic {name.removeprefix('node_network_').removesuffix('_total')}.", "device")
+    for name in _NAMES
+)
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``device_exclude`` or ``device_include``: RE2 over interface names. ``expect``: those that ought to be there."""
+
+    device_exclude: str = ""
+    device_include: str = ""
+    expect: tuple[str, ...] = ()
+
+
+def parse(text: str) -> Iterator[tuple[str, list[int]]]:
+    """(interface, sixteen counters: eight received, eight transmitted)."""
+    for line in text.splitlines()[2:]:
+        device, colon, rest = line.rpartition(":")  # an alias has a colon in its name: eth0:1
+        try:
+            numbers = [int(field) for field in rest.split()]
+        except ValueError as error:
+            raise CollectorError(f"/proc/net/dev: a counter of {device.strip()!r:.40} is not a number") from error
+        if not colon or len(numbers) != len(_NAMES):
+            raise CollectorError(f"/proc/net/dev: a line is not `name: {len(_NAMES)} numbers`: {line!r:.80}")
+        yield device.strip(), numbers
+
+
+class Netdev:
+    def __init__(self, host: HostFS, keep: NameFilter, expect: tuple[str, ...]) -> None:
+        self._proc = host.proc
+        self._keep = keep
+        self._expect = expect
+        self._device = OneLabel("device")
+
+    def collect(self) -> Iterator[Sample | Notice]:
+        seen = set()
+        for device, numbers in parse(self._proc.read("net/dev")):
+            if not self._keep.keeps(device):
+                continue
+            seen.add(device)
+            pairs = self._device[device]
+            for name, number in zip(_NAMES, numbers, strict=True):
+                yield Sample(name, pairs, float(number))
+        yield from missing("network device", self._expect, seen)
+
+
+def build(options: Options, host: HostFS) -> Netdev:
+    if options.device_include and options.device_exclude:
+        raise ValueError("device_include and device_exclude cannot both be given; keep one")
+    keep = NameFilter.of("device", include=options.device_include, exclude=options.device_exclude)
+    return Netdev(host, keep, options.expect)

@@ -1,0 +1,116 @@
+"""Metrics other programs leave as ``*.prom`` files in a directory, in the Prometheus text format.
+
+A file is read again only when it has changed. A file that is wrong gives nothing at all, sets
+``node_textfile_scrape_error`` to 1, and is named in a warning; the others are not touched by it. Whoever writes such a
+file should write it beside its final name and rename it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from collectors._exposition import ExpositionError, parse
+from collectors._host import FileInfo, HostFS
+from collectors._labels import NONE, OneLabel
+from collectors._model import CollectorError, Labels, Notice, Sample, gauge
+
+DEFAULT_DIRECTORY = "/var/lib/prometheus/node-exporter"
+"""Where Debian's node_exporter looks, so that cron jobs that write there go on working."""
+FILE_LIMIT = 1 << 20
+FILES_LIMIT = 256
+
+METRICS = (
+    gauge("node_textfile_scrape_error", "1 if a file could not be read or is wrong, 0 otherwise."),
+    gauge("node_textfile_mtime_seconds", "Modification time of a file read well, in seconds since the epoch.", "file"),
+)
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``directories``: absolute paths. When not given, Debian's directory, where there is one."""
+
+    directories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file as last read: its samples, or what is wrong with it."""
+
+    version: FileInfo
+    samples: tuple[Sample, ...]
+    error: str
+
+
+class Textfile:
+    def __init__(self, options: Options, host: HostFS) -> None:
+        self._root = host.root
+        self._required = options.directories is not None
+        self._directories = (DEFAULT_DIRECTORY,) if options.directories is None else options.directories
+        self._files: dict[str, _File] = {}
+        self._file = OneLabel("file")
+
+    def collect(self) -> Iterator[Sample | Notice]:
+        problems: list[str] = []
+        paths = [path for directory in self._directories for path in self._list(directory, problems)]
+        files = {path: held for path in paths if (held := self._read(path)) is not None}
+        self._files = files
+        seen: set[tuple[str, Labels]] = set()
+        for path, file in files.items():
+            twice = next((s.name for s in file.samples if (s.name, s.labels) in seen), "")
+            if file.error or twice:
+                problems.append(f"{path}: {file.error or f'{twice} is already in another file with the same labels'}")
+                continue
+            seen.update((sample.name, sample.labels) for sample in file.samples)
+            yield from file.samples
+            yield Sample("node_textfile_mtime_seconds", self._file[path], file.version.mtime)
+        yield Sample("node_textfile_scrape_error", NONE, float(bool(problems)))
+        yield from map(Notice, problems)
+
+    def _list(self, directory: str, problems: list[str]) -> list[str]:
+        try:
+            names = self._root.list(directory.lstrip("/"))
+        except CollectorError as error:
+            problems.append(str(error))
+            return []
+        if names is None:
+            if self._required:
+                problems.append(f"{directory} does not exist (make it, or mend `directories`)")
+            return []
+        wanted = sorted(name for name in names if name.endswith(".prom"))
+        if len(wanted) > FILES_LIMIT:
+            problems.append(f"{directory} has more than {FILES_LIMIT} .prom files; the rest is left out")
+        return [f"{directory.rstrip('/')}/{name}" for name in wanted[:FILES_LIMIT]]
+
+    def _read(self, path: str) -> _File | None:
+        """The file as it is now, from memory when it has not changed; None when it has just gone."""
+        held = self._files.get(path)
+        relative = path.lstrip("/")
+        try:
+            version = self._root.info(relative)
+            if version is None:
+                return None
+            if held is not None and held.version == version:
+                return held
+            if not version.regular:
+                return _File(version, (), "not a regular file")
+            text = self._root.find(relative, FILE_LIMIT)
+        except CollectorError as error:
+            return _File(FileInfo(0.0, 0, 0, regular=False), (), str(error))
+        if text is None:
+            return None
+        try:
+            text.encode("utf-8")
+            return _File(version, tuple(parse(text)), "")
+        except UnicodeEncodeError:
+            return _File(version, (), "not UTF-8")
+        except ExpositionError as error:
+            return _File(version, (), str(error))
+
+
+def build(options: Options, host: HostFS) -> Textfile:
+    for directory in options.directories or ():
+        if not directory.startswith("/"):
+            raise ValueError(f"directories: {directory!r} is not an absolute path")
+    return Textfile(options, host)
