@@ -1,0 +1,157 @@
+"""Aggregation operators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rules.model import Labels
+from rules.promql import numbers
+from rules.promql.ast import Aggregate
+from rules.promql.errors import EvalError
+from rules.promql.values import Context, Dropped, Item, ScalarPlan, VectorPlan, check_unique, set_label
+
+Group = tuple[str, Labels]
+Reducer = Callable[[Sequence[float]], float]
+
+
+def least(values: Sequence[float]) -> float:
+    """The smallest number; NaN only when there is nothing else."""
+    return min([value for value in values if value == value], default=math.nan)
+
+
+def greatest(values: Sequence[float]) -> float:
+    """The largest number; NaN only when there is nothing else."""
+    return max([value for value in values if value == value], default=math.nan)
+
+
+def deviation(values: Sequence[float]) -> float:
+    return math.sqrt(numbers.variance(values))
+
+
+REDUCERS: Final[dict[str, Reducer]] = {
+    "sum": numbers.add_exact,
+    "avg": numbers.average,
+    "min": least,
+    "max": greatest,
+    "count": lambda values: float(len(values)),
+    "group": lambda values: 1.0,
+    "stddev": deviation,
+    "stdvar": numbers.variance,
+}
+
+
+def grouper(node: Aggregate) -> Callable[[str, Labels], Group]:
+    """The group an element belongs to, as the name and labels of the group's result."""
+    wanted = frozenset(node.labels)
+    if node.without:
+        return lambda name, labels: ("", tuple([pair for pair in labels if pair[0] not in wanted]))
+    if "__name__" in wanted:
+        return lambda name, labels: (name, tuple([pair for pair in labels if pair[0] in wanted]))
+    if wanted:
+        return lambda name, labels: ("", tuple([pair for pair in labels if pair[0] in wanted]))
+    return lambda name, labels: ("", ())
+
+
+def aggregate_plan(node: Aggregate, inner: VectorPlan, param: ScalarPlan | str | None) -> VectorPlan:
+    group_of = grouper(node)
+    if isinstance(param, str):
+        return _count_values(param, inner, group_of)
+    if param is None:
+        return _reduce(REDUCERS[node.op], inner, group_of)
+    if node.op == "quantile":
+        return _quantile(param, inner, group_of)
+    return _choose(node.op, param, inner, group_of)
+
+
+def _gather(items: Sequence[Item], group_of: Callable[[str, Labels], Group]) -> dict[Group, list[float]]:
+    groups: dict[Group, list[float]] = {}
+    for name, labels, value in items:
+        group = group_of(name, labels)
+        values = groups.get(group)
+        if values is None:
+            groups[group] = [value]
+        else:
+            values.append(value)
+    return groups
+
+
+def _named(
+    items: Sequence[Item], out: list[Item], group_of: Callable[[str, Labels], Group], ctx: Context
+) -> list[Item]:
+    """With delayed names, a group that is named after any element with a dropped name has its name dropped too."""
+    if not ctx.delayed:
+        return out
+    dropped = {group_of(name, labels) for name, labels, _ in items if isinstance(name, Dropped)}
+    return [(Dropped(name) if (name, labels) in dropped else str(name), labels, value) for name, labels, value in out]
+
+
+def _reduce(reducer: Reducer, inner: VectorPlan, group_of: Callable[[str, Labels], Group]) -> VectorPlan:
+    def plan(ctx: Context, t: int) -> list[Item]:
+        items = inner(ctx, t)
+        out = [(name, labels, reducer(values)) for (name, labels), values in _gather(items, group_of).items()]
+        return _named(items, out, group_of, ctx)
+
+    return plan
+
+
+def _quantile(param: ScalarPlan, inner: VectorPlan, group_of: Callable[[str, Labels], Group]) -> VectorPlan:
+    def plan(ctx: Context, t: int) -> list[Item]:
+        q = param(ctx, t)
+        items = inner(ctx, t)
+        groups = _gather(items, group_of)
+        out = [(name, labels, numbers.quantile(q, values)) for (name, labels), values in groups.items()]
+        return _named(items, out, group_of, ctx)
+
+    return plan
+
+
+def _count_values(label: str, inner: VectorPlan, group_of: Callable[[str, Labels], Group]) -> VectorPlan:
+    def counted(name: str, labels: Labels, value: float) -> Group:
+        name, labels = group_of(name, labels)
+        text = numbers.format_value(value)
+        return (text, labels) if label == "__name__" else (name, set_label(labels, label, text))
+
+    def plan(ctx: Context, t: int) -> list[Item]:
+        counts: dict[Group, int] = {}
+        for item in inner(ctx, t):
+            group = counted(*item)
+            counts[group] = counts.get(group, 0) + 1
+        out = [(name, labels, float(count)) for (name, labels), count in counts.items()]
+        check_unique(out)
+        return out
+
+    return plan
+
+
+def _choose(op: str, param: ScalarPlan, inner: VectorPlan, group_of: Callable[[str, Labels], Group]) -> VectorPlan:
+    """``topk``, ``bottomk``, ``limitk``: at most k elements of each group, unchanged. NaN ranks last; ties keep their order."""
+    sign = -1.0 if op == "topk" else 1.0
+
+    def rank(item: Item) -> tuple[bool, float]:
+        value = item[2]
+        return value != value, (sign * value if value == value else 0.0)
+
+    def plan(ctx: Context, t: int) -> list[Item]:
+        limit = _limit(param(ctx, t))
+        groups: dict[Group, list[Item]] = {}
+        for item in inner(ctx, t):
+            groups.setdefault(group_of(item[0], item[1]), []).append(item)
+        if limit < 1:
+            return []
+        if op == "limitk":
+            return [item for members in groups.values() for item in members[:limit]]
+        return [item for members in groups.values() for item in sorted(members, key=rank)[:limit]]
+
+    return plan
+
+
+def _limit(value: float) -> int:
+    if value != value:
+        raise EvalError("Parameter value is NaN")
+    if value >= 2**63:
+        raise EvalError(f"Scalar value {numbers.format_value(value)} overflows int64")
+    if value <= -(2**63):
+        raise EvalError(f"Scalar value {numbers.format_value(value)} underflows int64")
+    return int(value)

@@ -1,0 +1,224 @@
+"""From an expression to a query that can be evaluated again and again.
+
+Each node becomes a closure ``(context, time) -> value`` over those of its children, so an evaluation does no dispatch and
+remembers its matcher results. Functions live in tables: adding one adds an entry.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from rules.promql import functions_label as on_labels
+from rules.promql import functions_math as on_values
+from rules.promql import histogram
+from rules.promql.aggregate import aggregate_plan
+from rules.promql.ast import (
+    Aggregate,
+    Binary,
+    Call,
+    Expr,
+    MatrixSelector,
+    Negate,
+    Number,
+    String,
+    Subquery,
+    ValueType,
+    VectorSelector,
+)
+from rules.promql.binary import (
+    negate_scalar,
+    negate_vector,
+    scalars_plan,
+    vector_scalar_plan,
+    vectors_plan,
+)
+from rules.promql.errors import ExprError
+from rules.promql.functions_range import RANGE_FUNCTIONS, over_range_plan
+from rules.promql.parse import value_type
+from rules.promql.query import Query
+from rules.promql.selectors import instant_plan, range_plan, subquery_plan, timestamp_plan
+from rules.promql.values import Context, Item, MatrixPlan, ScalarPlan, VectorPlan, unnamed
+
+Args = tuple[Expr, ...]
+
+
+def compile_expr(expr: Expr) -> Query:
+    """A query for ``expr``; ``ExprError`` when one of its constants (a regex, a label name) cannot be used."""
+    match value_type(expr):
+        case ValueType.SCALAR:
+            return Query(expr, ValueType.SCALAR, scalar=scalar_plan(expr))
+        case ValueType.VECTOR:
+            return Query(expr, ValueType.VECTOR, vector=vector_plan(expr))
+        case ValueType.MATRIX:
+            return Query(expr, ValueType.MATRIX, matrix=matrix_plan(expr))
+        case ValueType.STRING:
+            return Query(expr, ValueType.STRING)
+
+
+def vector_plan(expr: Expr) -> VectorPlan:
+    match expr:
+        case VectorSelector():
+            return instant_plan(expr)
+        case Binary():
+            return _binary(expr)
+        case Call(func, args):
+            return _call(func, args)
+        case Aggregate(expr=inner, param=param):
+            return aggregate_plan(expr, vector_plan(inner), _aggregate_param(param))
+        case Negate(operand):
+            return negate_vector(vector_plan(operand))
+    raise ExprError("expected type instant vector", "see the types in the PromQL reference")
+
+
+def scalar_plan(expr: Expr) -> ScalarPlan:
+    match expr:
+        case Number(value):
+            return lambda ctx, t: value
+        case Binary(op, lhs, rhs):
+            return scalars_plan(op, scalar_plan(lhs), scalar_plan(rhs))
+        case Negate(operand):
+            return negate_scalar(scalar_plan(operand))
+        case Call(func, args):
+            return SCALARS[func](args)
+    raise ExprError("expected type scalar", "see the types in the PromQL reference")
+
+
+def matrix_plan(expr: Expr) -> MatrixPlan:
+    match expr:
+        case MatrixSelector():
+            return range_plan(expr)
+        case Subquery(expr=inner):
+            if value_type(inner) is ValueType.SCALAR:
+                return subquery_plan(expr, _as_vector(scalar_plan(inner)))
+            return subquery_plan(expr, vector_plan(inner))
+    raise ExprError("expected type range vector", "add a range such as [5m]")
+
+
+def text(expr: Expr) -> str:
+    if isinstance(expr, String):
+        return expr.value
+    raise ExprError("expected type string", 'write a quoted string such as "instance"')
+
+
+def _binary(expr: Binary) -> VectorPlan:
+    op, as_bool = expr.op, expr.bool_modifier
+    if expr.matching is not None:
+        return vectors_plan(op, vector_plan(expr.lhs), vector_plan(expr.rhs), expr.matching, as_bool=as_bool)
+    if value_type(expr.lhs) is ValueType.SCALAR:
+        return vector_scalar_plan(op, vector_plan(expr.rhs), scalar_plan(expr.lhs), swapped=True, as_bool=as_bool)
+    return vector_scalar_plan(op, vector_plan(expr.lhs), scalar_plan(expr.rhs), swapped=False, as_bool=as_bool)
+
+
+def _aggregate_param(param: Expr | None) -> ScalarPlan | str | None:
+    if param is None:
+        return None
+    return param.value if isinstance(param, String) else scalar_plan(param)
+
+
+def _call(func: str, args: Args) -> VectorPlan:
+    if func in RANGE_FUNCTIONS:
+        entry = RANGE_FUNCTIONS[func]
+        params = [scalar_plan(arg) for index, arg in enumerate(args) if index != entry.position]
+        return over_range_plan(entry, matrix_plan(args[entry.position]), params)
+    if func in on_values.MATH:
+        return on_values.map_plan(on_values.MATH[func], vector_plan(args[0]), [scalar_plan(arg) for arg in args[1:]])
+    if func in on_values.DATES:
+        function = on_values.DATES[func]
+        return on_values.map_plan(function, vector_plan(args[0]), ()) if args else on_values.now_plan(function)
+    if func in VECTORS:
+        return VECTORS[func](args)
+    raise ExprError(f"function {func} is not supported", "see the functions of Prometheus 3")
+
+
+def _as_vector(scalar: ScalarPlan) -> VectorPlan:
+    return lambda ctx, t: [("", (), scalar(ctx, t))]
+
+
+def _as_scalar(vector: VectorPlan) -> ScalarPlan:
+    """The value of the only element; NaN when there is not exactly one."""
+
+    def plan(ctx: Context, t: int) -> float:
+        items = vector(ctx, t)
+        return items[0][2] if len(items) == 1 else math.nan
+
+    return plan
+
+
+def _timestamp(args: Args) -> VectorPlan:
+    if isinstance(args[0], VectorSelector):
+        own = timestamp_plan(args[0])
+        return lambda ctx, t: unnamed(own(ctx, t), ctx)
+    inner = vector_plan(args[0])
+
+    def plan(ctx: Context, t: int) -> list[Item]:
+        return unnamed([(name, labels, t / 1000) for name, labels, _ in inner(ctx, t)], ctx)
+
+    return plan
+
+
+def _quantile_of_histogram(args: Args) -> VectorPlan:
+    return histogram.estimate_plan(
+        lambda params, buckets: histogram.bucket_quantile(params[0], buckets),
+        [scalar_plan(args[0])],
+        vector_plan(args[1]),
+    )
+
+
+def _fraction_of_histogram(args: Args) -> VectorPlan:
+    return histogram.estimate_plan(
+        lambda params, buckets: histogram.bucket_fraction(params[0], params[1], buckets),
+        [scalar_plan(args[0]), scalar_plan(args[1])],
+        vector_plan(args[2]),
+    )
+
+
+VECTORS: Final[dict[str, Callable[[Args], VectorPlan]]] = {
+    "absent": lambda a: on_labels.absent_plan(vector_plan(a[0]), on_labels.absent_labels(a[0])),
+    "absent_over_time": lambda a: on_labels.absent_over_time_plan(matrix_plan(a[0]), on_labels.absent_labels(a[0])),
+    "clamp": lambda a: on_values.clamp_plan(vector_plan(a[0]), scalar_plan(a[1]), scalar_plan(a[2])),
+    "histogram_fraction": _fraction_of_histogram,
+    "histogram_quantile": _quantile_of_histogram,
+    "histogram_quantiles": lambda a: histogram.quantiles_plan(
+        vector_plan(a[0]), text(a[1]), [scalar_plan(arg) for arg in a[2:]]
+    ),
+    "label_join": lambda a: on_labels.label_join_plan(
+        vector_plan(a[0]), text(a[1]), text(a[2]), [text(arg) for arg in a[3:]]
+    ),
+    "label_replace": lambda a: on_labels.label_replace_plan(
+        vector_plan(a[0]), text(a[1]), text(a[2]), text(a[3]), text(a[4])
+    ),
+    "sort": lambda a: on_labels.sort_plan(vector_plan(a[0]), descending=False),
+    "sort_desc": lambda a: on_labels.sort_plan(vector_plan(a[0]), descending=True),
+    "sort_by_label": lambda a: on_labels.sort_by_label_plan(
+        vector_plan(a[0]), [text(arg) for arg in a[1:]], descending=False
+    ),
+    "sort_by_label_desc": lambda a: on_labels.sort_by_label_plan(
+        vector_plan(a[0]), [text(arg) for arg in a[1:]], descending=True
+    ),
+    "timestamp": _timestamp,
+    "vector": lambda a: _as_vector(scalar_plan(a[0])),
+}
+
+
+def _pick(choose: Callable[[float, float], float]) -> Callable[[Args], ScalarPlan]:
+    def build(args: Args) -> ScalarPlan:
+        a, b = scalar_plan(args[0]), scalar_plan(args[1])
+
+        def plan(ctx: Context, t: int) -> float:
+            x, y = a(ctx, t), b(ctx, t)
+            return y if x != x else x if y != y else choose(x, y)
+
+        return plan
+
+    return build
+
+
+SCALARS: Final[dict[str, Callable[[Args], ScalarPlan]]] = {
+    "pi": lambda a: lambda ctx, t: math.pi,
+    "scalar": lambda a: _as_scalar(vector_plan(a[0])),
+    "time": lambda a: lambda ctx, t: t / 1000,
+    "max_of": _pick(max),
+    "min_of": _pick(min),
+}

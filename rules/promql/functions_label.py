@@ -1,0 +1,136 @@
+"""Functions about labels and presence: ``label_replace``, ``label_join``, ``absent``, sorting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cmp_to_key
+from typing import Any, Final
+
+from rules.model import Labels
+from rules.promql.ast import Expr, MatchOp, MatrixSelector, VectorSelector
+from rules.promql.errors import ExprError
+from rules.promql.match import compile_regex
+from rules.promql.values import Context, Item, MatrixPlan, VectorPlan, check_unique, set_label
+
+_REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})", re.ASCII)
+
+
+def _check_label(function: str, name: str) -> None:
+    if not name:
+        raise ExprError(f"invalid destination label name in {function}(): {name!r}", "name the label to write")
+
+
+def _get(name: str, labels: Labels, label: str) -> str:
+    if label == "__name__":
+        return str(name)
+    return next((value for key, value in labels if key == label), "")
+
+
+def _set(item: Item, label: str, value: str) -> Item:
+    name, labels, number = item
+    return (value, labels, number) if label == "__name__" else (name, set_label(labels, label, value), number)
+
+
+def expand(template: str, match: Any) -> str:
+    """Go's ``Regexp.Expand``: ``$1``, ``$name``, ``${name}``, ``$$``; an unknown group is empty, a lone ``$`` stays."""
+
+    def replace(reference: re.Match[str]) -> str:
+        if reference[1]:
+            return "$"
+        group = reference[2] or reference[3]
+        try:
+            return match.group(int(group) if group.isdigit() else group) or ""
+        except (IndexError, KeyError):
+            return ""
+
+    return _REFERENCE.sub(replace, template)
+
+
+def label_replace_plan(vector: VectorPlan, target: str, template: str, source: str, pattern: str) -> VectorPlan:
+    _check_label("label_replace", target)
+    fullmatch = compile_regex(pattern).fullmatch
+
+    def plan(ctx: Context, t: int) -> list[Item]:
+        out: list[Item] = []
+        for item in vector(ctx, t):
+            match = fullmatch(_get(item[0], item[1], source))
+            out.append(item if match is None else _set(item, target, expand(template, match)))
+        check_unique(out)
+        return out
+
+    return plan
+
+
+def label_join_plan(vector: VectorPlan, target: str, separator: str, sources: Sequence[str]) -> VectorPlan:
+    _check_label("label_join", target)
+
+    def plan(ctx: Context, t: int) -> list[Item]:
+        out: list[Item] = []
+        for item in vector(ctx, t):
+            parts = [_get(item[0], item[1], source) for source in sources]
+            out.append(_set(item, target, separator.join(parts)))
+        check_unique(out)
+        return out
+
+    return plan
+
+
+def absent_labels(argument: Expr) -> Labels:
+    """The labels of ``absent``'s element: what the selector demands with ``=``, each label named once."""
+    selector = argument.selector if isinstance(argument, MatrixSelector) else argument
+    if not isinstance(selector, VectorSelector):
+        return ()
+    named = [matcher.name for matcher in selector.matchers]
+    pairs = [
+        (matcher.name, matcher.value)
+        for matcher in selector.matchers
+        if matcher.op is MatchOp.EQ and matcher.value and matcher.name != "__name__" and named.count(matcher.name) == 1
+    ]
+    return tuple(sorted(pairs))
+
+
+def absent_plan(vector: VectorPlan, labels: Labels) -> VectorPlan:
+    return lambda ctx, t: [] if vector(ctx, t) else [("", labels, 1.0)]
+
+
+def absent_over_time_plan(matrix: MatrixPlan, labels: Labels) -> VectorPlan:
+    return lambda ctx, t: [] if matrix(ctx, t)[0] else [("", labels, 1.0)]
+
+
+def sort_plan(vector: VectorPlan, *, descending: bool) -> VectorPlan:
+    """By value, NaN last either way."""
+    sign = -1.0 if descending else 1.0
+
+    def rank(item: Item) -> tuple[bool, float]:
+        value = item[2]
+        return value != value, (sign * value if value == value else 0.0)
+
+    return lambda ctx, t: sorted(vector(ctx, t), key=rank)
+
+
+_RUNS: Final = re.compile(r"\d+|\D+", re.ASCII)
+
+
+def _natural(a: str, b: str) -> int:
+    """Compare texts with runs of digits as numbers."""
+    for left, right in zip(_RUNS.findall(a), _RUNS.findall(b), strict=False):
+        if left == right:
+            continue
+        if left[0].isdigit() and right[0].isdigit() and int(left) != int(right):
+            return -1 if int(left) < int(right) else 1
+        return -1 if left < right else 1
+    return (len(a) > len(b)) - (len(a) < len(b))
+
+
+def sort_by_label_plan(vector: VectorPlan, by: Sequence[str], *, descending: bool) -> VectorPlan:
+    def compare(a: Item, b: Item) -> int:
+        for label in by:
+            order = _natural(_get(a[0], a[1], label), _get(b[0], b[1], label))
+            if order:
+                return -order if descending else order
+        left, right = (("__name__", a[0]), *a[1]), (("__name__", b[0]), *b[1])
+        order = (left > right) - (left < right)
+        return -order if descending else order
+
+    return lambda ctx, t: sorted(vector(ctx, t), key=cmp_to_key(compare))

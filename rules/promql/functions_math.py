@@ -1,0 +1,150 @@
+"""Functions that map each value of an instant vector, and those of dates."""
+
+from __future__ import annotations
+
+import math
+from calendar import monthrange
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from rules.promql.numbers import NAN, total
+from rules.promql.values import Context, Item, ScalarPlan, VectorPlan, unnamed
+
+ValueFunction = Callable[..., float]
+"""Takes the value, then the scalar parameters."""
+
+
+def _log(log: Callable[[float], float]) -> Callable[[float], float]:
+    return lambda value: log(value) if value > 0 else (-math.inf if value == 0 else NAN)
+
+
+def sgn(value: float) -> float:
+    return math.copysign(1.0, value) if value else value
+
+
+def _floor(value: float) -> float:
+    return float(math.floor(value)) if math.isfinite(value) else value
+
+
+def _ceil(value: float) -> float:
+    return math.copysign(float(math.ceil(value)), value) if math.isfinite(value) else value
+
+
+def round_to(value: float, nearest: float = 1.0) -> float:
+    """Halves go up; ``nearest`` need not be whole."""
+    if nearest == 0 or not math.isfinite(value) or not math.isfinite(nearest):
+        return NAN if nearest == 0 or value != value or nearest != nearest else _round_infinite(value, nearest)
+    inverse = 1.0 / nearest
+    return _floor(value * inverse + 0.5) / inverse
+
+
+def _round_infinite(value: float, nearest: float) -> float:
+    return NAN if math.isinf(nearest) else value
+
+
+def clamp_min(value: float, low: float) -> float:
+    return NAN if value != value or low != low else max(value, low)
+
+
+def clamp_max(value: float, high: float) -> float:
+    return NAN if value != value or high != high else min(value, high)
+
+
+def _atanh(value: float) -> float:
+    return math.copysign(math.inf, value) if abs(value) == 1 else total(math.atanh)(value)
+
+
+def _sinh(value: float) -> float:
+    try:
+        return math.sinh(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+MATH: Final[dict[str, ValueFunction]] = {
+    "abs": abs,
+    "acos": total(math.acos),
+    "acosh": total(math.acosh),
+    "asin": total(math.asin),
+    "asinh": math.asinh,
+    "atan": math.atan,
+    "atanh": _atanh,
+    "ceil": _ceil,
+    "clamp_max": clamp_max,
+    "clamp_min": clamp_min,
+    "cos": total(math.cos),
+    "cosh": total(math.cosh),
+    "deg": math.degrees,
+    "exp": total(math.exp),
+    "floor": _floor,
+    "ln": _log(math.log),
+    "log10": _log(math.log10),
+    "log2": _log(math.log2),
+    "rad": math.radians,
+    "round": round_to,
+    "sgn": sgn,
+    "sin": total(math.sin),
+    "sinh": _sinh,
+    "sqrt": total(math.sqrt),
+    "tan": total(math.tan),
+    "tanh": math.tanh,
+}
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY: Final = 86_400
+
+
+def _date(part: Callable[[datetime], int]) -> ValueFunction:
+    def compute(seconds: float) -> float:
+        if not math.isfinite(seconds):
+            return NAN
+        try:
+            return float(part(_EPOCH + timedelta(seconds=int(seconds))))
+        except OverflowError:  # beyond year 1 to 9999
+            return NAN
+
+    return compute
+
+
+DATES: Final[dict[str, ValueFunction]] = {
+    "minute": _date(lambda when: when.minute),
+    "hour": _date(lambda when: when.hour),
+    "day_of_month": _date(lambda when: when.day),
+    "day_of_week": _date(lambda when: when.isoweekday() % 7),
+    "day_of_year": _date(lambda when: when.timetuple().tm_yday),
+    "days_in_month": _date(lambda when: monthrange(when.year, when.month)[1]),
+    "month": _date(lambda when: when.month),
+    "year": _date(lambda when: when.year),
+}
+"""Of seconds since 1970 in UTC."""
+
+
+def map_plan(function: ValueFunction, vector: VectorPlan, params: Sequence[ScalarPlan]) -> VectorPlan:
+    def plain(ctx: Context, t: int) -> list[Item]:
+        return unnamed([(name, labels, function(value)) for name, labels, value in vector(ctx, t)], ctx)
+
+    def with_params(ctx: Context, t: int) -> list[Item]:
+        items = vector(ctx, t)
+        given = [param(ctx, t) for param in params]
+        return unnamed([(name, labels, function(value, *given)) for name, labels, value in items], ctx)
+
+    return with_params if params else plain
+
+
+def clamp_plan(vector: VectorPlan, low: ScalarPlan, high: ScalarPlan) -> VectorPlan:
+    """Empty when the bounds are the wrong way round."""
+
+    def plan(ctx: Context, t: int) -> list[Item]:
+        items = vector(ctx, t)
+        least, most = low(ctx, t), high(ctx, t)
+        if most < least:
+            return []
+        return unnamed([(n, labels, clamp_max(clamp_min(value, least), most)) for n, labels, value in items], ctx)
+
+    return plan
+
+
+def now_plan(function: ValueFunction) -> VectorPlan:
+    """A date function without argument: of the evaluation time."""
+    return lambda ctx, t: [("", (), function(t / 1000))]

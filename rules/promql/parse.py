@@ -1,0 +1,214 @@
+"""From text to our values: the one place that knows the parser library (promql-parser, a Rust grammar).
+
+The library checks the grammar, argument types and counts, and regular expressions; the guard runs before it. This adapter
+adds what it lets through: disallowed experimental functions, ``or`` between matchers, ``fill`` modifiers, result types.
+Its printed form is not a safe round trip, so nothing here ever re-parses printed text.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import promql_parser as native
+
+from rules.promql.ast import (
+    Aggregate,
+    At,
+    AtKind,
+    Binary,
+    Call,
+    Card,
+    Expr,
+    Matcher,
+    Matching,
+    MatchOp,
+    MatrixSelector,
+    Negate,
+    Number,
+    String,
+    Subquery,
+    ValueType,
+    VectorSelector,
+)
+from rules.promql.errors import ExprError
+from rules.promql.guard import check_text
+from rules.promql.tables import EXPERIMENTAL, FUNCTION_NAMES, SCALAR_FUNCTIONS, UNSUPPORTED
+
+T = TypeVar("T")
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_MAX_DURATION: Final = 100 * 365 * 86_400_000
+_OPS: Final = (
+    (native.MatchOp.Equal, MatchOp.EQ),
+    (native.MatchOp.NotEqual, MatchOp.NE),
+    (native.MatchOp.Re, MatchOp.RE),
+    (native.MatchOp.NotRe, MatchOp.NRE),
+)
+_CARDS: Final = (
+    (native.VectorMatchCardinality.OneToOne, Card.ONE_TO_ONE),
+    (native.VectorMatchCardinality.ManyToOne, Card.MANY_TO_ONE),
+    (native.VectorMatchCardinality.OneToMany, Card.ONE_TO_MANY),
+    (native.VectorMatchCardinality.ManyToMany, Card.MANY_TO_MANY),
+)
+_ONE_TO_ONE: Final = Matching(Card.ONE_TO_ONE, on=False, labels=())
+
+
+def parse(text: str, *, experimental: bool = False) -> Expr:
+    """The expression that ``text`` says, or ``ExprError``. Call it from a thread with a stack of at least 1 MiB.
+
+    ``experimental`` also lets the experimental functions through that the evaluator has; product code leaves it off.
+    """
+    check_text(text)
+    try:
+        node = native.parse(text)
+    except (ValueError, OverflowError) as error:
+        message = str(error)
+        raise ExprError(message, _hint(message, text)) from None
+    try:
+        return _Adapter(experimental).convert(node)
+    except OverflowError:
+        raise ExprError("a duration or time is out of range", "at most 100 years") from None
+
+
+def value_type(expr: Expr) -> ValueType:
+    """What evaluating ``expr`` gives."""
+    match expr:
+        case Number():
+            return ValueType.SCALAR
+        case String():
+            return ValueType.STRING
+        case MatrixSelector() | Subquery():
+            return ValueType.MATRIX
+        case Negate(operand):
+            return value_type(operand)
+        case Call(func, _):
+            return ValueType.SCALAR if func in SCALAR_FUNCTIONS else ValueType.VECTOR
+        case Binary(_, lhs, rhs, matching=None):
+            return ValueType.SCALAR if value_type(lhs) is value_type(rhs) is ValueType.SCALAR else ValueType.VECTOR
+        case _:
+            return ValueType.VECTOR
+
+
+def _hint(message: str, text: str) -> str:
+    unknown = re.fullmatch(r"unknown function with name '(.*)'", message)
+    if unknown:
+        near = difflib.get_close_matches(unknown[1], sorted(FUNCTION_NAMES), n=1)
+        return f"did you mean {near[0]}?" if near else "see the functions of Prometheus 3"
+    if re.search(r"\b(anchored|smoothed)\b", text):
+        return "anchored and smoothed are experimental and not supported"
+    return ""
+
+
+class _Adapter:
+    """Converts one tree, one stack frame per level."""
+
+    def __init__(self, experimental: bool) -> None:
+        self._experimental = experimental
+
+    def convert(self, node: Any) -> Expr:
+        match node:
+            case native.NumberLiteral():
+                return Number(node.val)
+            case native.StringLiteral():
+                return String(node.val)
+            case native.ParenExpr():
+                return self.convert(node.expr)
+            case native.UnaryExpr():
+                operand = self.convert(node.expr)
+                return Number(-operand.value) if isinstance(operand, Number) else Negate(operand)
+            case native.VectorSelector():
+                return self._selector(node)
+            case native.MatrixSelector():
+                return MatrixSelector(self._selector(node.vector_selector), _milliseconds(node.range))
+            case native.SubqueryExpr():
+                step = None if node.step is None else _milliseconds(node.step)
+                span = _milliseconds(node.range)
+                return Subquery(self.convert(node.expr), span, step, _offset(node), _at(node))
+            case native.Call():
+                self._check_function(node.func)
+                return Call(node.func.name, tuple(map(self.convert, node.args)))
+            case native.AggregateExpr():
+                return self._aggregate(node)
+            case native.BinaryExpr():
+                return self._binary(node)
+        raise ExprError(f"unknown syntax {type(node).__name__}", "use the stable syntax of Prometheus 3")
+
+    def _check_function(self, function: Any) -> None:
+        name = function.name
+        if name in UNSUPPORTED:
+            raise ExprError(f"function {name} is not supported", UNSUPPORTED[name])
+        if (function.experimental or name in EXPERIMENTAL) and not self._experimental:
+            raise ExprError(f"function {name} is experimental in Prometheus", "use the stable functions only")
+
+    def _selector(self, node: Any) -> VectorSelector:
+        if node.matchers.or_matchers:
+            raise ExprError("'or' between label matchers is not PromQL", "use a regex matcher or two selectors")
+        named = () if node.name is None else (Matcher(MatchOp.EQ, "__name__", node.name),)
+        rest = tuple(Matcher(_ours(_OPS, m.op), m.name, m.value) for m in node.matchers.matchers)
+        return VectorSelector(named + rest, _offset(node), _at(node))
+
+    def _aggregate(self, node: Any) -> Aggregate:
+        op = str(node.op)
+        if op in UNSUPPORTED:
+            raise ExprError(f"aggregation {op} is not supported", UNSUPPORTED[op])
+        if op in EXPERIMENTAL and not self._experimental:
+            raise ExprError(f"aggregation {op} is experimental in Prometheus", "use topk or bottomk")
+        expr = self.convert(node.expr)
+        param = None if node.param is None else self.convert(node.param)
+        modifier = node.modifier
+        if modifier is None:
+            return Aggregate(op, expr, param, grouped=False, without=False, labels=())
+        without = modifier.type == native.AggModifierType.Without
+        return Aggregate(op, expr, param, grouped=True, without=without, labels=tuple(modifier.labels))
+
+    def _binary(self, node: Any) -> Binary:
+        lhs, rhs = self.convert(node.lhs), self.convert(node.rhs)
+        modifier = node.modifier
+        vectors = value_type(lhs) is value_type(rhs) is ValueType.VECTOR
+        matching = _ONE_TO_ONE if vectors else None
+        if modifier is None:
+            return Binary(str(node.op), lhs, rhs, matching)
+        if modifier.fill_values.lhs is not None or modifier.fill_values.rhs is not None:
+            raise ExprError("the fill modifiers are experimental and not supported", "use 'or' with a default")
+        if vectors:
+            by = modifier.matching
+            matching = Matching(
+                card=_ours(_CARDS, modifier.card),
+                on=by is not None and by.type == native.LabelModifierType.Include,
+                labels=() if by is None else tuple(by.labels),
+                include=tuple(modifier.group_labels or ()),
+            )
+        elif modifier.matching is not None:
+            raise ExprError("vector matching only allowed between instant vectors", "remove on() or ignoring()")
+        return Binary(str(node.op), lhs, rhs, matching, modifier.return_bool)
+
+
+def _ours(pairs: tuple[tuple[Any, T], ...], theirs: Any) -> T:
+    """The library's enum members compare but cannot be hashed."""
+    return next(ours for member, ours in pairs if member == theirs)
+
+
+def _milliseconds(duration: timedelta) -> int:
+    value = duration // _MILLISECOND
+    if abs(value) > _MAX_DURATION:
+        raise OverflowError
+    return value
+
+
+def _offset(node: Any) -> int:
+    return 0 if node.offset is None else _milliseconds(node.offset)
+
+
+def _at(node: Any) -> At | None:
+    modifier = node.at
+    if modifier is None:
+        return None
+    if modifier.type == native.AtModifierType.Start:
+        return At(AtKind.START)
+    if modifier.type == native.AtModifierType.End:
+        return At(AtKind.END)
+    return At(AtKind.TIME, (modifier.at - _EPOCH) // _MILLISECOND)

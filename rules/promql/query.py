@@ -1,0 +1,102 @@
+"""A compiled expression, evaluated at one time or over a range of times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rules.promql.ast import Expr, String, ValueType
+from rules.promql.errors import EvalError
+from rules.promql.values import (
+    Context,
+    Dropped,
+    Element,
+    EvalOptions,
+    Item,
+    Line,
+    Matrix,
+    MatrixPlan,
+    Result,
+    Scalar,
+    ScalarPlan,
+    Source,
+    Vector,
+    VectorPlan,
+    check_unique,
+)
+from rules.promql.values import String as StringResult
+
+DEFAULTS = EvalOptions()
+
+
+class Query:
+    """Made by ``compile_expr``. Not for use by two threads at once: it remembers what its selectors matched."""
+
+    __slots__ = ("_matrix", "_scalar", "_vector", "expr", "type")
+
+    def __init__(
+        self,
+        expr: Expr,
+        value_type: ValueType,
+        *,
+        scalar: ScalarPlan | None = None,
+        vector: VectorPlan | None = None,
+        matrix: MatrixPlan | None = None,
+    ) -> None:
+        self.expr = expr
+        self.type = value_type
+        self._scalar = scalar
+        self._vector = vector
+        self._matrix = matrix
+
+    def instant(self, source: Source, at: int, options: EvalOptions = DEFAULTS) -> Result:
+        """The value at ``at`` (ms). ``EvalError`` when there is none; never take an error for an empty result."""
+        ctx = Context(source, at, at, options)
+        if self._vector is not None:
+            return Vector(at, [Element._make(item) for item in finish(self._vector(ctx, at), ctx)])
+        if self._scalar is not None:
+            return Scalar(at, self._scalar(ctx, at))
+        if self._matrix is not None:
+            rows, _ = self._matrix(ctx, at)
+            lines = [Line("" if isinstance(name, Dropped) else name, *rest) for name, *rest in rows]
+            return Matrix(_sorted(lines))
+        assert isinstance(self.expr, String)  # noqa: S101 - the only type left
+        return StringResult(at, self.expr.value)
+
+    def range(self, source: Source, start: int, end: int, step: int, options: EvalOptions = DEFAULTS) -> Matrix:
+        """The values at start, start+step, ... up to ``end`` (ms), as lines sorted by labels."""
+        if step <= 0:
+            raise EvalError("zero or negative query resolution step widths are not accepted. Try a positive integer")
+        vector = self._vector
+        if vector is None:
+            scalar = self._scalar
+            if scalar is None:
+                raise EvalError(
+                    f"invalid expression type {self.type.value!r} for range query, must be Scalar or instant Vector"
+                )
+            vector = lambda ctx, t: [("", (), scalar(ctx, t))]  # noqa: E731 - a plan like any other
+        ctx = Context(source, start, end, options)
+        lines: dict[tuple[str, object], tuple[str, object, list[int], list[float]]] = {}
+        held = 0
+        for at in range(start, end + 1, step):
+            ctx.begin_step(held)
+            for name, labels, value in finish(vector(ctx, at), ctx):
+                line = lines.get((name, labels))
+                if line is None:
+                    line = lines[name, labels] = (name, labels, [], [])
+                line[2].append(at)
+                line[3].append(value)
+                held += 1
+        return Matrix(_sorted([Line(*line) for line in lines.values()]))  # type: ignore[arg-type] # labels, kept as a key
+
+
+def finish(items: list[Item], ctx: Context) -> list[Item]:
+    """Do the name dropping that was put off."""
+    if not ctx.delayed:
+        return items
+    items = [("" if isinstance(name, Dropped) else name, labels, value) for name, labels, value in items]
+    check_unique(items)
+    return items
+
+
+def _sorted(lines: Sequence[Line]) -> Sequence[Line]:
+    return sorted(lines, key=lambda line: (line.name, line.labels))

@@ -1,0 +1,125 @@
+"""Plans for selectors and subqueries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rules.promql.ast import At, AtKind, Matcher, MatrixSelector, Subquery, VectorSelector
+from rules.promql.match import SeriesMatcher
+from rules.promql.values import Context, Item, MatrixPlan, Row, SeriesLike, Source, VectorPlan, Window
+
+Reference = Callable[[Context, int], int]
+
+
+class Selection:
+    """The series of one selector; asked anew only when the set of series of its metric name has changed."""
+
+    __slots__ = ("_generation", "_matcher", "_series", "_source")
+
+    def __init__(self, matchers: Sequence[Matcher]) -> None:
+        self._matcher = SeriesMatcher(matchers)
+        self._source: Source | None = None
+        self._generation = -1
+        self._series: Sequence[SeriesLike] = ()
+
+    def series(self, source: Source) -> Sequence[SeriesLike]:
+        generation = source.generation(self._matcher.name)
+        if source is not self._source or generation != self._generation:
+            self._series = source.select(self._matcher)
+            self._source, self._generation = source, generation
+        return self._series
+
+
+def reference(offset: int, at: At | None) -> Reference:
+    """The time a selector looks from, given the evaluation time."""
+    if at is None:
+        return (lambda ctx, t: t - offset) if offset else (lambda ctx, t: t)
+    match at.kind:
+        case AtKind.START:
+            return lambda ctx, t: ctx.start - offset
+        case AtKind.END:
+            return lambda ctx, t: ctx.end - offset
+        case AtKind.TIME:
+            fixed = at.time - offset
+            return lambda ctx, t: fixed
+
+
+def instant_plan(selector: VectorSelector) -> VectorPlan:
+    selection = Selection(selector.matchers)
+    refer = reference(selector.offset, selector.at)
+
+    def plan(ctx: Context, t: int) -> list[Item]:
+        hi = refer(ctx, t)
+        lo = hi - ctx.options.lookback - ctx.edge
+        series = selection.series(ctx.source)
+        ctx.charge(len(series))
+        return [(s.name, s.labels, found[1]) for s in series if (found := s.latest(lo, hi)) is not None]
+
+    return plan
+
+
+def timestamp_plan(selector: VectorSelector) -> VectorPlan:
+    """The samples' own times in seconds, for ``timestamp(selector)``."""
+    selection = Selection(selector.matchers)
+    refer = reference(selector.offset, selector.at)
+
+    def plan(ctx: Context, t: int) -> list[Item]:
+        hi = refer(ctx, t)
+        lo = hi - ctx.options.lookback - ctx.edge
+        series = selection.series(ctx.source)
+        ctx.charge(len(series))
+        return [(s.name, s.labels, found[0] / 1000) for s in series if (found := s.latest(lo, hi)) is not None]
+
+    return plan
+
+
+def range_plan(selector: MatrixSelector) -> MatrixPlan:
+    selection = Selection(selector.selector.matchers)
+    refer = reference(selector.selector.offset, selector.selector.at)
+    span = selector.range
+
+    def plan(ctx: Context, t: int) -> tuple[list[Row], Window]:
+        hi = refer(ctx, t)
+        lo = hi - span
+        edge = lo - ctx.edge
+        rows: list[Row] = []
+        for series in selection.series(ctx.source):
+            samples = series.window(edge, hi)
+            if samples is not None:
+                ctx.charge(len(samples[0]))
+                rows.append((series.name, series.labels, *samples))
+        return rows, Window(lo, hi, t)
+
+    return plan
+
+
+def subquery_plan(subquery: Subquery, inner: VectorPlan) -> MatrixPlan:
+    """Evaluates ``inner`` at the absolute multiples of the step inside the window."""
+    refer = reference(subquery.offset, subquery.at)
+    span = subquery.range
+
+    def plan(ctx: Context, t: int) -> tuple[list[Row], Window]:
+        step = subquery.step or ctx.options.default_step
+        hi = refer(ctx, t)
+        lo = hi - span
+        first = _first_step(lo, step, closed=bool(ctx.edge))
+        ctx.charge(max(0, (hi - first) // step + 1))
+        lines: dict[tuple[str, object], Row] = {}
+        for at in range(first, hi + 1, step):
+            items = inner(ctx, at)
+            ctx.charge(len(items))
+            for name, labels, value in items:
+                line = lines.get((name, labels))
+                if line is None:
+                    line = lines[name, labels] = (name, labels, [], [])
+                line[2].append(at)  # type: ignore[attr-defined] # the lists made one line above
+                line[3].append(value)  # type: ignore[attr-defined] # the lists made one line above
+        return list(lines.values()), Window(lo, hi, t)
+
+    return plan
+
+
+def _first_step(lo: int, step: int, *, closed: bool) -> int:
+    """The first multiple of ``step`` after ``lo`` (or at it, when ``closed``)."""
+    first = -(-lo // step) * step
+    return first if first > lo or closed else first + step

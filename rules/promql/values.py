@@ -1,0 +1,177 @@
+"""Results, options and the context of one evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar
+
+from rules.model import Labels
+from rules.promql.errors import EvalError
+from rules.promql.match import SeriesMatcher
+from rules.timeline import Samples
+
+Item = tuple[str, Labels, float]
+"""One element of an instant vector while it is being computed: metric name ("" when dropped), labels, value."""
+
+Row = tuple[str, Labels, Sequence[int], Sequence[float]]
+"""One series of a range vector: metric name, labels, times in ms, values."""
+
+
+class Element(NamedTuple):
+    """One element of an instant vector. ``name`` is "" when an operation dropped it."""
+
+    name: str
+    labels: Labels
+    value: float
+
+
+class Scalar(NamedTuple):
+    at: int
+    value: float
+
+
+class String(NamedTuple):
+    at: int
+    value: str
+
+
+class Vector(NamedTuple):
+    at: int
+    elements: Sequence[Element]
+
+
+class Line(NamedTuple):
+    """One series of a matrix: ``times`` in ms, ascending, and as many ``values``."""
+
+    name: str
+    labels: Labels
+    times: Sequence[int]
+    values: Sequence[float]
+
+
+class Matrix(NamedTuple):
+    lines: Sequence[Line]
+
+
+Result = Scalar | String | Vector | Matrix
+
+
+class SeriesLike(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> Labels: ...
+    def latest(self, lo: int, hi: int) -> tuple[int, float] | None: ...
+    def window(self, lo: int, hi: int) -> Samples | None: ...
+
+
+class Source(Protocol):
+    """Where selectors read: a ``SeriesWindow`` or something like it."""
+
+    def select(self, matchers: SeriesMatcher) -> Sequence[SeriesLike]: ...
+    def generation(self, name: str | None) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EvalOptions:
+    """How to evaluate. Times in ms.
+
+    ``left_closed`` counts a sample on the left edge of a window in (Prometheus 2); ``delayed_names`` drops metric names at
+    the end of a query instead of at each operation (the reference's conformance cases want it). ``deadline`` returns
+    True when the time for this query is used up.
+    """
+
+    lookback: int = 300_000
+    default_step: int = 60_000
+    left_closed: bool = False
+    delayed_names: bool = False
+    max_samples: int = 500_000
+    deadline: Callable[[], bool] | None = None
+
+
+class Context:
+    """One query being evaluated over ``source`` from ``start`` to ``end`` (the same for an instant query)."""
+
+    __slots__ = ("_deadline", "_left", "delayed", "edge", "end", "options", "source", "start")
+
+    def __init__(self, source: Source, start: int, end: int, options: EvalOptions) -> None:
+        self.source = source
+        self.start = start
+        self.end = end
+        self.options = options
+        self.delayed = options.delayed_names
+        self.edge = 1 if options.left_closed else 0
+        self._deadline = options.deadline
+        self._left = options.max_samples
+
+    def charge(self, samples: int) -> None:
+        """Account for samples read (or subquery steps begun) before work is done on them."""
+        self._left -= samples
+        if self._left < 0:
+            raise EvalError("query processing would load too many samples into memory in query execution")
+        if self._deadline is not None and self._deadline():
+            raise EvalError("query timed out in expression evaluation")
+
+    def begin_step(self, held: int) -> None:
+        """A new step of a range query, while ``held`` samples of result are kept."""
+        self._left = self.options.max_samples - held
+        self.charge(0)
+
+
+VectorPlan = Callable[[Context, int], list[Item]]
+ScalarPlan = Callable[[Context, int], float]
+
+
+class Window(NamedTuple):
+    """The edges of a range selector at one evaluation: lo < t <= hi, for an evaluation at ``at``."""
+
+    lo: int
+    hi: int
+    at: int
+
+
+MatrixPlan = Callable[[Context, int], tuple[list[Row], Window]]
+
+
+class Dropped(str):
+    """A metric name that is to be dropped at the end of the query; until then it is still seen (``delayed_names``)."""
+
+    __slots__ = ()
+
+
+def drop_name(name: str, ctx: Context) -> str:
+    return Dropped(name) if ctx.delayed and name else ""
+
+
+T = TypeVar("T", bound=tuple[object, ...])
+
+
+def unnamed(items: list[Item], ctx: Context) -> list[Item]:
+    """``items`` after an operation whose result has no metric name. They still carry the names they had before."""
+    if ctx.delayed:
+        return [(Dropped(name), labels, value) for name, labels, value in items]
+    if len({item[0] for item in items}) > 1:
+        items = [("", labels, value) for _, labels, value in items]
+        check_unique(items)
+        return items
+    return [("", labels, value) for _, labels, value in items]
+
+
+def check_unique(items: Iterable[Item]) -> None:
+    """Raise ``EvalError`` when two elements have the same name and labels."""
+    seen = set()
+    for name, labels, _ in items:
+        key = (name, labels)
+        if key in seen:
+            raise EvalError("vector cannot contain metrics with the same labelset")
+        seen.add(key)
+
+
+def set_label(labels: Labels, name: str, value: str) -> Labels:
+    """``labels`` with ``name`` set to ``value``, or without it when ``value`` is empty."""
+    rest = [pair for pair in labels if pair[0] != name]
+    if value:
+        rest.append((name, value))
+        rest.sort()
+    return tuple(rest)

@@ -1,0 +1,369 @@
+"""The series window: every sample in memory, bounded, kept as long as a loaded rule looks back and no longer.
+
+Times are timeline milliseconds. A series that its source stops giving gets a stale marker at that cycle, so selectors stop
+seeing it at once. Over budget, new series and samples are refused and counted; nothing kept is thinned.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from rules.model import Labels
+from rules.promql.ast import Matcher
+from rules.promql.match import SeriesMatcher
+from rules.staleness import STALE, is_stale
+from rules.timeline import Series, Timeline
+
+RawSample = tuple[str, Labels, float, int | None]
+"""Name, labels sorted by name without ``__name__``, value, and time in ms (None: the time of the cycle)."""
+
+_SWEEP_EVERY = 60_000
+_SERIES_BYTES = 400
+"""Measured fixed cost of one series with four labels, its values apart."""
+
+
+class Ingest(NamedTuple):
+    """What became of one cycle's samples."""
+
+    added: int = 0
+    out_of_order: int = 0
+    new_series: int = 0
+    refused: int = 0
+
+
+class Stats(NamedTuple):
+    series: int
+    samples: int
+    bytes: int
+
+
+class _Slot:
+    """What a source calls a series, and the series it became."""
+
+    __slots__ = ("labels", "name", "position", "series")
+
+    def __init__(self, name: str, labels: Labels, series: Series) -> None:
+        self.name = name
+        self.labels = labels
+        self.series = series
+        self.position = 0
+
+
+class _Source:
+    """One scrape target or collector: its timeline and, in ``slots``, the series of its last cycle in order."""
+
+    __slots__ = ("honor_labels", "lookup", "slots", "target", "timeline")
+
+    def __init__(self, target: Labels, honor_labels: bool) -> None:
+        self.timeline = Timeline(shared=True)
+        self.slots: list[_Slot] = []
+        self.lookup: dict[tuple[str, Labels], _Slot] = {}
+        self.target = target
+        self.honor_labels = honor_labels
+
+
+class SeriesWindow:
+    """Bounded store of recent samples, indexed by metric name."""
+
+    def __init__(
+        self, *, max_series: int = 100_000, max_samples: int = 8_000_000, default_retention: int = 600_000
+    ) -> None:
+        self._max_series = max_series
+        self._max_samples = max_samples
+        self._default_retention = default_retention
+        self._retention: Mapping[str, int] = {}
+        self._series: dict[tuple[str, Labels], Series] = {}
+        self._names: dict[str, list[Series]] = {}
+        self._generations: dict[str, int] = {}
+        self._generation = 0
+        self._sources: dict[str, _Source] = {}
+        self._samples = 0
+        self._swept_at: int | None = None
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+
+    # Writing
+
+    def ingest(
+        self,
+        source: str,
+        samples: Iterable[RawSample],
+        at: int,
+        target: Labels = (),
+        *,
+        honor_labels: bool = False,
+    ) -> Ingest:
+        """Store one cycle of ``source``; series of its previous cycle that are missing now end with a stale marker.
+
+        ``target`` labels are added to every sample; a sample's own label of the same name is kept as ``exported_<name>``,
+        or wins when ``honor_labels`` is set (as in a Prometheus scrape). A sample with a time of its own is not followed
+        by a stale marker. ``at`` must be later than the source's last cycle: otherwise all are counted out of order.
+        """
+        self._sweep_if_due(at)
+        origin = self._sources.get(source)
+        if origin is None:
+            origin = self._sources[source] = _Source(target, honor_labels)
+        elif origin.target != target or origin.honor_labels != honor_labels:
+            origin.target, origin.honor_labels, origin.lookup = target, honor_labels, {}
+        last = origin.timeline.last
+        if last is not None and at <= last:
+            return Ingest(out_of_order=sum(1 for _ in samples))
+        cycle = origin.timeline.push(at)
+        rest = iter(samples)
+        steady, pending = self._ingest_steady(origin, rest, cycle)
+        if pending is None and steady == len(origin.slots) and (pending := next(rest, None)) is None:
+            return Ingest(added=steady)
+        return self._ingest_changed(origin, steady, pending, rest, cycle, at)
+
+    def stale(self, source: str, at: int) -> None:
+        """End all series of ``source``: it failed, or it is no longer configured."""
+        if source in self._sources:
+            origin = self._sources[source]
+            self.ingest(source, (), at, origin.target, honor_labels=origin.honor_labels)
+
+    def append(self, name: str, labels: Labels, at: int, value: float) -> bool:
+        """Store one sample outside any source, such as a rule's output; False when out of order or over budget."""
+        series = self._series.get((name, labels)) or self._admit(name, dict(labels), None)
+        return series is not None and self._put_alone(series, at, value)
+
+    def _ingest_steady(self, origin: _Source, rest: Iterator[RawSample], cycle: int) -> tuple[int, RawSample | None]:
+        """The fast path while the source repeats its last cycle; returns how far that held, and the sample that differed."""
+        timeline = origin.timeline
+        if self._samples + len(origin.slots) > self._max_samples or (origin.slots and not origin.lookup):
+            return 0, None
+        count = 0
+        for slot, sample in zip(origin.slots, rest, strict=False):
+            name, labels, value, when = sample
+            series = slot.series
+            values = series.values
+            if (
+                (labels is not slot.labels and labels != slot.labels)
+                or name != slot.name
+                or when is not None
+                or series.timeline is not timeline
+                or series.first + len(values) != cycle
+            ):
+                self._samples += count
+                return count, sample
+            if value != value:
+                series.nan = True
+            values.append(value)
+            count += 1
+        self._samples += count
+        return count, None
+
+    def _ingest_changed(
+        self,
+        origin: _Source,
+        steady: int,
+        pending: RawSample | None,
+        rest: Iterator[RawSample],
+        cycle: int,
+        at: int,
+    ) -> Ingest:
+        seen = dict.fromkeys(origin.slots[:steady])
+        added, out_of_order, new_series, refused = steady, 0, 0, 0
+        while pending is not None or (pending := next(rest, None)) is not None:
+            name, labels, value, when = pending
+            pending = None
+            slot = origin.lookup.get((name, labels))
+            if slot is None:
+                known = len(self._series)
+                series = self._admit_scraped(origin, name, labels, cycle)
+                if series is None:
+                    refused += 1
+                    continue
+                new_series += len(self._series) - known
+                slot = origin.lookup[name, labels] = _Slot(name, labels, series)
+            series = slot.series
+            if self._samples >= self._max_samples:
+                refused += 1
+            elif self._store(series, origin, cycle, at if when is None else when, value, alone=when is not None):
+                added += 1
+            else:
+                out_of_order += 1
+            if when is None:
+                seen[slot] = None
+        for slot in origin.slots:
+            if slot not in seen:
+                self._store(slot.series, origin, cycle, at, STALE, alone=False)
+        origin.slots = list(seen)
+        return Ingest(added, out_of_order, new_series, refused)
+
+    def _store(self, series: Series, origin: _Source, cycle: int, at: int, value: float, *, alone: bool) -> bool:
+        if series.timeline is not origin.timeline or alone:
+            return self._put_alone(series, at, value)
+        if series.stop > cycle:
+            return False
+        self._samples += series.put(cycle, value)
+        return True
+
+    def _put_alone(self, series: Series, at: int, value: float) -> bool:
+        if series.timeline.shared:
+            series.detach()
+        last = series.timeline.last
+        if (last is not None and at <= last) or self._samples >= self._max_samples:
+            return False
+        self._samples += series.put(series.timeline.push(at), value)
+        return True
+
+    def _admit_scraped(self, origin: _Source, name: str, labels: Labels, cycle: int) -> Series | None:
+        pairs = dict(labels)
+        for label, value in origin.target:
+            own = pairs.get(label, "")
+            if own and origin.honor_labels:
+                continue
+            pairs[label] = value
+            if own:
+                exported = "exported_" + label
+                while exported in pairs:
+                    exported = "exported_" + exported
+                pairs[exported] = own
+        return self._admit(name, pairs, origin.timeline, cycle)
+
+    def _admit(self, name: str, pairs: Mapping[str, str], timeline: Timeline | None, first: int = 0) -> Series | None:
+        """The series of these labels, made when there is room; on ``timeline``, or on one of its own."""
+        labels = tuple(self._pair(pair) for pair in sorted(pairs.items()) if pair[1])
+        series = self._series.get((name, labels))
+        if series is not None:
+            return series
+        if len(self._series) >= self._max_series or self._samples >= self._max_samples:
+            return None
+        name = sys.intern(name)
+        series = Series(name, labels, timeline or Timeline(shared=False), first)
+        self._series[name, labels] = series
+        self._names.setdefault(name, []).append(series)
+        self._touch(name)
+        return series
+
+    def _pair(self, pair: tuple[str, str]) -> tuple[str, str]:
+        return self._pairs.setdefault(pair, pair)
+
+    def _touch(self, name: str) -> None:
+        self._generation += 1
+        self._generations[name] = self._generation
+
+    # Forgetting
+
+    def retain(self, needs: Mapping[str, int], default_ms: int) -> None:
+        """Keep samples of each metric name in ``needs`` for so many ms, all others for ``default_ms``."""
+        self._retention = dict(needs)
+        self._default_retention = default_ms
+
+    def rebase(self, delta_ms: int) -> None:
+        """Move every stored time: the wall clock jumped by ``delta_ms`` and no duration may change."""
+        timelines = {id(source.timeline): source.timeline for source in self._sources.values()}
+        timelines |= {id(series.timeline): series.timeline for series in self._series.values()}
+        for timeline in timelines.values():
+            timeline.shift(delta_ms)
+        if self._swept_at is not None:
+            self._swept_at += delta_ms
+
+    def _sweep_if_due(self, now: int) -> None:
+        if self._swept_at is None:
+            self._swept_at = now
+        elif now - self._swept_at >= _SWEEP_EVERY:
+            self._swept_at = now
+            self.sweep(now)
+
+    def sweep(self, now: int) -> None:
+        """Forget samples older than their retention, and series that have none left. ``ingest`` does so every minute."""
+        floors: dict[int, int] = {}
+        dead: list[Series] = []
+        for series in self._series.values():
+            timeline = series.timeline
+            horizon = now - self._retention.get(series.name, self._default_retention)
+            self._samples -= series.trim(timeline.after(horizon))
+            if not series.values:
+                dead.append(series)
+            else:
+                floors[id(timeline)] = min(series.first, floors.get(id(timeline), series.first))
+                if not timeline.shared:
+                    timeline.trim(series.first)
+        for name in list(self._sources):
+            timeline = self._sources[name].timeline
+            timeline.trim(floors.get(id(timeline), timeline.stop - 1))
+        if dead:
+            self._bury(dead)
+
+    def _bury(self, dead: Iterable[Series]) -> None:
+        names: set[str] = set()
+        for series in dead:
+            del self._series[series.name, series.labels]
+            names.add(series.name)
+        for name in names:
+            left = [series for series in self._names[name] if series.values]
+            if left:
+                self._names[name] = left
+            else:
+                del self._names[name]
+            self._touch(name)
+        for source in list(self._sources):
+            origin = self._sources[source]
+            origin.slots = [slot for slot in origin.slots if slot.series.values]
+            origin.lookup = {key: slot for key, slot in origin.lookup.items() if slot.series.values}
+            if not origin.lookup:
+                del self._sources[source]
+        self._pairs = {pair: pair for labels in (series.labels for series in self._series.values()) for pair in labels}
+
+    # Reading
+
+    def generation(self, name: str | None) -> int:
+        """Changes whenever the set of series of this metric name (of any name, for None) changes."""
+        return self._generation if name is None else self._generations.get(name, 0)
+
+    def select(self, matchers: SeriesMatcher | Sequence[Matcher]) -> Sequence[Series]:
+        """The series that match, in the order they were first seen. May be kept until ``generation`` changes."""
+        wanted = matchers if isinstance(matchers, SeriesMatcher) else SeriesMatcher(matchers)
+        family: Iterable[Series]
+        family = self._series.values() if wanted.name is None else self._names.get(wanted.name, ())
+        return [series for series in family if wanted.matches(series.name, series.labels)]
+
+    def find(
+        self, selectors: Iterable[Sequence[Matcher]], start: int | None = None, end: int | None = None
+    ) -> Sequence[Series]:
+        """The series that match any of ``selectors`` (all series when there are none) and have a sample in start..end."""
+        wanted = list(selectors)
+        found: dict[int, Series] = {}
+        for matchers in wanted or [()]:
+            found.update((id(series), series) for series in self.select(matchers))
+        if start is None and end is None:
+            return list(found.values())
+        lo = -(2**62) if start is None else start - 1
+        hi = 2**62 if end is None else end
+        return [series for series in found.values() if series.window(lo, hi) is not None]
+
+    def metric_names(self) -> Sequence[str]:
+        return sorted(self._names)
+
+    def label_names(
+        self, selectors: Iterable[Sequence[Matcher]] = (), start: int | None = None, end: int | None = None
+    ) -> Sequence[str]:
+        """Label names of the matching series, sorted, ``__name__`` included when there is any series."""
+        names = {
+            label for series in self.find(selectors, start, end) for label, _ in (("__name__", ""), *series.labels)
+        }
+        return sorted(names)
+
+    def label_values(
+        self,
+        name: str,
+        selectors: Iterable[Sequence[Matcher]] = (),
+        start: int | None = None,
+        end: int | None = None,
+    ) -> Sequence[str]:
+        """Values of one label over the matching series, sorted."""
+        found = self.find(selectors, start, end)
+        if name == "__name__":
+            return sorted({series.name for series in found})
+        return sorted({value for series in found for label, value in series.labels if label == name})
+
+    def stats(self) -> Stats:
+        """Series, samples, and an estimate of the bytes they take."""
+        timelines = {id(series.timeline): len(series.timeline.times) for series in self._series.values()}
+        size = self._samples * 9 + sum(timelines.values()) * 9 + len(self._series) * _SERIES_BYTES
+        return Stats(len(self._series), self._samples, size)
+
+
+__all__ = ["STALE", "Ingest", "RawSample", "Series", "SeriesWindow", "Stats", "is_stale"]

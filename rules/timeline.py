@@ -1,0 +1,192 @@
+"""Samples of one series, over timestamps that many series share.
+
+A collection cycle gives one timestamp to all its series, so the timestamps are kept once per source (``Timeline``) and a
+series keeps 8 bytes a sample. Positions on a timeline are absolute: they count from the first cycle ever, so trimming the
+front moves nobody.
+
+Invariant: ``series.values[i]`` was taken at ``timeline.times[series.first + i - timeline.base]``; a series that missed
+cycles is padded with stale markers, which every reader treats like absence.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import compress
+
+from rules.model import Labels
+from rules.staleness import STALE, is_stale
+
+Samples = tuple[Sequence[int], Sequence[float]]
+"""Times (ms, ascending) and values of equal length, at least one; not to be changed by the reader."""
+
+
+class Timeline:
+    """Ascending timestamps with absolute positions; remembers its last two lookups because all its series ask the same."""
+
+    __slots__ = (
+        "_hi",
+        "_lo",
+        "_newest_hi",
+        "base",
+        "begin",
+        "end",
+        "newest",
+        "newest_time",
+        "shared",
+        "slice",
+        "times",
+    )
+
+    def __init__(self, *, shared: bool) -> None:
+        self.shared = shared
+        self.times = array("q")
+        self.base = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the remembered lookups; call after every change of ``times``."""
+        self._hi: int | None = None
+        self._lo: int | None = None
+        self._newest_hi: int | None = None
+        self.begin = self.end = self.newest = self.newest_time = 0
+        self.slice: list[int] = []
+
+    @property
+    def stop(self) -> int:
+        """The position the next timestamp will have."""
+        return self.base + len(self.times)
+
+    @property
+    def last(self) -> int | None:
+        return self.times[-1] if self.times else None
+
+    def push(self, at: int) -> int:
+        """Append a timestamp later than the last one; returns its position."""
+        self.times.append(at)
+        self.forget()
+        return self.base + len(self.times) - 1
+
+    def seek(self, hi: int) -> None:
+        """Set ``newest`` to the position of the newest time <= hi (one before ``base`` when there is none)."""
+        if hi == self._newest_hi:
+            return
+        count = bisect_right(self.times, hi)
+        self.newest = self.base + count - 1
+        self.newest_time = self.times[count - 1] if count else 0
+        self._newest_hi = hi
+
+    def span(self, lo: int, hi: int) -> None:
+        """Set ``begin``, ``end`` and ``slice`` to the positions and times of lo < t <= hi."""
+        if hi == self._hi and lo == self._lo:
+            return
+        begin, end = bisect_right(self.times, lo), bisect_right(self.times, hi)
+        self.begin, self.end = self.base + begin, self.base + end
+        self.slice = self.times[begin:end].tolist()
+        self._lo, self._hi = lo, hi
+
+    def after(self, time: int) -> int:
+        """Position of the first timestamp later than ``time``."""
+        return self.base + bisect_right(self.times, time)
+
+    def trim(self, position: int) -> None:
+        """Forget the timestamps before ``position``."""
+        drop = position - self.base
+        if drop > 0:
+            del self.times[:drop]
+            self.base = position
+            self.forget()
+
+    def shift(self, delta: int) -> None:
+        self.times = array("q", [time + delta for time in self.times])
+        self.forget()
+
+
+class Series:
+    """One time series. ``labels`` are sorted and without ``__name__``; ``nan`` says that a value may be NaN or stale."""
+
+    __slots__ = ("first", "labels", "name", "nan", "timeline", "values")
+
+    def __init__(self, name: str, labels: Labels, timeline: Timeline, first: int) -> None:
+        self.name = name
+        self.labels = labels
+        self.timeline = timeline
+        self.first = first
+        self.values = array("d")
+        self.nan = False
+
+    def latest(self, lo: int, hi: int) -> tuple[int, float] | None:
+        """Time and value of the newest sample in lo < t <= hi; None when there is none or it is a stale marker."""
+        timeline = self.timeline
+        timeline.seek(hi)
+        values = self.values
+        index = timeline.newest - self.first
+        time = timeline.newest_time
+        if index >= len(values):
+            index = len(values) - 1
+            if index >= 0:
+                time = timeline.times[self.first + index - timeline.base]
+        if index < 0 or time <= lo:
+            return None
+        value = values[index]
+        if value != value and is_stale(value):
+            return None
+        return time, value
+
+    def window(self, lo: int, hi: int) -> Samples | None:
+        """All samples in lo < t <= hi without stale markers, or None when there are none."""
+        timeline = self.timeline
+        timeline.span(lo, hi)
+        first, values = self.first, self.values
+        begin = max(timeline.begin - first, 0)
+        end = min(timeline.end - first, len(values))
+        if begin >= end:
+            return None
+        times = timeline.slice
+        if end - begin != len(times):
+            offset = first - timeline.base
+            times = timeline.times[begin + offset : end + offset].tolist()
+        found = values[begin:end].tolist()
+        if self.nan:
+            keep = [value == value or not is_stale(value) for value in found]
+            if not all(keep):
+                times, found = list(compress(times, keep)), list(compress(found, keep))
+                if not found:
+                    return None
+        return times, found
+
+    def put(self, position: int, value: float) -> int:
+        """Store ``value`` at ``position`` of the timeline, padding missed cycles; returns how many values were added."""
+        values = self.values
+        gap = position - self.first - len(values)
+        if gap:
+            values.extend([STALE] * gap)
+            self.nan = True
+        if value != value:
+            self.nan = True
+        values.append(value)
+        return gap + 1
+
+    @property
+    def stop(self) -> int:
+        """The position after the last value."""
+        return self.first + len(self.values)
+
+    def detach(self) -> None:
+        """Give the series a timeline of its own, for samples that come outside its source's cycles."""
+        own = Timeline(shared=False)
+        begin = self.first - self.timeline.base
+        own.times = self.timeline.times[begin : begin + len(self.values)]
+        self.timeline, self.first = own, 0
+
+    def trim(self, position: int) -> int:
+        """Forget the values before ``position``; returns how many that were."""
+        drop = min(position - self.first, len(self.values))
+        if drop <= 0:
+            return 0
+        del self.values[:drop]
+        self.first += drop
+        if self.nan:
+            self.nan = any(value != value for value in self.values)
+        return drop
