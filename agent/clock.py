@@ -1,9 +1,9 @@
 """The timeline: milliseconds that read like wall time and run with the boot-time clock.
 
-Durations must not change when somebody sets the clock, yet rules compare ``time()`` with certificates and boot times, which
-are wall time. So the timeline is the boot-time clock plus an offset, and when the wall clock is stepped the offset follows
-and everybody who keeps times moves them by the same amount (``Timeline.follow``). Linux slews both clocks together, so the
-two part only by steps. Source: clock_gettime(2), CLOCK_BOOTTIME.
+Durations must not change when somebody sets the clock, yet rules compare ``time()`` with certificates and boot times,
+which are wall time. So the timeline is the boot-time clock plus an offset, and when the wall clock is stepped the
+offset follows and everybody who keeps times moves them by the same amount (``Timeline.follow``). Linux slews both clocks
+together, so the two part only by steps. Source: clock_gettime(2), CLOCK_BOOTTIME.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Timeline:
         return self._boot() + self._offset
 
     def follow(self) -> int:
-        """The step in milliseconds that the wall clock made since the last call (0 for none); ``now()`` moves with it."""
+        """The step in ms that the wall clock made since the last call (0 for none); ``now()`` moves with it."""
         step = self._wall() - self.now()
         if abs(step) < STEP_MS:
             return 0

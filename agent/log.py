@@ -1,8 +1,8 @@
 """Logs: one line per change, key and value, on standard error.
 
-Under the service manager each line begins with the syslog level in angle brackets and carries no time, both of which the
-journal adds itself (sd-daemon(3)); elsewhere it carries the time. Text from outside is quoted by the renderer, so that one
-event stays one line.
+Under the service manager each line begins with the syslog level in angle brackets, which the journal reads, and
+carries no time, which the journal adds (sd-daemon(3)); elsewhere it carries the time. Text from outside is quoted, so
+that one event stays one line.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Who may do what on the listener.
 
-Reading is open to whoever can reach it, which by default is this machine only. Changing anything needs the token that the
-agent keeps in its state directory: in a header for programs, in a cookie for the desk's page (the link that ``tocsin run``
-prints sets it). The Host header must name an address we listen on or loopback, or a page on the web could reach the listener
-through a name it controls (DNS rebinding); a cookie counts only when the Origin header, if there is one, is ours.
+Reading is open to whoever can reach it, which by default is this machine only. Changing anything needs the token that
+the agent keeps in its state directory: in a header for programs, in a cookie for the desk's page (the link that
+``tocsin run`` prints sets it). The Host header must be loopback or a name from the configuration, or a page on the web
+could reach the listener through a name it controls (DNS rebinding); a cookie counts only when the Origin header, if
+there is one, is ours.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Access:
         return self._matches(request.cookies.get(COOKIE, ""))
 
     def cookie_from_link(self, request: web.Request) -> web.Response | None:
-        """A page asked for with ``?token=`` gets the cookie and is sent on to the same page without the token in its address."""
+        """A page asked for with ``?token=`` gets the cookie and is sent on to the same address without the token."""
         given = request.query.get("token")
         if given is None:
             return None
@@ -85,7 +86,7 @@ def middleware(access: Access) -> Callable[[web.Request, Handler], Awaitable[web
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not access.host_allowed(request):
-            raise web.HTTPForbidden(text="This Host is not served here. Add it to listen.hosts if it should be.\n")
+            raise web.HTTPForbidden(text="This Host is not served here. Add it to listen.names if it should be.\n")
         reads_by_post = request.path.startswith("/api/v1/query") or request.path in ("/api/v1/series", "/api/v1/labels")
         if request.method not in ("GET", "HEAD", "OPTIONS") and not reads_by_post and not access.may_change(request):
             raise web.HTTPForbidden(

@@ -1,7 +1,7 @@
 """``GET /metrics``: the last values of this host and the agent's own, in the format the client asks for.
 
-prometheus-client does the formatting and the negotiation; it is imported at the first scrape, because an agent that nobody
-scrapes need not hold it in memory.
+prometheus-client does the formatting and the negotiation; it is imported at the first scrape, because an agent that
+nobody scrapes need not hold it in memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The Prometheus HTTP API over what is in memory. Source: prometheus.io, HTTP API v1.
 
-Times outside what is kept give empty results, as in Prometheus. A query runs on the event loop, so it has a deadline and a
-sample budget; both end it with an error and never with part of a result.
+Times outside what is kept give empty results, as in Prometheus. A query runs on the event loop, so it has a deadline
+and a sample budget; both end it with an error and never with part of a result.
 """
 
 from __future__ import annotations
