@@ -71,7 +71,8 @@ def insert(db: sqlite3.Connection, ticket: Ticket, body: str, now: int) -> DeskT
     """The ticket of this correlation id and episode, opened now unless it already stands there."""
     cursor = db.execute(
         "INSERT INTO desk_ticket (correlation_id, episode, environment, ci, ci_id, title, body, impact, urgency,"
-        " priority, category, subcategory, service, assignment_group, caller, state, opened_at, created_at, updated_at, facts)"
+        " priority, category, subcategory, service, assignment_group, caller, state, opened_at, created_at, updated_at,"
+        " facts)"
         " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (correlation_id, episode) DO NOTHING",
         (
             ticket.correlation_id, ticket.episode, ticket.environment, ticket.ci, ticket.ci_id, ticket.title, body,
@@ -156,7 +157,7 @@ def change(
     """Set these columns and say so in the history; returns the ticket afterwards."""
     columns = {**values, "updated_at": now}
     assignments = ", ".join(f"{column} = ?" for column in columns)
-    db.execute(f"UPDATE desk_ticket SET {assignments} WHERE id = ?", (*columns.values(), ticket.id))  # noqa: S608 - our own column names
+    db.execute(f"UPDATE desk_ticket SET {assignments} WHERE id = ?", (*columns.values(), ticket.id))  # noqa: S608 - our own names
     _event(db, ticket.id, now, who, action, detail)
     changed = get(db, ticket.id)
     assert changed is not None  # noqa: S101 - tickets are never deleted, and this is the same transaction

@@ -18,7 +18,8 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # C0 and C1 controls except tab and newline, lone surrogates, line and paragraph separators, bidirectional overrides and
 # isolates (they make text read differently from what it is, Unicode TR 36), the byte order mark and noncharacters.
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
+    "\ufdd0-\ufdef\ufffe\uffff]"
 )
 _LINE_END = re.compile(r"\r\n?")
 _ZERO_WIDTH_JOINER = "\u200d"

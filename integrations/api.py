@@ -13,7 +13,7 @@ Each method is safe to call again with the same arguments after a crash at any m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -36,8 +36,6 @@ from integrations._registry import Adapter, PluginError, available, load
 
 if TYPE_CHECKING:
     import sqlite3
-
-    import aiohttp
 
 T = TypeVar("T")
 
@@ -286,9 +284,8 @@ class Ports:
     database: Database
     now: Callable[[], int]
     """Milliseconds since the epoch."""
-    session: Callable[[], aiohttp.ClientSession] | None = None
-    """Given by tests to stand in for the real session."""
-    settings: Mapping[str, str] | None = None
+    deadline: float = 15.0
+    """Seconds one request may take in all."""
 
 
 __all__ = [
