@@ -1,4 +1,4 @@
-"""What every test may lean on: the markers ``root`` and ``server``, and the fixture ``require``.
+"""What every test may lean on: the markers ``root`` and ``server``; the fixtures ``require``, ``root`` and ``wheel``.
 
 A test that needs a program from Debian says so: ``@pytest.mark.server("promtool")``, or ``require("promtool")`` in its
 body. On a laptop without it the test is skipped and the reason names the mend; under ``CI=true`` it fails, as there
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,3 +53,21 @@ def require() -> Callable[[str], Path]:
 def root() -> Path:
     """The top of the source tree."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The distribution, built from a copy of the source tree, so that nothing is left behind in it (seconds)."""
+    work = tmp_path_factory.mktemp("wheel")
+    copy = work / "source"
+    copy.mkdir()
+    for part in ("pyproject.toml", "README.md", "LICENSE", "agent", "collectors", "rules", "integrations"):
+        if (root / part).is_dir():
+            shutil.copytree(root / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(root / part, copy / part)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(work), str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = work.glob("*.whl")
+    return built

@@ -1,0 +1,174 @@
+"""The shipped unit under a real systemd 252: start, readiness, credential, watchdog, crash, reload, stop.
+
+One machine for all tests, in the order of the file; each test leaves the service running.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nspawn_machine import Machine, base_tree, copy_tree, machine, run, wait_until, wheelhouse
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.slow,
+    pytest.mark.server("debootstrap", "systemd-nspawn", "nsenter", "apt-get"),
+]
+
+UNIT = "tocsin.service"
+ASK = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:9787/-/ready', timeout=5).read().decode())"
+
+
+def install(root: Path, tree: Path, *arguments: str | Path) -> str:
+    """The real installer, on the tree, offline."""
+    settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "PYTHON": "/usr/bin/python3"}
+    return run(root / "deploy/systemd/install", "--root", tree, *arguments, env=settings)
+
+
+@pytest.fixture(scope="module")
+def tree(root: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tree = tmp_path_factory.mktemp("container") / "tree"
+    copy_tree(base_tree(), tree)
+    copy_tree(wheelhouse(root / "pyproject.toml"), tree / "wheels")
+    install(root, tree, wheel)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def host(tree: Path) -> Iterator[Machine]:
+    secret = tree / "etc/tocsin/credentials/canary"
+    secret.write_text("bird\n")
+    secret.chmod(0o600)
+    short = tree / "etc/systemd/system/tocsin.service.d/short-watchdog.conf"
+    short.parent.mkdir(parents=True)
+    short.write_text("[Service]\nWatchdogSec=4s\n")
+    run("chroot", tree, "systemctl", "enable", UNIT)
+    with machine(tree) as booted:
+        yield booted
+
+
+def main_pid(host: Machine) -> int:
+    return int(host.show(UNIT, "MainPID"))
+
+
+def restarted(host: Machine, old: int, seconds: float) -> float:
+    """Seconds until the unit is ready again with another main process."""
+    begin = time.monotonic()
+    wait_until("restart", lambda: "yes" if host.active(UNIT) and main_pid(host) not in (0, old) else "", seconds)
+    return time.monotonic() - begin
+
+
+def test_it_starts_and_says_that_it_is_ready(host: Machine) -> None:
+    wait_until("ready", lambda: "yes" if host.active(UNIT) else "", 20)
+    # systemd reaches `active` for Type=notify only on READY=1; the status text shows that it came from the agent.
+    assert host.show(UNIT, "Type") == "notify"
+    assert host.show(UNIT, "StatusText") != ""
+    assert host.show(UNIT, "NRestarts") == "0"
+
+
+def test_it_listens_on_the_socket_systemd_passed(host: Machine) -> None:
+    assert host.active("tocsin.socket")
+    assert host.run("/opt/tocsin/bin/python", "-c", ASK) != ""
+
+
+def test_it_runs_as_its_own_user_without_any_right(host: Machine) -> None:
+    status = host.run("cat", f"/proc/{main_pid(host)}/status")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    uid = host.run("id", "-u", "tocsin").strip()
+    assert fields["Uid"].split() == [uid] * 4
+    assert {fields[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert fields["NoNewPrivs"] == "1"
+    assert fields["Seccomp"] == "2"
+
+
+def test_a_credential_arrives(host: Machine) -> None:
+    path = f"/proc/{main_pid(host)}/root/run/credentials/{UNIT}/tocsin_canary"
+    assert host.run("cat", path) == "bird\n"
+    with pytest.raises(AssertionError, match="Permission denied"):
+        host.run("setpriv", "--reuid=nobody", "--clear-groups", "cat", "/etc/tocsin/credentials/canary")
+
+
+def test_it_sees_the_mounts_of_the_host_and_not_those_of_its_sandbox(host: Machine) -> None:
+    pid = main_pid(host)
+    # /home is not hidden behind an empty directory, whose size would be taken for the size of /home.
+    real = host.run("stat", "--file-system", "--format=%i %b", "/home").strip()
+    inside = host.run("nsenter", "-t", str(pid), "-m", "stat", "--file-system", "--format=%i %b", "/home").strip()
+    assert inside == real
+    mine = host.run("setpriv", "--reuid=tocsin", "--clear-groups", "cat", "/proc/1/mountinfo")
+    assert mine == host.run("cat", "/proc/1/mountinfo")
+
+
+def test_reload_keeps_the_process(host: Machine) -> None:
+    before = main_pid(host)
+    host.run("systemctl", "reload", UNIT)
+    wait_until("reloaded", lambda: "yes" if host.active(UNIT) else "", 10)
+    assert main_pid(host) == before
+
+
+def test_a_hung_agent_is_restarted_by_the_watchdog(host: Machine) -> None:
+    before = main_pid(host)
+    host.run("systemctl", "kill", "--kill-whom=main", "--signal=STOP", UNIT)
+    took = restarted(host, before, 20)
+    assert took >= 1, "it was restarted, but not because the watchdog ran out"
+    assert "Watchdog timeout" in host.journal(UNIT)
+
+
+def test_a_killed_agent_is_back_within_three_seconds(host: Machine) -> None:
+    before = main_pid(host)
+    host.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT)
+    assert restarted(host, before, 20) <= 3
+
+
+def test_stop_is_clean_and_lasting(host: Machine) -> None:
+    begin = time.monotonic()
+    host.run("systemctl", "stop", UNIT)
+    assert time.monotonic() - begin <= 10
+    assert host.show(UNIT, "ExecMainStatus") == "0"
+    assert host.show(UNIT, "ExecMainCode") == "1"  # CLD_EXITED: it ended by itself, no signal ended it
+    assert host.show(UNIT, "Result") == "success"
+    # Asking the listener must not bring it back.
+    with pytest.raises(AssertionError, match="Connection refused"):
+        host.run("/opt/tocsin/bin/python", "-c", ASK)
+    assert not host.active(UNIT)
+    host.run("systemctl", "start", UNIT)
+
+
+def test_a_wrong_configuration_is_not_retried_for_ever(host: Machine) -> None:
+    config = host.tree / "etc/tocsin/tocsin.yaml"
+    good = config.read_text()
+    host.run("systemctl", "stop", UNIT)
+    try:
+        config.write_text("nonsense: [\n")
+        # A last-good copy would be used instead; this is the first start of a machine that never had one.
+        run("find", host.tree / "var/lib/tocsin", "-mindepth", "1", "-delete")
+        with pytest.raises(AssertionError):
+            host.run("systemctl", "start", UNIT)
+        assert host.show(UNIT, "ExecMainStatus") == "78"
+        time.sleep(2.5)
+        assert host.show(UNIT, "ActiveState") == "failed"
+    finally:
+        config.write_text(good)
+        host.run("systemctl", "reset-failed", UNIT)
+        host.run("systemctl", "start", UNIT)
+
+
+def test_the_installer_changes_nothing_the_second_time(root: Path, wheel: Path, host: Machine) -> None:
+    config = host.tree / "etc/tocsin/tocsin.yaml"
+    config.write_text(config.read_text() + "# mine\n")
+    unit = host.tree / "usr/local/lib/systemd/system/tocsin.service"
+    before = unit.stat().st_mtime_ns
+    install(root, host.tree, wheel)
+    assert config.read_text().endswith("# mine\n")
+    assert unit.stat().st_mtime_ns == before
+
+
+def test_uninstall_leaves_only_what_is_the_users(root: Path, host: Machine) -> None:
+    host.run("systemctl", "stop", UNIT)
+    install(root, host.tree, "--uninstall")
+    left = run("find", host.tree / "opt", host.tree / "usr/local", host.tree / "etc/systemd", "-name", "*tocsin*")
+    assert left.split() == [str(host.tree / "etc/systemd/system/tocsin.service.d")]  # the drop-in of this test
+    assert (host.tree / "etc/tocsin/tocsin.yaml").exists()
+    assert (host.tree / "var/lib/tocsin").is_dir()
