@@ -166,6 +166,15 @@ class HostFS:
         """statvfs(3) of a mount point as the host names it. May hang for ever on a dead server; raises OSError."""
         return os.statvfs(self.root.root + mountpoint.lstrip("/"))
 
+    def socket_exists(self, path: str) -> bool:
+        """Whether there is a socket at ``path`` (absolute, as in ``system_bus``)."""
+        try:
+            return stat.S_ISSOCK(os.stat(path).st_mode)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return False
+            raise CollectorError(f"cannot look at {path}: {_reason(error)}") from error
+
     @property
     def page_size(self) -> int:
         """Bytes in a page of memory."""

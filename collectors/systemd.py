@@ -1,0 +1,213 @@
+"""Units of the service manager, over D-Bus. No bus, or no systemd on it: nothing there, no error.
+
+Five series for each of some hundred units would be most of what an agent holds. So every unit has ``state="failed"``,
+and all five states are there for units that ``unit_include`` matches, that ``expect`` names, or that have failed.
+
+One ListUnits a cycle. A property of a service or timer is asked for once and again when systemd says that it changed;
+``REVISIT`` units a cycle are asked anyway, so that a lost signal is made good in time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from collectors._filter import NameFilter
+from collectors._host import HostFS
+from collectors._labels import NONE, OneLabel, missing
+from collectors._model import CollectorError, Labels, Notice, Sample, counter, gauge, labels
+
+if TYPE_CHECKING:
+    from collectors._systemd_bus import Unit
+
+STATES = ("active", "activating", "deactivating", "inactive", "failed")
+UNIT_EXCLUDE = r".+\.(automount|device|mount|scope|slice)"
+REVISIT = 2
+
+METRICS = (
+    gauge("node_systemd_unit_state", "1 for the state the unit is in, 0 for the others.", "name", "state", "type"),
+    gauge("node_systemd_units", "Number of units in each state, of all kinds.", "state"),
+    gauge("node_systemd_system_running", "1 when the system is operational and nothing has failed."),
+    gauge("node_systemd_version", "Major version of systemd.", "version"),
+    counter("node_systemd_service_restart_total", "Times the service was restarted automatically.", "name"),
+    gauge(
+        "node_systemd_timer_last_trigger_seconds", "When the timer last elapsed, in seconds since the epoch.", "name"
+    ),
+)
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``unit_include`` (RE2, whole name) chooses units with all five states; ``unit_exclude`` units without any series.
+
+    ``expect`` names units that ought to exist: they have all five states, and a missing one is worth a warning.
+    """
+
+    unit_include: str = ""
+    unit_exclude: str = UNIT_EXCLUDE
+    expect: tuple[str, ...] = ()
+
+
+class ServiceManager(Protocol):
+    """What is asked of systemd; ``_systemd_bus.SystemdBus`` is the real one."""
+
+    changed: set[str]
+
+    @property
+    def connected(self) -> bool: ...
+    def close(self) -> None: ...
+    async def list_units(self) -> list[Unit]: ...
+    async def units_by_name(self, names: list[str]) -> list[Unit]: ...
+    async def manager_property(self, name: str) -> object: ...
+    async def unit_property(self, path: str, interface: str, name: str) -> object: ...
+
+
+class _Details:
+    """What is known of one unit beside its state. ``value`` is restarts of a service, last trigger of a timer."""
+
+    __slots__ = ("active", "name", "states", "value")
+
+    def __init__(self, unit: Unit, kind: str, value: float | None) -> None:
+        self.active = unit.active
+        self.value = value
+        self.name: Labels = labels(name=unit.name)
+        self.states = {state: labels(name=unit.name, state=state, type=kind) for state in STATES}
+
+
+class Systemd:
+    def __init__(self, options: Options, host: HostFS, whole: NameFilter | None, keep: NameFilter) -> None:
+        self._host = host
+        self._expect = options.expect
+        self._whole = whole
+        self._keep = keep
+        self._manager: ServiceManager | None = None
+        self._details: dict[str, _Details] = {}
+        self._revisit = 0
+        self._version: Labels | None = None
+        self._state = OneLabel("state")
+
+    async def collect(self) -> Iterable[Sample | Notice]:
+        from collectors._systemd_bus import NoServiceManager  # noqa: PLC0415 - dbus-fast only where this collector runs
+
+        try:
+            manager = await self._connected()
+            return await self._read(manager) if manager is not None else self._nothing("there is no system bus")
+        except NoServiceManager:
+            self._forget()
+            return self._nothing("there is no systemd on the system bus")
+        except (
+            BaseException
+        ):  # also when given up at the deadline: an answer that comes late must not meet the next call
+            self._forget()
+            raise
+
+    async def aclose(self) -> None:
+        self._forget()
+
+    async def _connected(self) -> ServiceManager | None:
+        from collectors._systemd_bus import SystemdBus  # noqa: PLC0415 - dbus-fast only where this collector runs
+
+        if self._manager is not None and self._manager.connected:
+            return self._manager
+        self._forget()
+        if not self._host.socket_exists(self._host.system_bus):
+            return None
+        self._manager = await SystemdBus.open(self._host.system_bus)
+        return self._manager
+
+    def _forget(self) -> None:
+        if self._manager is not None:
+            self._manager.close()
+        self._manager = None
+        self._details.clear()
+        self._version = None
+
+    def _nothing(self, why: str) -> list[Sample | Notice]:
+        return [Notice(f"expected unit {name!r} cannot be watched: {why}") for name in self._expect]
+
+    async def _read(self, manager: ServiceManager) -> list[Sample | Notice]:
+        units = await manager.list_units()
+        made: list[Sample | Notice] = list(self._summary(units))
+        by_name = {unit.name: unit for unit in units if unit.load == "loaded" and self._watched(unit.name)}
+        absent = [name for name in self._expect if name not in by_name]
+        if absent:  # a stopped unit nobody refers to is not in memory, but it is there
+            found = await manager.units_by_name(absent)
+            by_name.update((unit.name, unit) for unit in found if unit.load == "loaded")
+        await self._refresh(manager, by_name)
+        for name, unit in by_name.items():
+            made += self._unit(unit, self._details[name])
+        made += await self._system(manager)
+        made += missing("unit", self._expect, by_name)
+        return made
+
+    def _watched(self, name: str) -> bool:
+        return name in self._expect or self._keep.keeps(name)
+
+    def _summary(self, units: list[Unit]) -> Iterator[Sample]:
+        count = Counter(unit.active for unit in units)
+        for state in dict.fromkeys((*STATES, *count)):
+            yield Sample("node_systemd_units", self._state[state], float(count[state]))
+
+    async def _system(self, manager: ServiceManager) -> list[Sample]:
+        if self._version is None:
+            self._version = labels(version=str(await manager.manager_property("Version") or ""))
+        state = await manager.manager_property("SystemState")
+        made = [Sample("node_systemd_system_running", NONE, float(state == "running"))]
+        major = re.search(r"\d+", self._version[0][1]) if self._version else None
+        if major:
+            made.append(Sample("node_systemd_version", self._version, float(major[0])))
+        return made
+
+    async def _refresh(self, manager: ServiceManager, by_name: dict[str, Unit]) -> None:
+        """Ask for the properties of units that are new, that changed, and of a few others in turn."""
+        for gone in self._details.keys() - by_name.keys():
+            del self._details[gone]
+        changed, manager.changed = manager.changed, set()
+        names = list(by_name)
+        turn = {names[(self._revisit + step) % len(names)] for step in range(REVISIT)} if names else set()
+        self._revisit += REVISIT
+        for name, unit in by_name.items():
+            held = self._details.get(name)
+            if held is None or held.active != unit.active or unit.path in changed or name in turn:
+                self._details[name] = await _details(manager, unit)
+
+    def _unit(self, unit: Unit, details: _Details) -> Iterator[Sample]:
+        whole = (
+            unit.active == "failed"
+            or unit.name in self._expect
+            or (self._whole is not None and self._whole.keeps(unit.name))
+        )
+        for state in STATES if whole else ("failed",):
+            yield Sample("node_systemd_unit_state", details.states[state], float(unit.active == state))
+        if details.value is None:
+            return
+        if unit.name.endswith(".service"):
+            yield Sample("node_systemd_service_restart_total", details.name, details.value)
+        else:
+            yield Sample("node_systemd_timer_last_trigger_seconds", details.name, details.value)
+
+
+async def _details(manager: ServiceManager, unit: Unit) -> _Details:
+    from collectors._systemd_bus import SERVICE, TIMER  # noqa: PLC0415 - dbus-fast only where this collector runs
+
+    kind = ""
+    value: object = None
+    scale = 1.0
+    if unit.name.endswith(".service"):
+        kind = str(await manager.unit_property(unit.path, SERVICE, "Type") or "")
+        value = await manager.unit_property(unit.path, SERVICE, "NRestarts")
+    elif unit.name.endswith(".timer"):
+        value = await manager.unit_property(unit.path, TIMER, "LastTriggerUSec")
+        scale = 1e6
+    if value is not None and not isinstance(value, int):
+        raise CollectorError(f"systemd gives {value!r:.60} for a number of {unit.name}")
+    return _Details(unit, kind, None if value is None else value / scale)
+
+
+def build(options: Options, host: HostFS) -> Systemd:
+    keep = NameFilter.of("unit", exclude=options.unit_exclude, anchored=True)
+    whole = NameFilter.of("unit", include=options.unit_include, anchored=True) if options.unit_include else None
+    return Systemd(options, host, whole, keep)
