@@ -1,7 +1,7 @@
 """Who a fault is: its key, its CI and its correlation id.
 
-Identity is (rule name, CI id, grouping labels of the route). Severity, value and time are state and never part of it, so
-a fault that gets worse, moves or comes back keeps its key.
+Identity is (rule name, CI id, grouping labels of the route). Severity, value and time are state and never part of it,
+so a fault that gets worse, moves or comes back keeps its key.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def fault_key(rule: str, ci_id: str, grouping: Iterable[tuple[str, str]]) -> str
 def grouping_labels(labels: Mapping[str, str], group_by: Iterable[str]) -> Labels:
     """The labels of an alert that split its incidents, sorted.
 
-    The rule name and the CI are in the key anyway, and ``instance`` is what the CI is found by (an address that may change).
-    A label the alert does not have groups as if it were empty, as in Alertmanager, and is left out.
+    The rule name and the CI are in the key anyway, and ``instance`` is what the CI is found by (an address that may
+    change). A label the alert does not have groups as if it were empty, as in Alertmanager, and is left out.
     """
     wanted = set(group_by)
     names = labels.keys() if ALL_LABELS in wanted else wanted

@@ -65,7 +65,7 @@ def parse_matcher(text: str) -> Matcher:
         quoted = _QUOTED.fullmatch(value)
         if quoted is None:
             raise MatcherError(
-                f'in {text!r} the quotes do not fit: put the whole value in double quotes, and write \\" \\\\ \\n inside'
+                f'in {text!r} the quotes do not fit: put the whole value in double quotes; inside write \\" \\\\ \\n'
             )
         value = _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], quoted[1])
     return Matcher(label, MatchOp(op), value)

@@ -316,6 +316,13 @@ class StandByNew(Section, frozen=True):
     ] = ThenNew.NEW
 
 
+class OnHold(Enum):
+    """What recovery does to a ticket that a person put on hold."""
+
+    WAIT = "wait"
+    RESOLVE = "resolve"
+
+
 class Notes(Section, frozen=True):
     """Bounds on work notes, so that a ticket stays readable. What is not noted is in the timeline."""
 
@@ -372,6 +379,9 @@ class IncidentPolicy(Section, frozen=True):
     ticket_gone: Annotated[
         StandByNew, Meta(description="the ticket was deleted or merged away, and it still fires")
     ] = StandByNew(after=5 * MINUTE)
+    on_hold: Annotated[
+        OnHold, Meta(description="recovered while a person holds the ticket: `wait` for the hold to end, or `resolve`")
+    ] = OnHold.WAIT
     notes: Annotated[Notes, Meta(description="bounds on work notes")] = Notes()
     mandatory: Annotated[
         tuple[Mandatory, ...],

@@ -1,7 +1,8 @@
 """The routing tree: which receivers an alert goes to, and how it is grouped there.
 
 Alertmanager's rules: the root matches everything; children are tried in order; the first that matches takes the alert,
-unless it says ``continue``; an alert that no child takes stays with the node itself. A node inherits what it does not say.
+unless it says ``continue``; an alert that no child takes stays with the node itself. A node inherits what it does not
+say.
 """
 
 from __future__ import annotations
