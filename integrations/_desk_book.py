@@ -9,12 +9,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from integrations._desk_model import DeskEvent, DeskNote, DeskPage, DeskTicket
 from integrations.api import RemoteState, Ticket
 
 AGENT = "tocsin"
 """Who did it, in the history, when it was not a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who does something, and when (milliseconds since the epoch)."""
+
+    who: str
+    at: int
+
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS desk_ticket (
@@ -86,7 +96,7 @@ def insert(db: sqlite3.Connection, ticket: Ticket, body: str, now: int) -> DeskT
     ).fetchone()
     stored = _ticket(row)
     if cursor.rowcount == 1:
-        _event(db, stored.id, now, AGENT, "opened", f"episode {ticket.episode}")
+        _event(db, stored.id, Act(AGENT, now), "opened", f"episode {ticket.episode}")
     return stored
 
 
@@ -131,43 +141,37 @@ def page(db: sqlite3.Connection, ticket: DeskTicket) -> DeskPage:
     )
 
 
-def add_note(db: sqlite3.Connection, ticket_id: int, now: int, who: str, text: str, marker: str | None = None) -> bool:
+def add_note(db: sqlite3.Connection, ticket_id: int, act: Act, text: str, marker: str | None = None) -> bool:
     """Write a note; False when a note with this marker is already there (``None``: a person's, never compared)."""
     cursor = db.execute(
         "INSERT INTO desk_note (ticket_id, at, who, marker, text) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (ticket_id, marker) DO NOTHING",
-        (ticket_id, now, who, marker, text),
+        (ticket_id, act.at, act.who, marker, text),
     )
     if cursor.rowcount != 1:
         return False
-    _event(db, ticket_id, now, who, "noted", marker or "")
-    db.execute("UPDATE desk_ticket SET updated_at = ? WHERE id = ?", (now, ticket_id))
+    _event(db, ticket_id, act, "noted", marker or "")
+    db.execute("UPDATE desk_ticket SET updated_at = ? WHERE id = ?", (act.at, ticket_id))
     return True
 
 
 def change(
-    db: sqlite3.Connection,
-    ticket: DeskTicket,
-    now: int,
-    who: str,
-    action: str,
-    values: Mapping[str, object],
-    detail: str = "",
+    db: sqlite3.Connection, ticket: DeskTicket, act: Act, action: str, values: Mapping[str, object], *, detail: str = ""
 ) -> DeskTicket:
     """Set these columns and say so in the history; returns the ticket afterwards."""
-    columns = {**values, "updated_at": now}
+    columns = {**values, "updated_at": act.at}
     assignments = ", ".join(f"{column} = ?" for column in columns)
     db.execute(f"UPDATE desk_ticket SET {assignments} WHERE id = ?", (*columns.values(), ticket.id))  # noqa: S608 - our own names
-    _event(db, ticket.id, now, who, action, detail)
+    _event(db, ticket.id, act, action, detail)
     changed = get(db, ticket.id)
     assert changed is not None  # noqa: S101 - tickets are never deleted, and this is the same transaction
     return changed
 
 
-def _event(db: sqlite3.Connection, ticket_id: int, now: int, who: str, action: str, detail: str) -> None:
+def _event(db: sqlite3.Connection, ticket_id: int, act: Act, action: str, detail: str) -> None:
     db.execute(
         "INSERT INTO desk_event (ticket_id, at, who, action, detail) VALUES (?, ?, ?, ?, ?)",
-        (ticket_id, now, who, action, detail),
+        (ticket_id, act.at, act.who, action, detail),
     )
 
 

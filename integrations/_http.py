@@ -27,6 +27,7 @@ import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -47,6 +48,9 @@ CONNECT_DEADLINE = 5.0
 RETRY_AFTER_CAP = 3600.0
 _SAID_LIMIT = 500
 _UNAVAILABLE = 503
+
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Effect(Enum):
@@ -125,20 +129,20 @@ class Http:
     async def get(self, path: str, params: Mapping[str, str] | None = None, accept: Collection[int] = ()) -> Reply:
         """Read. ``path`` is already quoted; statuses in ``accept`` come back as a reply instead of an error."""
         query = f"?{urlencode(params)}" if params else ""
-        return await self._request("GET", path + query, Effect.READ, None, {}, accept)
+        return await self._request("GET", path + query, Effect.READ, accept=accept)
 
     async def send(
         self,
         method: str,
         path: str,
         payload: object,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
         accept: Collection[int] = (),
     ) -> Reply:
         """Write JSON."""
         body = msgspec.json.encode(payload)
-        more = {"Content-Type": "application/json", **(headers or {})}
-        return await self._request(method, path, Effect.WRITE, body, more, accept)
+        more = {"Content-Type": "application/json", **headers}
+        return await self._request(method, path, Effect.WRITE, body, more, accept=accept)
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -150,8 +154,9 @@ class Http:
         method: str,
         path: str,
         effect: Effect,
-        body: bytes | None,
-        headers: Mapping[str, str],
+        body: bytes | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+        *,
         accept: Collection[int],
     ) -> Reply:
         import aiohttp  # noqa: PLC0415 - only a configuration with a remote ITSM pays for it

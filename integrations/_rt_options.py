@@ -7,7 +7,6 @@ import msgspec
 from integrations._login import Auth
 from integrations.api import RemoteState
 
-
 _DEFAULT_LIFECYCLE = {
     "new": RemoteState.NEW,
     "open": RemoteState.IN_PROGRESS,

@@ -95,7 +95,7 @@ class Desk:
     async def apply(self, ticket: Ticket, remote: Remote) -> Remote:
         def work(db: sqlite3.Connection) -> DeskTicket:
             current = _ours(db, remote.ref, ticket.correlation_id)
-            return _agree(db, current, ticket, self._ports.now())
+            return _agree(db, current, ticket, book.Act(book.AGENT, self._ports.now()))
 
         return self._remote(await self._write(work))
 
@@ -104,18 +104,18 @@ class Desk:
             kept, current = _ours(db, keep.ref, keep.correlation_id), _ours(db, twin.ref, keep.correlation_id)
             if kept.id == current.id:
                 raise Rejected(f"{kept.number} cannot be retired as a twin of itself")
-            now = self._ports.now()
+            act = book.Act(book.AGENT, self._ports.now())
             text = f"The same fault is open as {kept.number}. This ticket is resolved; please work in {kept.number}."
-            book.add_note(db, current.id, now, book.AGENT, text, marker=f"twin-of/{kept.id}")
+            book.add_note(db, current.id, act, text, marker=f"twin-of/{kept.id}")
             if not current.state.active:
                 return current
             return book.change(
-                db, current, now, book.AGENT, "resolved",
+                db, current, act, "resolved",
                 {
-                    "state": RemoteState.RESOLVED.value, "ended_at": now, "ended_by": book.AGENT, "twin_of": kept.id,
+                    "state": RemoteState.RESOLVED.value, "ended_at": act.at, "ended_by": act.who, "twin_of": kept.id,
                     "resolution_code": "duplicate", "resolution_text": text,
                 },
-                f"twin of {kept.number}",
+                detail=f"twin of {kept.number}",
             )  # fmt: skip
 
         return self._remote(await self._write(work))
@@ -142,17 +142,17 @@ class Desk:
         return await self._person(lambda db: book.page(db, _known(db, ticket)))
 
     async def acknowledge(self, ticket: str, who: str, note: str = "") -> DeskTicket:
-        def work(db: sqlite3.Connection, current: DeskTicket, person: str, now: int) -> DeskTicket:
+        def work(db: sqlite3.Connection, current: DeskTicket, act: book.Act) -> DeskTicket:
             _must_be(current, "acknowledged", RemoteState.NEW, RemoteState.IN_PROGRESS, RemoteState.ON_HOLD)
             if current.state is RemoteState.IN_PROGRESS and current.acknowledged_at is not None and current.owner:
                 return current
             return book.change(
-                db, current, now, person, "acknowledged",
+                db, current, act, "acknowledged",
                 {
-                    "state": RemoteState.IN_PROGRESS.value, "owner": current.owner or person,
-                    "acknowledged_at": current.acknowledged_at if current.acknowledged_at is not None else now,
+                    "state": RemoteState.IN_PROGRESS.value, "owner": current.owner or act.who,
+                    "acknowledged_at": current.acknowledged_at if current.acknowledged_at is not None else act.at,
                 },
-                f"{current.state.value} to in_progress",
+                detail=f"{current.state.value} to in_progress",
             )  # fmt: skip
 
         return await self._act(ticket, who, work, _text(note, "note", required=False))
@@ -160,20 +160,20 @@ class Desk:
     async def assign(self, ticket: str, who: str, owner: str, group: str | None = None) -> DeskTicket:
         new_owner = _name(owner, "owner", required=False)
 
-        def work(db: sqlite3.Connection, current: DeskTicket, person: str, now: int) -> DeskTicket:
+        def work(db: sqlite3.Connection, current: DeskTicket, act: book.Act) -> DeskTicket:
             _must_be(current, "assigned", *_ACTIVE)
             new_group = current.assignment_group if group is None else _name(group, "group", required=False)
             detail = f"{current.owner or 'nobody'} to {new_owner or 'nobody'}"
             if new_group != current.assignment_group:
                 detail += f", group {current.assignment_group or 'none'} to {new_group or 'none'}"
             return book.change(
-                db, current, now, person, "assigned", {"owner": new_owner, "assignment_group": new_group}, detail
+                db, current, act, "assigned", {"owner": new_owner, "assignment_group": new_group}, detail=detail
             )
 
         return await self._act(ticket, who, work)
 
     async def note(self, ticket: str, who: str, text: str) -> DeskTicket:
-        def work(_db: sqlite3.Connection, current: DeskTicket, _person: str, _now: int) -> DeskTicket:
+        def work(_db: sqlite3.Connection, current: DeskTicket, _act: book.Act) -> DeskTicket:
             return current
 
         return await self._act(ticket, who, work, _text(text, "note"))
@@ -182,18 +182,18 @@ class Desk:
         if priority not in (1, 2, 3, 4):
             raise BadInput(f"priority is {priority}; choose 1 (P1) to 4 (P4)")
 
-        def work(db: sqlite3.Connection, current: DeskTicket, person: str, now: int) -> DeskTicket:
+        def work(db: sqlite3.Connection, current: DeskTicket, act: book.Act) -> DeskTicket:
             _must_be(current, "given another priority", *_ACTIVE)
             detail = f"P{current.priority} to P{priority}"
-            return book.change(db, current, now, person, "prioritised", {"priority": priority}, detail)
+            return book.change(db, current, act, "prioritised", {"priority": priority}, detail=detail)
 
         return await self._act(ticket, who, work)
 
     async def hold(self, ticket: str, who: str, reason: str) -> DeskTicket:
-        def work(db: sqlite3.Connection, current: DeskTicket, person: str, now: int) -> DeskTicket:
+        def work(db: sqlite3.Connection, current: DeskTicket, act: book.Act) -> DeskTicket:
             _must_be(current, "put on hold", RemoteState.NEW, RemoteState.IN_PROGRESS)
             detail = f"{current.state.value} to on_hold"
-            return book.change(db, current, now, person, "held", {"state": RemoteState.ON_HOLD.value}, detail)
+            return book.change(db, current, act, "held", {"state": RemoteState.ON_HOLD.value}, detail=detail)
 
         return await self._act(ticket, who, work, _text(reason, "reason"))
 
@@ -203,30 +203,30 @@ class Desk:
             "resolution_text": _text(text, "resolution text"),
         }
 
-        def work(db: sqlite3.Connection, current: DeskTicket, person: str, now: int) -> DeskTicket:
+        def work(db: sqlite3.Connection, current: DeskTicket, act: book.Act) -> DeskTicket:
             _must_be(current, "resolved", *_ACTIVE)
-            return _end(db, current, now, person, RemoteState.RESOLVED, **resolution)
+            return _end(db, current, act, RemoteState.RESOLVED, **resolution)
 
         return await self._act(ticket, who, work)
 
     async def reopen(self, ticket: str, who: str, note: str) -> DeskTicket:
-        def work(db: sqlite3.Connection, current: DeskTicket, person: str, now: int) -> DeskTicket:
+        def work(db: sqlite3.Connection, current: DeskTicket, act: book.Act) -> DeskTicket:
             _must_be(current, "reopened", RemoteState.RESOLVED)
-            return _reopen(db, current, now, person)
+            return _reopen(db, current, act)
 
         return await self._act(ticket, who, work, _text(note, "note"))
 
     async def close(self, ticket: str, who: str) -> DeskTicket:
-        def work(db: sqlite3.Connection, current: DeskTicket, person: str, now: int) -> DeskTicket:
+        def work(db: sqlite3.Connection, current: DeskTicket, act: book.Act) -> DeskTicket:
             _must_be(current, "closed", RemoteState.RESOLVED)
-            return _end(db, current, now, person, RemoteState.CLOSED)
+            return _end(db, current, act, RemoteState.CLOSED)
 
         return await self._act(ticket, who, work)
 
     async def cancel(self, ticket: str, who: str, reason: str) -> DeskTicket:
-        def work(db: sqlite3.Connection, current: DeskTicket, person: str, now: int) -> DeskTicket:
+        def work(db: sqlite3.Connection, current: DeskTicket, act: book.Act) -> DeskTicket:
             _must_be(current, "cancelled", *_ACTIVE)
-            return _end(db, current, now, person, RemoteState.CANCELLED)
+            return _end(db, current, act, RemoteState.CANCELLED)
 
         return await self._act(ticket, who, work, _text(reason, "reason"))
 
@@ -279,17 +279,17 @@ class Desk:
         self,
         ticket: str,
         who: str,
-        work: Callable[[sqlite3.Connection, DeskTicket, str, int], DeskTicket],
+        work: Callable[[sqlite3.Connection, DeskTicket, book.Act], DeskTicket],
         note: str = "",
     ) -> DeskTicket:
         """One person's action: the change, then the note that goes with it, in one transaction."""
         person = _name(who, "who")
 
         def whole(db: sqlite3.Connection) -> DeskTicket:
-            now = self._ports.now()
-            changed = work(db, _known(db, ticket), person, now)
+            act = book.Act(person, self._ports.now())
+            changed = work(db, _known(db, ticket), act)
             if note:
-                book.add_note(db, changed.id, now, person, note)
+                book.add_note(db, changed.id, act, note)
                 changed = _known(db, str(changed.id))
             return changed
 
@@ -300,33 +300,33 @@ _LINES = ("ci", "ci_id", "environment", "category", "subcategory", "service", "a
 _ACTIVE = tuple(state for state in RemoteState if state.active)
 
 
-def _agree(db: sqlite3.Connection, current: DeskTicket, wish: Ticket, now: int) -> DeskTicket:
+def _agree(db: sqlite3.Connection, current: DeskTicket, wish: Ticket, act: book.Act) -> DeskTicket:
     """Missing notes, then the state. What a person closed or cancelled is left as it is."""
     if current.state in (RemoteState.CLOSED, RemoteState.CANCELLED):
         return current
     for note in wish.notes:
-        book.add_note(db, current.id, now, book.AGENT, cut(clean(note.text), _NOTE_LIMIT), note.marker)
+        book.add_note(db, current.id, act, cut(clean(note.text), _NOTE_LIMIT), note.marker)
     if wish.state is TicketState.RESOLVED and current.state.active:
         return _end(
-            db, current, now, book.AGENT, RemoteState.RESOLVED,
+            db, current, act, RemoteState.RESOLVED,
             resolution_code=clean_line(wish.resolution_code), resolution_text=clean(wish.resolution_text),
         )  # fmt: skip
     if wish.state is TicketState.OPEN and wish.reopen and current.state is RemoteState.RESOLVED:
-        return _reopen(db, current, now, book.AGENT)
+        return _reopen(db, current, act)
     return _known(db, str(current.id))
 
 
 def _end(
-    db: sqlite3.Connection, current: DeskTicket, now: int, who: str, state: RemoteState, **resolution: str
+    db: sqlite3.Connection, current: DeskTicket, act: book.Act, state: RemoteState, **resolution: str
 ) -> DeskTicket:
-    values = {"state": state.value, "ended_at": now, "ended_by": who, **resolution}
-    return book.change(db, current, now, who, state.value, values, f"from {current.state.value}")
+    values = {"state": state.value, "ended_at": act.at, "ended_by": act.who, **resolution}
+    return book.change(db, current, act, state.value, values, detail=f"from {current.state.value}")
 
 
-def _reopen(db: sqlite3.Connection, current: DeskTicket, now: int, who: str) -> DeskTicket:
+def _reopen(db: sqlite3.Connection, current: DeskTicket, act: book.Act) -> DeskTicket:
     state = RemoteState.IN_PROGRESS if current.owner else RemoteState.NEW
     values = {"state": state.value, "ended_at": None, "ended_by": "", "resolution_code": "", "resolution_text": ""}
-    return book.change(db, current, now, who, "reopened", values, f"resolved to {state.value}")
+    return book.change(db, current, act, "reopened", values, detail=f"resolved to {state.value}")
 
 
 def _ours(db: sqlite3.Connection, ref: Ref, correlation_id: str) -> DeskTicket:
