@@ -1,0 +1,161 @@
+"""Delivery as the agent uses it: wishes in, tickets out, and what people did to them back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.core import outbox
+from agent.core.outbox import OutboxRow, RowState
+from agent.delivery.audit import Audit
+from agent.delivery.events import DeliveryStats, RemoteSeen, Stray
+from agent.delivery.gate import Gate, GateState
+from agent.delivery.lane import Lane
+from agent.delivery.ledger import Disk, Key, Ledger
+from agent.delivery.poller import Poller
+from agent.delivery.worker import Worker
+from integrations.api import Integration, Ticket, TicketState
+
+STOP_GRACE = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOptions:
+    """Seconds, calls per second, and calls at once; each per backend."""
+
+    poll_interval: float = 30.0
+    audit_interval: float = 600.0
+    rate: float = 2.0
+    burst: int = 20
+    parallel: int = 4
+    deadline: float = 45.0
+    """Bounds an attempt of an adapter that does not bound itself; the HTTP door gives up earlier."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendStatus:
+    """One line of ``tocsin status``. Times are timeline milliseconds; ``since`` is 0 while the state never changed."""
+
+    backend: str
+    state: GateState
+    since: int
+    not_before: int
+    last_error: str
+    pending: int
+    sending: int
+    in_doubt: int
+    rejected: int
+    open_tickets: int
+    oldest_queued_at: int | None
+    stats: DeliveryStats
+
+
+class Delivery:
+    """Owns the outbox and one worker, poller and audit for each backend.
+
+    ``on_remote`` and ``on_stray`` are called on the event loop and must not block; an exception from them ends ``run``.
+    ``random`` gives numbers in [0, 1), ``now`` timeline milliseconds.
+    """
+
+    def __init__(
+        self, disk: Disk, integrations: Mapping[str, Integration], rows: Sequence[OutboxRow], *,
+        now: Callable[[], int], random: Callable[[], float], environment: str, cis: Callable[[], Iterable[str]],
+        on_remote: Callable[[RemoteSeen], None], on_stray: Callable[[Stray], None],
+        options: DeliveryOptions | None = None,
+    ) -> None:  # fmt: skip
+        options = options or DeliveryOptions()
+        self._now = now
+        self.ledger = Ledger(disk, rows, now())
+        self._lanes = {
+            name: Lane(
+                name, integration, Gate(options.rate, options.burst),
+                now=now, random=random, on_remote=on_remote, deadline=options.deadline,
+            )
+            for name, integration in integrations.items()
+        }  # fmt: skip
+        self._workers = [Worker(lane, self.ledger, options.parallel) for lane in self._lanes.values()]
+        self.pollers = [Poller(lane, self.ledger, options.poll_interval) for lane in self._lanes.values()]
+        self.audits = [
+            Audit(
+                lane, self.ledger, environment=environment, cis=cis, on_stray=on_stray, interval=options.audit_interval
+            )
+            for lane in self._lanes.values()
+        ]
+        self._background: list[asyncio.Task[None]] = []
+
+    def wish(self, incident: str, backend: str, ticket: Ticket) -> OutboxRow | None:
+        """The row to commit with its incident (``Change.outbox``), or None when this is wished already.
+
+        Call it and start the commit without an await between them, so that the commit goes to the disk before
+        anything the worker does about the row; then ``wake``.
+        """
+        old = self.ledger.get((incident, backend))
+        row = self.ledger.wish(incident, backend, ticket, self._now())
+        lane = self._lanes.get(backend)
+        if lane is not None and row is not None and old is not None and old.unsettled:
+            lane.stats.superseded += 1
+        return row
+
+    def wake(self) -> None:
+        """There is something new to send."""
+        for lane in self._lanes.values():
+            lane.wake.set()
+
+    async def retry(self, incident: str, backend: str) -> OutboxRow | None:
+        """``tocsin outbox retry``: try a parked or waiting row now; None when there is no such row."""
+        if self.ledger.get((incident, backend)) is None:
+            return None
+        row = await self.ledger.settle((incident, backend), lambda row: outbox.retry(row, self._now()))
+        self.wake()
+        return row
+
+    async def run(self) -> None:
+        """Until ``stop``. Ends with the error of the first part that fails: the process must not go on without it."""
+        await self.ledger.flush()
+        async with asyncio.TaskGroup() as group:
+            self._background = [
+                group.create_task(part.run()) for parts in (self.pollers, self.audits) for part in parts
+            ]
+            for worker in self._workers:
+                group.create_task(worker.run())
+
+    def stop(self) -> None:
+        """Pick nothing more up; ``run`` then returns once what is in flight has settled.
+
+        Bound that wait (``STOP_GRACE``) and cancel ``run``: what has no answer by then is in doubt, durably.
+        """
+        for task in self._background:
+            task.cancel()
+        for worker in self._workers:
+            worker.stop()
+
+    def rebase(self, delta_ms: int) -> None:
+        """The timeline was moved by the agent's clock."""
+        self.ledger.rebase(delta_ms)
+        for lane in self._lanes.values():
+            lane.gate.rebase(delta_ms)
+            lane.wake.set()
+
+    def rows(self) -> list[OutboxRow]:
+        """For ``tocsin outbox``: the live rows, parked ones first, then the longest waiting."""
+        order = {RowState.REJECTED: 0, RowState.IN_DOUBT: 1, RowState.SENDING: 2, RowState.PENDING: 3, RowState.DONE: 4}
+        return sorted(self.ledger, key=lambda row: (order[row.state], row.queued_at, row.key))
+
+    def row(self, key: Key) -> OutboxRow | None:
+        return self.ledger.get(key)
+
+    def status(self) -> list[BackendStatus]:
+        """One entry for each configured backend."""
+        return [self._status(lane) for lane in self._lanes.values()]
+
+    def _status(self, lane: Lane) -> BackendStatus:
+        rows = self.ledger.of(lane.name)
+        count = {state: sum(row.state is state for row in rows) for state in RowState}
+        return BackendStatus(
+            backend=lane.name, state=lane.gate.state, since=lane.gate.since, not_before=lane.gate.not_before,
+            last_error=lane.gate.last_error, pending=count[RowState.PENDING], sending=count[RowState.SENDING],
+            in_doubt=count[RowState.IN_DOUBT], rejected=count[RowState.REJECTED],
+            open_tickets=sum(row.ref is not None and row.wish.state is TicketState.OPEN for row in rows),
+            oldest_queued_at=min((row.queued_at for row in rows if row.unsettled), default=None), stats=lane.stats,
+        )  # fmt: skip
