@@ -1,0 +1,42 @@
+"""The command ``tocsin``. One file per sub-command, offering ``SUMMARY``, ``DETAILS``, ``arguments`` and ``execute``.
+
+A command's module imports what it needs inside ``execute``: ``tocsin --help`` must not pay for the daemon.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from agent.cli._errors import CommandError
+from agent.cli.parser import build_parser
+from agent.config.places import completing
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status (see ``tocsin --help``)."""
+    parser = build_parser()
+    if completing():
+        import argcomplete  # noqa: PLC0415 - only the shell's completion needs it
+
+        argcomplete.autocomplete(parser)
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as stop:  # argparse has printed its text: 0 after --help, 2 after a mistake
+        return stop.code if isinstance(stop.code, int) else os.EX_USAGE
+    try:
+        status: int = args.execute(args)
+        sys.stdout.flush()
+    except CommandError as error:
+        print(f"tocsin {args.command}: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (a pager, head) has gone; nothing is left to say, and the interpreter must not try again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status

@@ -185,11 +185,11 @@ class Binder:
         items = tuple(self.bind(item, kind, join(name, index)) for index, (item, kind) in enumerate(pairs))
         return INVALID if INVALID in items else items
 
-    def _check_length(self, node: Node, length: int, wanted: Any, name: str) -> None:
+    def _check_length(self, node: Node, length: int, wanted: Any, name: str, unit: str = "entries") -> None:
         low, high = wanted.min_length, wanted.max_length
         if (low is not None and length < low) or (high is not None and length > high):
             bounds = f"at least {low}" if high is None else f"at most {high}" if not low else f"{low} to {high}"
-            self.problem(node, f"{_label(name)} must have {bounds} entries, found {length}", check="config/range")
+            self.problem(node, f"{_label(name)} must have {bounds} {unit}, found {length}", check="config/range")
 
     def _union(self, node: Node, wanted: mi.UnionType, name: str) -> Any:
         if isinstance(node, Scalar) and node.is_null and wanted.includes_none:
@@ -240,10 +240,11 @@ class Binder:
         if node.value in choices:
             return choices[node.value]
         message = f"{_label(name)} must be one of {', '.join(choices)}, found {quoted(node.value)}"
-        return self.problem(node, message, did_you_mean(node.value, choices) if len(choices) > 1 else "")
+        near = did_you_mean(node.value, choices)
+        return self.problem(node, message, near if near.startswith("did") else "")  # the message lists all of them
 
     def _text(self, node: Scalar, wanted: mi.StrType, extra: dict[str, Any], name: str) -> Any:
-        self._check_length(node, len(node.value), wanted, name)
+        self._check_length(node, len(node.value), wanted, name, "characters")
         if wanted.pattern is not None and not re.search(wanted.pattern, node.value):
             form = extra.get("form") or f"text of the form {wanted.pattern}"
             return self.problem(

@@ -22,10 +22,12 @@ from agent.config.files import Bundle, Disk, Files, FilesError, Reading
 from agent.config.schema import Backend, CollectorChoice, Config
 from agent.config.sections import bind_backend, bind_collectors
 from agent.core.policy import Catalogue, Policy, Receiver
-from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, load_rule_file, read_yaml
+from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, parse_rule_file, read_yaml
 
 EMBEDDED = "embedded defaults"
 _GLOB = frozenset("*?[")
+_READABLE = frozenset({"yaml/duplicate-key", "yaml/control"})
+"""Mistakes that leave the rest of a file meaning what it says; after any other, what follows would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ class _Loader:
             return None
         root, problems = read_yaml(content, path)
         self._problems += problems
-        return root
+        misread = [p for p in problems if p.severity is Severity.ERROR and p.check not in _READABLE]
+        return None if misread else root
 
     def _bind(self, root: Node) -> Config | None:
         """Section by section, so that a broken one hides no mistake of another; a broken section keeps its default."""
@@ -137,7 +140,8 @@ class _Loader:
                     sections[key.value] = getattr(bound, key.value)
                 else:
                     self._broken.add(key.value)
-        self._problems += top.problems
+        said = {(p.line, p.column) for p in self._problems if p.file == self._file}
+        self._problems += [p for p in top.problems if (p.line, p.column) not in said]
         if not isinstance(root, Mapping):
             return None
         return _complete(sections, self._broken)
@@ -190,7 +194,7 @@ class _Loader:
                     self._at(node, str(error), "correct the path, or write a glob", "config/file")
         parsed = []
         for name, content in dict(found).items():
-            rule_file, problems = load_rule_file(content, name)
+            rule_file, problems = parse_rule_file(content, name)
             self._problems += problems
             if rule_file is not None:
                 parsed.append(rule_file)
@@ -236,6 +240,7 @@ def _complete(sections: dict[str, Any], broken: set[str]) -> Config:
     if not config.receivers and not broken & {"receivers", "integrations"}:
         receivers = tuple(Receiver(name=name, integration=name) for name in config.integrations)
         config = replace(config, receivers=receivers)
-    if config.route.receiver is None and len(config.receivers) == 1:
-        config = replace(config, route=replace(config.route, receiver=config.receivers[0].name))
+    names = {receiver.name for receiver in config.receivers}
+    if config.route.receiver is None and len(names) == 1:
+        config = replace(config, route=replace(config.route, receiver=names.pop()))
     return config

@@ -32,6 +32,10 @@ LabelName = Annotated[
     str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", extra={"form": "a label name (letters, digits, '_')"})
 ]
 
+IntegrationName = Annotated[
+    str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", extra={"form": "1 to 64 of a-z, 0-9, '-', '_'"})
+]
+
 
 class Identity(Section, frozen=True):
     """Who this agent is. The environment and the CI are part of every fault's identity: change them with care."""
@@ -211,7 +215,7 @@ class Config(Section, frozen=True):
     ] = Classification()
     incident: Annotated[IncidentPolicy, Meta(description="The life of an incident.")] = IncidentPolicy()
     integrations: Annotated[
-        dict[str, Backend],
+        dict[IntegrationName, Backend],
         Meta(
             description="ITSM systems by a name of your choice. Left out: the embedded desk, under the name `desk`.",
             max_length=32,

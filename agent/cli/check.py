@@ -1,0 +1,101 @@
+"""``tocsin check``: every mistake in the configuration and in rule files at once, without the network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli._config import add_config, config_path
+from agent.cli._errors import FINDINGS
+from agent.cli._output import Colour, add_format, clean, paint, print_json, wants_json
+
+if TYPE_CHECKING:
+    from rules.api import Problem, RuleFile
+
+SUMMARY = "Find every mistake in the configuration and in rule files at once, without the network."
+DETAILS = """\
+Prints one line for each: file:line:column, what is wrong, how to mend it, and the name of the check.
+Warnings tell of rules that load but will disappoint: a metric nobody collects, a window too short for
+the collection interval, an alert without summary or runbook, one whose recovery cannot be proven.
+
+examples:
+  tocsin check                              the configuration and all it names
+  tocsin check --config new.yaml
+  tocsin check rules.d/*.yml                rule files alone
+  tocsin check --strict --format json
+
+exit status:
+  0 no error   1 errors (with --strict, warnings too)   66 no such configuration
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("rules", nargs="*", type=Path, metavar="RULEFILE", help="rule files to check besides, or alone")
+    parser.add_argument("--strict", action="store_true", help="end with 1 on warnings too")
+    add_format(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    from agent.config.lint import lint  # noqa: PLC0415 - the language of rules, for this command only
+    from agent.config.load import load  # noqa: PLC0415
+
+    alone = bool(args.rules) and args.config is None
+    loaded = load(None if alone else config_path(args.config))
+    problems = [] if alone else list(loaded.problems)
+    extra: list[RuleFile] = []
+    for path in args.rules:
+        found, mistakes = _rule_file(path)
+        problems += mistakes
+        extra += found
+    if loaded.config is not None:
+        subjects = [*(() if alone else loaded.rules), *extra]
+        problems += lint(subjects, loaded.config, known=loaded.rules)
+    problems = sorted(set(problems))
+    errors = sum(problem.severity.value == "error" for problem in problems)
+    warnings = len(problems) - errors
+    if wants_json(args):
+        print_json([_plain(problem) for problem in problems])
+    else:
+        for problem in problems:
+            print(_line(problem))
+        print(_verdict(errors, warnings))
+    return FINDINGS if errors or (warnings and args.strict) else 0
+
+
+def _rule_file(path: Path) -> tuple[list[RuleFile], list[Problem]]:
+    from agent.config.files import Disk, FilesError  # noqa: PLC0415
+    from rules.api import Problem, parse_rule_file  # noqa: PLC0415
+
+    try:
+        content = Disk().read(str(path))
+    except FilesError as error:
+        return [], [Problem(str(path), 0, 0, str(error), "", "config/file")]
+    found, problems = parse_rule_file(content, str(path))
+    return ([found] if found is not None else []), problems
+
+
+def _line(problem: Problem) -> str:
+    text = clean(problem)
+    word = problem.severity.value
+    return text.replace(f" {word}: ", f" {paint(word, Colour.RED if word == 'error' else Colour.YELLOW)}: ", 1)
+
+
+def _plain(problem: Problem) -> dict[str, object]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "severity": problem.severity.value,
+        "check": problem.check,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def _verdict(errors: int, warnings: int) -> str:
+    if not errors and not warnings:
+        return paint("no mistakes", Colour.GREEN)
+    counts = [(errors, "error", Colour.RED), (warnings, "warning", Colour.YELLOW)]
+    return ", ".join(paint(f"{n} {word}{'s' if n > 1 else ''}", colour) for n, word, colour in counts if n)

@@ -1,0 +1,163 @@
+"""``tocsin query``: PromQL over a file, or on a running agent."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.cli._client import Agent, add_url
+from agent.cli._errors import FINDINGS, NO_INPUT, USAGE, CommandError
+from agent.cli._output import Format, clean, labels_text, print_json, print_table
+from agent.cli._times import to_moment, to_step
+
+if TYPE_CHECKING:
+    from rules.api import SeriesWindow
+
+SUMMARY = "Evaluate a PromQL expression on a running agent, or over an OpenMetrics file."
+DETAILS = """\
+Prints what Prometheus's HTTP API prints. A time is unix seconds, RFC 3339, or now; without one a file
+is evaluated at its newest sample. --start, --end and --step together make a range query.
+
+examples:
+  tocsin query 'node_load1'
+  tocsin query 'rate(node_cpu_seconds_total[1m])' --format text
+  tocsin query 'up == 0' --data dump.om --time 2026-01-31T12:00:00Z
+  tocsin query 'node_load1' --start 1700000000 --end 1700003600 --step 1m
+  promtool tsdb dump-openmetrics data/ | tocsin query 'up' --data -
+
+exit status:
+  0 a result (also an empty one)   1 the expression is wrong or failed   66 no such file
+  69 no agent answers
+"""
+MAX_DATA = 512 << 20
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("expr", metavar="EXPR", help="the expression")
+    parser.add_argument("--data", metavar="DUMP.om", help="evaluate over this OpenMetrics file, - for standard input")
+    parser.add_argument("--time", metavar="T", help="evaluate at this time")
+    parser.add_argument("--start", metavar="A", help="first time of a range query")
+    parser.add_argument("--end", metavar="B", help="last time of a range query")
+    parser.add_argument("--step", metavar="S", help="step of a range query: 15s, or seconds")
+    add_url(parser)
+    parser.add_argument(
+        "--format",
+        choices=[each.value for each in Format],
+        default=Format.JSON.value,
+        help="what to print (default: json)",
+    )
+
+
+def execute(args: argparse.Namespace) -> int:
+    ranged = [value for value in (args.start, args.end, args.step) if value is not None]
+    if ranged and (len(ranged) < 3 or args.time is not None):
+        raise CommandError("a range query takes --start, --end and --step, all three, and no --time", USAGE)
+    answer = _local(args) if args.data is not None else _remote(args)
+    good = answer.get("status") == "success"
+    if Format(args.format) is Format.JSON:
+        print_json(answer)
+    elif good:
+        print_result(answer["data"])
+    else:
+        raise CommandError(clean(answer.get("error", "the query failed")), FINDINGS)
+    return 0 if good else FINDINGS
+
+
+def _local(args: argparse.Namespace) -> dict[str, Any]:
+    from rules.api import EvalError, EvalOptions, ExprError, compile_expr, parse, to_api_json  # noqa: PLC0415 - PromQL
+
+    series = _read(args.data)
+    now = int(time.time() * 1000)
+    options = EvalOptions(max_samples=50_000_000)
+    try:
+        query = compile_expr(parse(args.expr))
+        if args.start is not None:
+            start, end = to_moment(args.start, now), to_moment(args.end, now)
+            if end < start:
+                raise CommandError("--end is before --start", USAGE)
+            data = to_api_json(query.range(series, start, end, to_step(args.step), options))
+        else:
+            at = newest(series, now) if args.time is None else to_moment(args.time, now)
+            data = to_api_json(query.instant(series, at, options))
+    except ExprError as error:
+        return {"status": "error", "errorType": "bad_data", "error": str(error)}
+    except EvalError as error:
+        return {"status": "error", "errorType": "execution", "error": str(error)}
+    return {"status": "success", "data": data}
+
+
+def newest(series: SeriesWindow, now: int) -> int:
+    """The time of the newest sample; ``now`` when there is none."""
+    times = [found.timeline.times[-1] for found in series.find() if found.timeline.times]
+    return max(times, default=now)
+
+
+def _read(name: str) -> SeriesWindow:
+    from rules.api import OpenMetricsError, load_openmetrics  # noqa: PLC0415 - only for a file
+
+    try:
+        if name == "-":
+            content = sys.stdin.buffer.read(MAX_DATA + 1)
+        else:
+            with Path(name).open("rb") as file:
+                content = file.read(MAX_DATA + 1)
+    except OSError as error:
+        raise CommandError(f"{name}: {error.strerror}", NO_INPUT) from None
+    if len(content) > MAX_DATA:
+        raise CommandError(f"{name} is larger than {MAX_DATA} bytes; cut it", NO_INPUT)
+    try:
+        return load_openmetrics(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{name}: byte {error.start} is not UTF-8", FINDINGS) from None
+    except OpenMetricsError as error:
+        raise CommandError(f"{name}:{error}", FINDINGS) from None
+
+
+def _remote(args: argparse.Namespace) -> dict[str, Any]:
+    now = int(time.time() * 1000)
+    query = {"query": args.expr}
+    if args.start is not None:
+        path = "/api/v1/query_range"
+        query |= {
+            "start": _seconds(args.start, now),
+            "end": _seconds(args.end, now),
+            "step": f"{to_step(args.step) / 1000:.3f}",
+        }
+    else:
+        path = "/api/v1/query"
+        query |= {} if args.time is None else {"time": _seconds(args.time, now)}
+    status, answer = Agent(args.url).raw("GET", path, query)
+    if not isinstance(answer, dict) or "status" not in answer:
+        raise CommandError(f"{clean(args.url)} answered {status} in an unknown form", FINDINGS)
+    return answer
+
+
+def _seconds(text: str, now: int) -> str:
+    return f"{to_moment(text, now) / 1000:.3f}"
+
+
+def print_result(data: dict[str, Any]) -> None:
+    """A result in Prometheus's API form, as a table."""
+    kind, result = data["resultType"], data["result"]
+    if kind in {"scalar", "string"}:
+        print(clean(result[1]))
+    elif not result:
+        print("no result")
+    elif kind == "vector":
+        print_table(("VALUE", "SERIES"), [(one["value"][1], _series(one["metric"])) for one in result])
+    else:
+        rows = [(_clock(at), value, _series(line["metric"])) for line in result for at, value in line["values"]]
+        print_table(("TIME", "VALUE", "SERIES"), rows)
+
+
+def _series(metric: dict[str, str]) -> str:
+    labels = {name: value for name, value in metric.items() if name != "__name__"}
+    return metric.get("__name__", "") + (labels_text(labels) if labels or "__name__" not in metric else "")
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

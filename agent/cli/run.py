@@ -1,0 +1,39 @@
+"""``tocsin run``: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from agent.cli._config import add_config, config_path
+
+SUMMARY = "Run the agent: collect, evaluate, open and resolve incidents, until it is told to stop."
+DETAILS = """\
+Without a configuration file the agent runs with embedded defaults: this machine's metrics, the host
+rule pack, and the embedded desk at http://127.0.0.1:9787/.
+
+signals:
+  HUP         read the configuration again; a wrong one is refused and the old one stays
+  TERM, INT   stop in order: finish what is being sent, write down what is known
+
+examples:
+  tocsin run
+  tocsin run --config /etc/tocsin/tocsin.yaml
+  tocsin run --state ./state       keep the state here, as an ordinary user
+
+exit status:
+  0 stopped in order   66 no such file   75 another agent uses the state directory
+  78 the configuration is wrong, and there is no last good one
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("--state", type=Path, metavar="DIR", help="state directory (default: from the configuration)")
+
+
+def execute(args: argparse.Namespace) -> int:
+    path = config_path(args.config)
+    from agent.app import run  # noqa: PLC0415 - the daemon and all it needs
+
+    return run(path, args.state)
