@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rules.template import parser
@@ -36,10 +36,10 @@ class Template:
     """
 
     source: str
-    tree: parser.Tree
-    static: str | None
-    pure: bool
-    queries: tuple[str, ...]
+    tree: parser.Tree = field(compare=False, repr=False)
+    static: str | None = field(compare=False)
+    pure: bool = field(compare=False)
+    queries: tuple[str, ...] = field(compare=False)
 
     @classmethod
     def parse(cls, source: str) -> Template:
@@ -61,12 +61,12 @@ class Template:
             return f"<error expanding template: {where}{error.message}>"
 
 
-class _Break(Exception):  # noqa: N818 - control flow of a range, not an error
-    pass
+class _Break(Exception):
+    """Control flow of a range, not an error."""
 
 
-class _Continue(Exception):  # noqa: N818 - control flow of a range, not an error
-    pass
+class _Continue(Exception):
+    """Control flow of a range, not an error."""
 
 
 class _Expansion:

@@ -122,7 +122,7 @@ def test_plain_text_costs_nothing_and_queries_are_known_at_load() -> None:
 
 
 ALPHABET = ["{{", "}}", "-", " ", "if", "end", "else", "range", "with", "$x", ":=", "=", ".a", ".", "|", "(", ")", "1",
-            '"s"', "`r`", "printf", "$labels", "len", "query", "\n", "template", "define", ",", "print", "nil"]  # fmt: skip
+            '"s"', "`r`", "printf", "$labels", "len", "query", "\n", "define", ",", "print", "nil"]  # fmt: skip
 
 
 @settings(max_examples=400, deadline=None)
