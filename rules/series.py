@@ -1,13 +1,15 @@
 """The series window: every sample in memory, bounded, kept as long as a loaded rule looks back and no longer.
 
-Times are timeline milliseconds. A series that its source stops giving gets a stale marker at that cycle, so selectors stop
-seeing it at once. Over budget, new series and samples are refused and counted; nothing kept is thinned.
+Times are timeline milliseconds. A series that its source stops giving gets a stale marker at that cycle, so selectors
+stop seeing it at once. Over budget, new series and samples are refused and counted; nothing kept is thinned.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from math import isnan
 from typing import NamedTuple
 
 from rules.model import Labels
@@ -96,9 +98,10 @@ class SeriesWindow:
     ) -> Ingest:
         """Store one cycle of ``source``; series of its previous cycle that are missing now end with a stale marker.
 
-        ``target`` labels are added to every sample; a sample's own label of the same name is kept as ``exported_<name>``,
-        or wins when ``honor_labels`` is set (as in a Prometheus scrape). A sample with a time of its own is not followed
-        by a stale marker. ``at`` must be later than the source's last cycle: otherwise all are counted out of order.
+        ``target`` labels are added to every sample; a sample's own label of the same name is kept as
+        ``exported_<name>``, or wins when ``honor_labels`` is set (as in a Prometheus scrape). A sample with a time of
+        its own is not followed by a stale marker. ``at`` must be later than the source's last cycle: otherwise all are
+        counted out of order.
         """
         self._sweep_if_due(at)
         origin = self._sources.get(source)
@@ -114,7 +117,8 @@ class SeriesWindow:
         steady, pending = self._ingest_steady(origin, rest, cycle)
         if pending is None and steady == len(origin.slots) and (pending := next(rest, None)) is None:
             return Ingest(added=steady)
-        return self._ingest_changed(origin, steady, pending, rest, cycle, at)
+        rest = rest if pending is None else chain((pending,), rest)
+        return self._ingest_changed(origin, steady, rest, cycle, at)
 
     def stale(self, source: str, at: int) -> None:
         """End all series of ``source``: it failed, or it is no longer configured."""
@@ -128,7 +132,10 @@ class SeriesWindow:
         return series is not None and self._put_alone(series, at, value)
 
     def _ingest_steady(self, origin: _Source, rest: Iterator[RawSample], cycle: int) -> tuple[int, RawSample | None]:
-        """The fast path while the source repeats its last cycle; returns how far that held, and the sample that differed."""
+        """The fast path while the source repeats its last cycle.
+
+        Returns how many samples that held for, and the sample that differed.
+        """
         timeline = origin.timeline
         if self._samples + len(origin.slots) > self._max_samples or (origin.slots and not origin.lookup):
             return 0, None
@@ -146,27 +153,17 @@ class SeriesWindow:
             ):
                 self._samples += count
                 return count, sample
-            if value != value:
+            if isnan(value):
                 series.nan = True
             values.append(value)
             count += 1
         self._samples += count
         return count, None
 
-    def _ingest_changed(
-        self,
-        origin: _Source,
-        steady: int,
-        pending: RawSample | None,
-        rest: Iterator[RawSample],
-        cycle: int,
-        at: int,
-    ) -> Ingest:
+    def _ingest_changed(self, origin: _Source, steady: int, rest: Iterator[RawSample], cycle: int, at: int) -> Ingest:
         seen = dict.fromkeys(origin.slots[:steady])
         added, out_of_order, new_series, refused = steady, 0, 0, 0
-        while pending is not None or (pending := next(rest, None)) is not None:
-            name, labels, value, when = pending
-            pending = None
+        for name, labels, value, when in rest:
             slot = origin.lookup.get((name, labels))
             if slot is None:
                 known = len(self._series)
@@ -268,7 +265,7 @@ class SeriesWindow:
             self.sweep(now)
 
     def sweep(self, now: int) -> None:
-        """Forget samples older than their retention, and series that have none left. ``ingest`` does so every minute."""
+        """Forget samples older than their retention, and series without any; ``ingest`` does so every minute."""
         floors: dict[int, int] = {}
         dead: list[Series] = []
         for series in self._series.values():
@@ -323,7 +320,7 @@ class SeriesWindow:
     def find(
         self, selectors: Iterable[Sequence[Matcher]], start: int | None = None, end: int | None = None
     ) -> Sequence[Series]:
-        """The series that match any of ``selectors`` (all series when there are none) and have a sample in start..end."""
+        """The series that match any of ``selectors`` (all when there are none) with a sample in start..end."""
         wanted = list(selectors)
         found: dict[int, Series] = {}
         for matchers in wanted or [()]:

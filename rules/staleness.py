@@ -1,8 +1,8 @@
 """The stale marker: the NaN by which a series says "I have ended here".
 
-Same bit pattern as in Prometheus (0x7ff0000000000002), so the two are never confused with a NaN that was measured. It is a
-signalling NaN; hardware that turns it into the quiet one (0x7ff8000000000002) is tolerated. It lives in the series
-window and nowhere else: no selector returns it.
+Same bit pattern as in Prometheus (0x7ff0000000000002), so the two are never confused with a NaN that was measured. It
+is a signalling NaN; hardware that turns it into the quiet one (0x7ff8000000000002) is tolerated. It lives in the
+series window and nowhere else: no selector returns it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Samples of one series, over timestamps that many series share.
 
-A collection cycle gives one timestamp to all its series, so the timestamps are kept once per source (``Timeline``) and a
-series keeps 8 bytes a sample. Positions on a timeline are absolute: they count from the first cycle ever, so trimming the
-front moves nobody.
+A collection cycle gives one timestamp to all its series, so the timestamps are kept once per source (``Timeline``) and
+a series keeps 8 bytes a sample. Positions on a timeline are absolute: they count from the first cycle ever, so
+trimming the front moves nobody.
 
 Invariant: ``series.values[i]`` was taken at ``timeline.times[series.first + i - timeline.base]``; a series that missed
 cycles is padded with stale markers, which every reader treats like absence.
@@ -14,6 +14,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import compress
+from math import isnan
 
 from rules.model import Labels
 from rules.staleness import STALE, is_stale
@@ -23,7 +24,7 @@ Samples = tuple[Sequence[int], Sequence[float]]
 
 
 class Timeline:
-    """Ascending timestamps with absolute positions; remembers its last two lookups because all its series ask the same."""
+    """Ascending timestamps with absolute positions; remembers its last lookups, as all its series ask the same."""
 
     __slots__ = (
         "_hi",
@@ -104,7 +105,7 @@ class Timeline:
 
 
 class Series:
-    """One time series. ``labels`` are sorted and without ``__name__``; ``nan`` says that a value may be NaN or stale."""
+    """One time series. ``labels`` are sorted, without ``__name__``; ``nan`` says that a value may be NaN or stale."""
 
     __slots__ = ("first", "labels", "name", "nan", "timeline", "values")
 
@@ -130,7 +131,7 @@ class Series:
         if index < 0 or time <= lo:
             return None
         value = values[index]
-        if value != value and is_stale(value):
+        if isnan(value) and is_stale(value):
             return None
         return time, value
 
@@ -149,7 +150,7 @@ class Series:
             times = timeline.times[begin + offset : end + offset].tolist()
         found = values[begin:end].tolist()
         if self.nan:
-            keep = [value == value or not is_stale(value) for value in found]
+            keep = [not isnan(value) or not is_stale(value) for value in found]
             if not all(keep):
                 times, found = list(compress(times, keep)), list(compress(found, keep))
                 if not found:
@@ -157,13 +158,13 @@ class Series:
         return times, found
 
     def put(self, position: int, value: float) -> int:
-        """Store ``value`` at ``position`` of the timeline, padding missed cycles; returns how many values were added."""
+        """Store ``value`` at ``position`` of the timeline, padding missed cycles; returns how many were added."""
         values = self.values
         gap = position - self.first - len(values)
         if gap:
             values.extend([STALE] * gap)
             self.nan = True
-        if value != value:
+        if isnan(value):
             self.nan = True
         values.append(value)
         return gap + 1
@@ -188,5 +189,5 @@ class Series:
         del self.values[:drop]
         self.first += drop
         if self.nan:
-            self.nan = any(value != value for value in self.values)
+            self.nan = any(map(isnan, self.values))
         return drop

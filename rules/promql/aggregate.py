@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from math import isnan
 from typing import Final
 
 from rules.model import Labels
@@ -18,12 +19,12 @@ Reducer = Callable[[Sequence[float]], float]
 
 def least(values: Sequence[float]) -> float:
     """The smallest number; NaN only when there is nothing else."""
-    return min([value for value in values if value == value], default=math.nan)
+    return min([value for value in values if not isnan(value)], default=math.nan)
 
 
 def greatest(values: Sequence[float]) -> float:
     """The largest number; NaN only when there is nothing else."""
-    return max([value for value in values if value == value], default=math.nan)
+    return max([value for value in values if not isnan(value)], default=math.nan)
 
 
 def deviation(values: Sequence[float]) -> float:
@@ -31,7 +32,7 @@ def deviation(values: Sequence[float]) -> float:
 
 
 REDUCERS: Final[dict[str, Reducer]] = {
-    "sum": numbers.add_exact,
+    "sum": numbers.add,
     "avg": numbers.average,
     "min": least,
     "max": greatest,
@@ -126,12 +127,12 @@ def _count_values(label: str, inner: VectorPlan, group_of: Callable[[str, Labels
 
 
 def _choose(op: str, param: ScalarPlan, inner: VectorPlan, group_of: Callable[[str, Labels], Group]) -> VectorPlan:
-    """``topk``, ``bottomk``, ``limitk``: at most k elements of each group, unchanged. NaN ranks last; ties keep their order."""
+    """``topk``, ``bottomk``, ``limitk``: k elements of each group, unchanged; NaN ranks last, ties keep order."""
     sign = -1.0 if op == "topk" else 1.0
 
     def rank(item: Item) -> tuple[bool, float]:
         value = item[2]
-        return value != value, (sign * value if value == value else 0.0)
+        return (True, 0.0) if isnan(value) else (False, sign * value)
 
     def plan(ctx: Context, t: int) -> list[Item]:
         limit = _limit(param(ctx, t))
@@ -148,7 +149,7 @@ def _choose(op: str, param: ScalarPlan, inner: VectorPlan, group_of: Callable[[s
 
 
 def _limit(value: float) -> int:
-    if value != value:
+    if isnan(value):
         raise EvalError("Parameter value is NaN")
     if value >= 2**63:
         raise EvalError(f"Scalar value {numbers.format_value(value)} overflows int64")

@@ -70,7 +70,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """``labels`` are those of ``by`` (without=False) or of ``without``; ``grouped`` is False when neither is written."""
+    """``labels`` are those of ``by`` (without=False) or ``without``; ``grouped`` is False when neither is written."""
 
     op: str
     expr: Expr
@@ -89,7 +89,10 @@ class Card(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How the sides of a vector-vector operation find each other; ``on`` False means ``ignoring`` (also when nothing is written)."""
+    """How the sides of a vector-vector operation find each other.
+
+    ``on`` False means ``ignoring``, also when nothing is written.
+    """
 
     card: Card
     on: bool
@@ -99,7 +102,7 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """``matching`` is None when a side is a scalar. ``op`` is the operator's text: ``+``, ``==``, ``and``, ``atan2`` ..."""
+    """``matching`` is None when a side is a scalar. ``op`` is the operator as written: ``+``, ``==``, ``atan2`` ..."""
 
     op: str
     lhs: Expr

@@ -1,7 +1,7 @@
 """From an expression to a query that can be evaluated again and again.
 
-Each node becomes a closure ``(context, time) -> value`` over those of its children, so an evaluation does no dispatch and
-remembers its matcher results. Functions live in tables: adding one adds an entry.
+Each node becomes a closure ``(context, time) -> value`` over those of its children, so an evaluation does no dispatch
+and remembers its matcher results. Functions live in tables: adding one adds an entry.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from rules.promql.binary import (
 )
 from rules.promql.errors import ExprError
 from rules.promql.functions_range import RANGE_FUNCTIONS, over_range_plan
+from rules.promql.numbers import larger, smaller
 from rules.promql.parse import value_type
 from rules.promql.query import Query
 from rules.promql.selectors import instant_plan, range_plan, subquery_plan, timestamp_plan
@@ -207,8 +208,7 @@ def _pick(choose: Callable[[float, float], float]) -> Callable[[Args], ScalarPla
         a, b = scalar_plan(args[0]), scalar_plan(args[1])
 
         def plan(ctx: Context, t: int) -> float:
-            x, y = a(ctx, t), b(ctx, t)
-            return y if x != x else x if y != y else choose(x, y)
+            return choose(a(ctx, t), b(ctx, t))
 
         return plan
 
@@ -219,6 +219,6 @@ SCALARS: Final[dict[str, Callable[[Args], ScalarPlan]]] = {
     "pi": lambda a: lambda ctx, t: math.pi,
     "scalar": lambda a: _as_scalar(vector_plan(a[0])),
     "time": lambda a: lambda ctx, t: t / 1000,
-    "max_of": _pick(max),
-    "min_of": _pick(min),
+    "max_of": _pick(larger),
+    "min_of": _pick(smaller),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cmp_to_key
+from math import isnan
 from typing import Any, Final
 
 from rules.model import Labels
@@ -104,7 +105,7 @@ def sort_plan(vector: VectorPlan, *, descending: bool) -> VectorPlan:
 
     def rank(item: Item) -> tuple[bool, float]:
         value = item[2]
-        return value != value, (sign * value if value == value else 0.0)
+        return (True, 0.0) if isnan(value) else (False, sign * value)
 
     return lambda ctx, t: sorted(vector(ctx, t), key=rank)
 

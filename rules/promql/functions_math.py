@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from rules.promql.numbers import NAN, total
+from rules.promql.numbers import NAN, divide, larger, smaller, total
 from rules.promql.values import Context, Item, ScalarPlan, VectorPlan, unnamed
 
 ValueFunction = Callable[..., float]
@@ -33,22 +33,8 @@ def _ceil(value: float) -> float:
 
 def round_to(value: float, nearest: float = 1.0) -> float:
     """Halves go up; ``nearest`` need not be whole."""
-    if nearest == 0 or not math.isfinite(value) or not math.isfinite(nearest):
-        return NAN if nearest == 0 or value != value or nearest != nearest else _round_infinite(value, nearest)
-    inverse = 1.0 / nearest
-    return _floor(value * inverse + 0.5) / inverse
-
-
-def _round_infinite(value: float, nearest: float) -> float:
-    return NAN if math.isinf(nearest) else value
-
-
-def clamp_min(value: float, low: float) -> float:
-    return NAN if value != value or low != low else max(value, low)
-
-
-def clamp_max(value: float, high: float) -> float:
-    return NAN if value != value or high != high else min(value, high)
+    inverse = divide(1.0, nearest)
+    return divide(_floor(value * inverse + 0.5), inverse)
 
 
 def _atanh(value: float) -> float:
@@ -71,8 +57,8 @@ MATH: Final[dict[str, ValueFunction]] = {
     "atan": math.atan,
     "atanh": _atanh,
     "ceil": _ceil,
-    "clamp_max": clamp_max,
-    "clamp_min": clamp_min,
+    "clamp_max": smaller,
+    "clamp_min": larger,
     "cos": total(math.cos),
     "cosh": total(math.cosh),
     "deg": math.degrees,
@@ -140,7 +126,7 @@ def clamp_plan(vector: VectorPlan, low: ScalarPlan, high: ScalarPlan) -> VectorP
         least, most = low(ctx, t), high(ctx, t)
         if most < least:
             return []
-        return unnamed([(n, labels, clamp_max(clamp_min(value, least), most)) for n, labels, value in items], ctx)
+        return unnamed([(n, labels, larger(least, smaller(most, value))) for n, labels, value in items], ctx)
 
     return plan
 

@@ -1,4 +1,5 @@
-"""Functions of range vectors. Each takes one series' samples inside the window and gives a value, or None for no result.
+"""Functions of range vectors. Each takes one series' samples inside the window and gives a value, or None for no
+result.
 
 Windows are open on the left: a sample exactly at ``window.lo`` is not among the samples (Prometheus 3).
 """
@@ -7,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from math import isnan
 from typing import Final, NamedTuple
 
 from rules.promql import numbers
@@ -117,9 +120,9 @@ def _regression(times: Times, values: Values, intercept_at: int) -> tuple[float,
         return (math.nan, math.nan) if math.isinf(values[0]) else (0.0, values[0])
     seconds = [(time - intercept_at) / 1000 for time in times]
     count = len(values)
-    sum_x, sum_y = numbers.add_exact(seconds), numbers.add_exact(values)
-    sum_xy = numbers.add_exact([x * y for x, y in zip(seconds, values, strict=True)])
-    sum_xx = numbers.add_exact([x * x for x in seconds])
+    sum_x, sum_y = numbers.add(seconds), numbers.add(values)
+    sum_xy = numbers.add([x * y for x, y in zip(seconds, values, strict=True)])
+    sum_xx = numbers.add([x * x for x in seconds])
     slope = numbers.divide(sum_xy - sum_x * sum_y / count, sum_xx - sum_x * sum_x / count)
     return slope, sum_y / count - slope * sum_x / count
 
@@ -136,12 +139,11 @@ def predict_linear(times: Times, values: Values, window: Window, params: Params)
 
 
 def changes(times: Times, values: Values, window: Window, params: Params) -> float:
-    pairs = zip(values, values[1:], strict=False)
-    return float(sum(1 for a, b in pairs if a != b and not (a != a and b != b)))
+    return float(sum(1 for a, b in pairwise(values) if a != b and not (isnan(a) and isnan(b))))
 
 
 def resets(times: Times, values: Values, window: Window, params: Params) -> float:
-    return float(sum(1 for a, b in zip(values, values[1:], strict=False) if b < a))
+    return float(sum(1 for a, b in pairwise(values) if b < a))
 
 
 def quantile_over_time(times: Times, values: Values, window: Window, params: Params) -> float:
@@ -149,6 +151,8 @@ def quantile_over_time(times: Times, values: Values, window: Window, params: Par
 
 
 def mad_over_time(times: Times, values: Values, window: Window, params: Params) -> float:
+    if any(map(isnan, values)):
+        return math.nan
     median = numbers.quantile(0.5, values)
     return numbers.quantile(0.5, [abs(value - median) for value in values])
 
@@ -195,7 +199,7 @@ RANGE_FUNCTIONS: Final[dict[str, Entry]] = {
     "changes": Entry(changes),
     "resets": Entry(resets),
     "avg_over_time": _of_values(numbers.average),
-    "sum_over_time": _of_values(numbers.add_exact),
+    "sum_over_time": _of_values(numbers.add),
     "min_over_time": _of_values(least),
     "max_over_time": _of_values(greatest),
     "count_over_time": _of_values(lambda values: float(len(values))),

@@ -1,8 +1,9 @@
 """The guard in front of the native parser: bounds a text before a single recursive call is made on it.
 
-The parser library recurses once per nesting level and once per chained operator, on the native stack; a text that is deep
-enough ends the whole process with SIGSEGV and no exception. A 1 MiB stack was measured to hold 1,015 nested parentheses or
-520 chained operators, so the limits below leave room on it. Call the parser from a thread with at least that much.
+The parser library recurses once per nesting level and once per chained operator, on the native stack; a text that is
+deep enough ends the whole process with SIGSEGV and no exception. A 1 MiB stack was measured to hold 1,015 nested
+parentheses or 520 chained operators, so the limits below leave room on it. Call the parser from a thread with at least
+that much.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ _WORD_OPERATORS: Final = frozenset({"and", "or", "unless", "atan2"})
 def check_text(text: str) -> None:
     """Raise ``ExprError`` when ``text`` is too long, too deep or too chained to be given to the parser.
 
-    Comments and quoted strings do not count. Unary signs and range brackets count as operators: a chain of either nests.
+    Comments and quoted strings do not count. Unary signs and range brackets count as operators: a chain of either
+    nests.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise ExprError(f"expression is longer than {MAX_BYTES} bytes", "split it with recording rules")

@@ -1,13 +1,14 @@
 """Classic histograms: quantiles and fractions from cumulative buckets.
 
-Semantics: Prometheus, "histogram_quantile()" and "histogram_fraction()" of its function reference. A bucket's count is the
-number of observations at or below its upper bound ``le``.
+Semantics: Prometheus, "histogram_quantile()" and "histogram_fraction()" of its function reference. A bucket's count is
+the number of observations at or below its upper bound ``le``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from math import isnan
 from typing import Final
 
 from rules.model import Labels
@@ -31,7 +32,7 @@ def parse_bound(text: str) -> float | None:
 
 def bucket_quantile(q: float, buckets: Sequence[Bucket]) -> float:
     """The q-quantile, linear inside a bucket; the buckets in any order."""
-    if q != q:
+    if isnan(q):
         return math.nan
     if q < 0:
         return -math.inf
@@ -42,7 +43,7 @@ def bucket_quantile(q: float, buckets: Sequence[Bucket]) -> float:
         return math.nan
     merged = _monotonic(merged)
     total = merged[-1][1]
-    if len(merged) < 2 or total == 0 or total != total:
+    if len(merged) < 2 or total == 0 or isnan(total):
         return math.nan
     rank = q * total
     last = len(merged) - 1
@@ -60,7 +61,7 @@ def bucket_fraction(lower: float, upper: float, buckets: Sequence[Bucket]) -> fl
     """The share of observations between ``lower`` and ``upper``, linear inside a bucket; the buckets in any order."""
     merged = _merge(buckets)
     total = merged[-1][1]
-    if merged[-1][0] != math.inf or total == 0 or lower != lower or upper != upper:
+    if merged[-1][0] != math.inf or total == 0 or isnan(lower) or isnan(upper):
         return math.nan
     if lower >= upper:
         return 0.0
@@ -98,7 +99,7 @@ def _monotonic(buckets: Sequence[Bucket]) -> list[Bucket]:
     for bound, count in buckets:
         if count > previous and not _almost_equal(count, previous):
             previous = count
-        out.append((bound, previous if count == count else count))
+        out.append((bound, count if isnan(count) else previous))
     return out
 
 
@@ -111,7 +112,7 @@ def _histograms(items: Sequence[Item]) -> dict[tuple[str, Labels], list[Bucket]]
     found: dict[tuple[str, Labels], list[Bucket]] = {}
     for name, labels, value in items:
         bound = next((parse_bound(text) for label, text in labels if label == "le"), None)
-        if bound is not None and bound == bound:
+        if bound is not None and not isnan(bound):
             key = (name, tuple([pair for pair in labels if pair[0] != "le"]))
             found.setdefault(key, []).append((bound, value))
     return found
@@ -139,8 +140,7 @@ def quantiles_plan(vector: VectorPlan, label: str, quantiles: Sequence[ScalarPla
         wanted = [quantile(ctx, t) for quantile in quantiles]
         out: list[Item] = []
         for (name, labels), found in _histograms(vector(ctx, t)).items():
-            for q in wanted:
-                out.append((name, set_label(labels, label, format_value(q)), bucket_quantile(q, found)))
+            out += [(name, set_label(labels, label, format_value(q)), bucket_quantile(q, found)) for q in wanted]
         return unnamed(out, ctx)
 
     return plan

@@ -100,7 +100,7 @@ def one_to_one_plan(
 def group_plan(
     operate: Operation, lhs: VectorPlan, rhs: VectorPlan, matching: Matching, keeps_name: bool
 ) -> VectorPlan:
-    """``group_left`` and ``group_right``: the "many" side gives the labels, ``include`` copies some from the "one" side."""
+    """``group_left`` and ``group_right``: labels of the "many" side, ``include`` copied from the "one" side."""
     key = key_of(matching)
     left_is_many = matching.card is Card.MANY_TO_ONE
     include = matching.include
@@ -145,10 +145,10 @@ def _index(items: Iterable[Item], key: Callable[[str, Labels], Key], side: str) 
     for item in items:
         found = key(item[0], item[1])
         if found in index:
+            pair = sorted(_braces(labels, name) for name, labels, _ in (item, index[found]))
             raise EvalError(
-                f"found duplicate series for the match group {_braces(found)} on the {side} hand-side of the operation: "
-                f"[{_braces(item[1], item[0])}, {_braces(index[found][1], index[found][0])}]"
-                ";many-to-many matching not allowed: matching labels must be unique on one side"
+                f"found duplicate series for the match group {_braces(found)} on the {side} hand-side of "
+                f"the operation: [{', '.join(pair)}];many-to-many matching not allowed: matching labels must be unique on one side"
             )
         index[found] = item
     return index

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from math import isnan
 from typing import Final
 
 NAN: Final = math.nan
@@ -11,11 +12,10 @@ INF: Final = math.inf
 
 
 def divide(a: float, b: float) -> float:
-    if b:
+    try:
         return a / b
-    if a == 0 or a != a or b != b:
-        return a / b if b != b else NAN
-    return math.copysign(INF, a) * math.copysign(1.0, b)
+    except ZeroDivisionError:
+        return NAN if a == 0 or isnan(a) else math.copysign(INF, a) * math.copysign(1.0, b)
 
 
 def modulo(a: float, b: float) -> float:
@@ -39,12 +39,32 @@ def power(a: float, b: float) -> float:
         return -INF if a < 0 and odd else INF
 
 
-def add_exact(values: Sequence[float]) -> float:
-    """The sum, correctly rounded; with infinities, NaN or overflow as IEEE addition gives it."""
-    try:
-        return math.fsum(values)
-    except (OverflowError, ValueError):
-        return kahan_sum(values)
+def smaller(a: float, b: float) -> float:
+    """Go's ``math.Min``: NaN wins over numbers, and -Inf over NaN."""
+    if -INF in (a, b):
+        return -INF
+    return NAN if isnan(a) or isnan(b) else min(a, b)
+
+
+def larger(a: float, b: float) -> float:
+    """Go's ``math.Max``: NaN wins over numbers, and +Inf over NaN."""
+    if INF in (a, b):
+        return INF
+    return NAN if isnan(a) or isnan(b) else max(a, b)
+
+
+def add(values: Sequence[float]) -> float:
+    """The sum as Prometheus computes it, compensated.
+
+    Of values with the same sign the exact sum differs from it by rounding only and is much faster to get. With mixed
+    signs large values may cancel, where compensation falls short of exactness and the two could differ visibly.
+    """
+    if values and (min(values) >= 0 or max(values) <= 0):
+        try:
+            return math.fsum(values)
+        except OverflowError:
+            return kahan_sum(values)
+    return kahan_sum(values)
 
 
 def kahan_sum(values: Iterable[float]) -> float:
@@ -68,7 +88,7 @@ def kahan_add(value: float, total: float, compensation: float) -> tuple[float, f
 
 def average(values: Sequence[float]) -> float:
     """The mean; where the sum would overflow, the incremental mean."""
-    total = add_exact(values)
+    total = add(values)
     count = len(values)
     if not math.isinf(total):
         return total / count
@@ -77,7 +97,7 @@ def average(values: Sequence[float]) -> float:
         if math.isinf(mean):
             if math.isinf(value) and (mean > 0) == (value > 0):
                 continue
-            if not math.isinf(value) and value == value:
+            if math.isfinite(value):
                 continue
         ratio = (index - 1) / index
         mean, compensation = kahan_add(value / index, ratio * mean, ratio * compensation)
@@ -86,8 +106,8 @@ def average(values: Sequence[float]) -> float:
 
 def quantile(q: float, values: Iterable[float]) -> float:
     """Linear interpolation between ranks; NaN sorts first."""
-    ordered = sorted(values, key=lambda value: -INF if value != value else value)
-    if not ordered or q != q:
+    ordered = sorted(values, key=lambda value: -INF if isnan(value) else value)
+    if not ordered or isnan(q):
         return NAN
     if q < 0:
         return -INF
@@ -128,7 +148,7 @@ def total(function: Callable[[float], float]) -> Callable[[float], float]:
 
 def format_value(value: float) -> str:
     """Shortest decimal that reads back to ``value``, never with an exponent (Go's ``strconv`` format 'f', -1)."""
-    if value != value:
+    if isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"

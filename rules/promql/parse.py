@@ -1,8 +1,8 @@
 """From text to our values: the one place that knows the parser library (promql-parser, a Rust grammar).
 
-The library checks the grammar, argument types and counts, and regular expressions; the guard runs before it. This adapter
-adds what it lets through: disallowed experimental functions, ``or`` between matchers, ``fill`` modifiers, result types.
-Its printed form is not a safe round trip, so nothing here ever re-parses printed text.
+The library checks the grammar, argument types and counts, and regular expressions; the guard runs before it. This
+adapter adds what it lets through: disallowed experimental functions, ``or`` between matchers, ``fill`` modifiers,
+result types. Its printed form is not a safe round trip, so nothing here ever re-parses printed text.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class _Adapter:
                 return MatrixSelector(self._selector(node.vector_selector), _milliseconds(node.range))
             case native.SubqueryExpr():
                 step = None if node.step is None else _milliseconds(node.step)
-                span = _milliseconds(node.range)
+                span = _milliseconds(node.range or timedelta(0))
                 return Subquery(self.convert(node.expr), span, step, _offset(node), _at(node))
             case native.Call():
                 self._check_function(node.func)

@@ -57,7 +57,7 @@ class Query:
             return Scalar(at, self._scalar(ctx, at))
         if self._matrix is not None:
             rows, _ = self._matrix(ctx, at)
-            lines = [Line("" if isinstance(name, Dropped) else name, *rest) for name, *rest in rows]
+            lines = [Line("" if isinstance(name, Dropped) else name, labels, t, v) for name, labels, t, v in rows]
             return Matrix(_sorted(lines))
         assert isinstance(self.expr, String)  # noqa: S101 - the only type left
         return StringResult(at, self.expr.value)

@@ -77,9 +77,9 @@ class Source(Protocol):
 class EvalOptions:
     """How to evaluate. Times in ms.
 
-    ``left_closed`` counts a sample on the left edge of a window in (Prometheus 2); ``delayed_names`` drops metric names at
-    the end of a query instead of at each operation (the reference's conformance cases want it). ``deadline`` returns
-    True when the time for this query is used up.
+    ``left_closed`` counts a sample on the left edge of a window in (Prometheus 2); ``delayed_names`` drops metric
+    names at the end of a query instead of at each operation (the reference's conformance cases want it). ``deadline``
+    returns True when the time for this query is used up.
     """
 
     lookback: int = 300_000

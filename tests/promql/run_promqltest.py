@@ -1,0 +1,396 @@
+"""Run conformance files of Prometheus's promqltest format: ``python tests/promql/run_promqltest.py FILE...``
+
+Prints each failure with file and line, the reasons of skips with their counts, and last ``N passed, M failed, K skipped``.
+A case is skipped only when it needs native histograms or experimental syntax that Tocsin refuses when a file is loaded.
+Every instant case is also evaluated with ``@`` on all its selectors at other times, and as the middle of a range query.
+
+Not looked at: annotations (``expect warn`` and ``expect info``), because Tocsin has none.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+
+from series_notation import NotationError, SeriesLine, parse_series, unquote  # noqa: E402 - the path is set above
+
+from rules.model import Labels  # noqa: E402
+from rules.promql.ast import At, AtKind, Call, Expr, Subquery, VectorSelector  # noqa: E402
+from rules.promql.compile import compile_expr  # noqa: E402
+from rules.promql.errors import EvalError, ExprError  # noqa: E402
+from rules.promql.match import SeriesMatcher  # noqa: E402
+from rules.promql.parse import parse  # noqa: E402
+from rules.promql.query import Query  # noqa: E402
+from rules.promql.values import EvalOptions, Matrix, Result, Scalar, String, Vector  # noqa: E402
+from rules.series import SeriesWindow  # noqa: E402
+from rules.staleness import is_stale  # noqa: E402
+
+OPTIONS = EvalOptions(delayed_names=True, max_samples=50_000_000)
+MINUTE = 60_000
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}
+_TIME_DEPENDENT = frozenset(
+    "days_in_month day_of_month day_of_week day_of_year hour minute month year predict_linear time timestamp".split()
+)
+_INSTANT = re.compile(r"eval(?:_(fail|warn|info|ordered))?\s+instant\s+(?:at\s+(\S+)\s+)?(.+)")
+_RANGE = re.compile(r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)")
+_EXPERIMENTAL_SYNTAX = (
+    ("anchored and smoothed selectors", re.compile(r"\b(anchored|smoothed)\b")),
+    ("fill modifiers", re.compile(r"\bfill(_left|_right)?\s*\(")),
+    ("trim operators", re.compile(r"</|>/")),
+    ("duration expressions", re.compile(r"(\[[^\]]*|\boffset\s*)([-+*/%^(]|\b(step|range|min|max|min_of|max_of)\b)")),
+    ("data selectors of info()", re.compile(r"\binfo\s*\(")),
+)
+
+
+class CaseFailure(Exception):
+    """The case gave something else than it should have."""
+
+
+class SkipCase(Exception):
+    """The case needs something that is out of scope; the text says what."""
+
+
+@dataclass
+class Case:
+    line: int
+    query: str
+    start: int
+    end: int
+    step: int | None
+    fails: bool = False
+    message: str | None = None
+    pattern: str | None = None
+    ordered: bool = False
+    scalar: float | None = None
+    string: str | None = None
+    times: tuple[int, int, int] | None = None
+    series: list[SeriesLine] = field(default_factory=list)
+
+
+@dataclass
+class Tally:
+    passed: int = 0
+    failures: list[str] = field(default_factory=list)
+    skips: Counter[str] = field(default_factory=Counter)
+
+
+class Storage:
+    """What the ``load`` commands loaded; the window is made again after each."""
+
+    def __init__(self) -> None:
+        self.samples: dict[tuple[str, Labels], dict[int, float]] = {}
+        self.native: set[tuple[str, Labels]] = set()
+        self.window = SeriesWindow()
+
+    def load(self, lines: Sequence[SeriesLine], step: int, *, with_native: bool) -> None:
+        for line in {(line.name, line.labels): line for line in lines}.values():
+            key = (line.name, line.labels)
+            if line.native:
+                self.native.add(key)
+                continue
+            if with_native and any(label == "le" for label, _ in line.labels):
+                base = re.sub("_bucket$", "", line.name)
+                self.native.add((base, tuple(pair for pair in line.labels if pair[0] != "le")))
+            samples = self.samples.setdefault(key, {})
+            samples.update({index * step: value for index, value in enumerate(line.values) if value is not None})
+        self.window = SeriesWindow(max_samples=50_000_000)
+        for (name, labels), samples in self.samples.items():
+            for at in sorted(samples):
+                if not self.window.append(name, labels, at, samples[at]):
+                    raise AssertionError(f"refused {name}{labels} at {at}")
+
+    def has_native(self, matcher: SeriesMatcher) -> bool:
+        return any(matcher.matches(name, labels) for name, labels in self.native)
+
+
+def duration(text: str) -> int:
+    """Milliseconds of ``1h30m``, ``10s`` or bare seconds."""
+    if re.fullmatch(r"-?[\d.]+(e\d+)?", text):
+        return round(float(text) * 1000)
+    sign = -1 if text.startswith("-") else 1
+    parts = re.findall(r"([\d.]+)(ms|[smhdwy])", text)
+    return sign * round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def blocks(text: str) -> Iterator[list[tuple[int, str]]]:
+    """The numbered lines of each block; comments count as empty lines."""
+    block: list[tuple[int, str]] = []
+    for number, raw in enumerate([*text.splitlines(), ""], 1):
+        line = raw.strip()
+        if line.startswith("#"):
+            line = ""
+        starts = line.startswith(("eval", "load", "clear"))
+        if block and (not line or starts):
+            yield block
+            block = []
+        if line:
+            block.append((number, line))
+
+
+def run_file(path: Path, tally: Tally) -> None:
+    storage = Storage()
+    for block in blocks(path.read_text(encoding="utf-8")):
+        number, head = block[0]
+        where = f"{path.name}:{number}"
+        if head == "clear":
+            storage = Storage()
+        elif head.startswith("load"):
+            command, step = head.split()[:2]
+            series = [parse_series(line) for _, line in block[1:] if not re.search(r"}?@st ", line)]
+            storage.load(series, duration(step), with_native=command == "load_with_nhcb")
+        elif head.startswith("eval"):
+            try:
+                run_case(read_case(block), storage)
+                tally.passed += 1
+            except SkipCase as reason:
+                tally.skips[str(reason)] += 1
+            except (CaseFailure, NotationError) as error:
+                tally.failures.append(f"{where}: {head}\n    {error}")
+        else:
+            raise NotationError(f"{where}: unknown command: {head}")
+
+
+def read_case(block: list[tuple[int, str]]) -> Case:
+    number, head = block[0]
+    instant, ranged = _INSTANT.fullmatch(head), _RANGE.fullmatch(head)
+    if instant:
+        at = duration(instant[2] or "0")
+        case = Case(number, instant[3], at, at, None)
+        flag = instant[1]
+    elif ranged:
+        case = Case(number, ranged[5], duration(ranged[2]), duration(ranged[3]), duration(ranged[4]))
+        flag = ranged[1]
+    else:
+        raise NotationError(f"cannot read: {head}")
+    case.fails = flag == "fail"
+    case.ordered = flag == "ordered"
+    for _, line in block[1:]:
+        _read_expectation(case, line)
+    return case
+
+
+def _read_expectation(case: Case, line: str) -> None:
+    if line.startswith("expected_fail_message "):
+        case.message = line.partition(" ")[2].strip()
+    elif line.startswith("expected_fail_regexp "):
+        case.pattern = line.partition(" ")[2].strip()
+    elif line.startswith("expect "):
+        kind, _, rest = line[len("expect ") :].partition(" ")
+        if kind == "fail":
+            case.fails = True
+            how, _, text = rest.partition(":")
+            case.message = text.strip() if how == "msg" else None
+            case.pattern = text.strip() if how == "regex" else None
+        elif kind == "ordered":
+            case.ordered = True
+        elif kind == "string":
+            case.string = unquote(rest.strip())
+        elif kind == "range":
+            match = re.fullmatch(r"vector from (\S+) to (\S+) step (\S+)", rest)
+            assert match is not None, line
+            case.times = (duration(match[1]), duration(match[2]), duration(match[3]))
+        elif kind not in ("warn", "info", "no_warn", "no_info"):
+            raise NotationError(f"unknown expectation: {line}")
+    elif re.fullmatch(r"[-+]?(inf|nan|[\d.]+(e[-+]?\d+)?|0x[0-9a-f]+)", line, re.IGNORECASE):
+        case.scalar = float(int(line, 16)) if "0x" in line.lower() else float(line)
+    else:
+        case.series.append(parse_series(line))
+
+
+def run_case(case: Case, storage: Storage) -> None:
+    try:
+        expr = parse(case.query, experimental=True)
+        query = compile_expr(expr)
+    except ExprError as error:
+        if case.fails and not _out_of_scope(case.query, error):
+            return
+        reason = _out_of_scope(case.query, error)
+        if reason:
+            raise SkipCase(reason) from None
+        raise CaseFailure(f"not accepted: {error}") from None
+    if any(line.native for line in case.series) or any(map(storage.has_native, _selectors(expr))):
+        raise SkipCase("native histograms")
+    try:
+        result = _evaluate(query, case, storage)
+    except EvalError as error:
+        _check_error(case, str(error))
+        return
+    if case.fails:
+        raise CaseFailure(f"should have failed, gave {result}")
+    compare(case, result)
+    if case.step is None:
+        _check_at_other_times(case, expr, storage)
+        _check_inside_range(case, query, storage)
+
+
+def _out_of_scope(query: str, error: ExprError) -> str | None:
+    refused = re.fullmatch(r"(?:function|aggregation) (\w+) is not supported", error.message)
+    if refused:
+        native = refused[1].startswith("histogram_")
+        return "native histograms" if native else f"experimental {refused[1]}"
+    return next((f"experimental syntax: {name}" for name, found in _EXPERIMENTAL_SYNTAX if found.search(query)), None)
+
+
+def _evaluate(query: Query, case: Case, storage: Storage) -> Result:
+    if case.step is None:
+        return query.instant(storage.window, case.start, OPTIONS)
+    return query.range(storage.window, case.start, case.end, case.step, OPTIONS)
+
+
+def _check_error(case: Case, message: str) -> None:
+    if not case.fails:
+        raise CaseFailure(f"failed: {message}")
+    if case.message is not None and case.message != message:
+        raise CaseFailure(f"failed as it should, but with {message!r}")
+    if case.pattern is not None and not re.search(case.pattern, message):
+        raise CaseFailure(f"failed as it should, but with {message!r}")
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    if isinstance(node, tuple):
+        for child in node:
+            yield from _nodes(child)
+    elif is_dataclass(node):
+        yield node
+        for item in fields(node):
+            yield from _nodes(getattr(node, item.name))
+
+
+def _selectors(expr: Expr) -> list[SeriesMatcher]:
+    return [SeriesMatcher(node.matchers) for node in _nodes(expr) if isinstance(node, VectorSelector)]
+
+
+def _pinned(node: Any, at: int) -> Any:
+    """The expression with ``@ at`` on every selector and outermost subquery that has no fixed time yet."""
+    if isinstance(node, tuple):
+        return tuple(_pinned(child, at) for child in node)
+    if not is_dataclass(node) or isinstance(node, type):
+        return node
+    if isinstance(node, VectorSelector | Subquery):
+        return node if node.at and node.at.kind is AtKind.TIME else replace(node, at=At(AtKind.TIME, at))
+    return replace(node, **{item.name: _pinned(getattr(node, item.name), at) for item in fields(node)})
+
+
+def _check_at_other_times(case: Case, expr: Expr, storage: Storage) -> None:
+    if any(isinstance(node, Call) and node.func in _TIME_DEPENDENT for node in _nodes(expr)):
+        return
+    query = compile_expr(_pinned(expr, case.start))
+    at = case.start
+    for other in (-10 * at, 0, at // 5, at, 10 * at) if at else (-1000, 1000):
+        try:
+            compare(case, query.instant(storage.window, other, OPTIONS))
+        except (CaseFailure, EvalError) as error:
+            raise CaseFailure(f"with @ {at / 1000} at {other / 1000}: {error}") from None
+
+
+def _check_inside_range(case: Case, query: Query, storage: Storage) -> None:
+    if case.string is not None or case.times is not None or case.ordered:
+        return
+    try:
+        matrix = query.range(storage.window, case.start - MINUTE, case.start + MINUTE, MINUTE, OPTIONS)
+    except EvalError as error:
+        raise CaseFailure(f"in a range query: {error}") from None
+    items = [
+        (line.name, line.labels, value)
+        for line in matrix.lines
+        for time, value in zip(line.times, line.values, strict=True)
+        if time == case.start
+    ]
+    try:
+        if case.scalar is not None:
+            _compare_number(items[0][2], case.scalar, "scalar")
+        else:
+            _compare_series(case, {(n, labels): [value] for n, labels, value in items}, 1)
+    except CaseFailure as error:
+        raise CaseFailure(f"in a range query: {error}") from None
+
+
+def compare(case: Case, result: Result) -> None:
+    match result:
+        case Scalar(_, value):
+            if case.scalar is None:
+                raise CaseFailure(f"unexpected scalar {value}")
+            _compare_number(value, case.scalar, "scalar")
+        case String(_, value):
+            if value != case.string:
+                raise CaseFailure(f"expected string {case.string!r}, got {value!r}")
+        case Vector(_, elements):
+            if case.scalar is not None or case.string is not None or case.times is not None:
+                raise CaseFailure(f"unexpected vector {elements}")
+            if case.ordered:
+                got = [(element.name, element.labels) for element in elements]
+                if got != [(line.name, line.labels) for line in case.series]:
+                    raise CaseFailure(f"wrong order: {got}")
+            _compare_series(case, {(e.name, e.labels): [e.value] for e in elements}, 1)
+            if len(elements) != len(case.series):
+                raise CaseFailure(f"expected {len(case.series)} elements, got {len(elements)}")
+        case Matrix(lines):
+            first, last, step = case.times or (case.start, case.end, case.step or 1)
+            steps = range(first, last + 1, step)
+            rows: dict[tuple[str, Labels], list[float | None]] = {}
+            for line in lines:
+                at = dict(zip(line.times, line.values, strict=True))
+                if not set(at) <= set(steps):
+                    raise CaseFailure(f"samples at unexpected times: {line}")
+                rows[line.name, line.labels] = [at.get(time) for time in steps]
+            _compare_series(case, rows, len(steps))
+
+
+def _compare_series(case: Case, got: dict[tuple[str, Labels], Any], steps: int) -> None:
+    expected = {(line.name, line.labels): line.values for line in case.series}
+    if set(expected) != set(got):
+        extra, missing = sorted(set(got) - set(expected)), sorted(set(expected) - set(got))
+        raise CaseFailure(f"unexpected series {extra}, missing series {missing}")
+    for key, values in expected.items():
+        wanted = [*values, *[None] * (steps - len(values))]
+        if len(wanted) != len(got[key]):
+            raise CaseFailure(f"{key}: expected {wanted}, got {got[key]}")
+        for want, value in zip(wanted, got[key], strict=True):
+            if want is None or value is None:
+                if want is not value:
+                    raise CaseFailure(f"{key}: expected {wanted}, got {got[key]}")
+            else:
+                _compare_number(value, want, str(key))
+
+
+def _compare_number(got: float, want: float, what: str) -> None:
+    if math.isnan(want) or math.isnan(got):
+        same = math.isnan(want) and math.isnan(got) and is_stale(want) == is_stale(got)
+    elif want == got:
+        same = True
+    else:
+        total, difference = abs(want) + abs(got), abs(want - got)
+        smallest = sys.float_info.min
+        if want == 0 or got == 0 or total < smallest:
+            same = difference < 1e-6 * smallest
+        else:
+            same = difference / min(total, sys.float_info.max) < 1e-6
+    if not same:
+        raise CaseFailure(f"{what}: expected {want}, got {got}")
+
+
+def main(paths: Sequence[str]) -> int:
+    if not paths:
+        print("usage: run_promqltest.py FILE...", file=sys.stderr)
+        return 2
+    tally = Tally()
+    for path in paths:
+        run_file(Path(path), tally)
+    for failure in tally.failures:
+        print(f"FAIL {failure}")
+    for reason, count in sorted(tally.skips.items()):
+        print(f"skipped {count:5}  {reason}")
+    print(f"{tally.passed} passed, {len(tally.failures)} failed, {sum(tally.skips.values())} skipped")
+    return 1 if tally.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

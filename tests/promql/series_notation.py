@@ -1,0 +1,101 @@
+"""The series notation of Prometheus's test files: ``metric{label="value"} 1+2x3 _ stale``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rules.model import Labels
+from rules.staleness import STALE
+
+_PAIR = re.compile(r"""\s*(?:(?P<name>[\w:.]+)|"(?P<quoted>(?:[^"\\]|\\.)*)")\s*(?:=\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`))?\s*,?""")
+_ITEM = re.compile(
+    r"(?P<start>_|stale|[-+]?(?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))"
+    r"(?P<delta>[-+](?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))?(?:x(?P<times>\d+))?",
+    re.IGNORECASE,
+)
+_ESCAPE = re.compile(r"\\(n|t|r|\\|\"|'|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")
+
+
+class NotationError(ValueError):
+    """The line is not in the notation."""
+
+
+class NativeHistogramError(NotationError):
+    """The line has native histograms, which are not supported."""
+
+
+@dataclass(frozen=True)
+class SeriesLine:
+    """``values`` holds one entry per step; None is a gap."""
+
+    name: str
+    labels: Labels
+    values: tuple[float | None, ...]
+    native: bool = False
+
+
+def unquote(text: str) -> str:
+    if text.startswith("`"):
+        return text[1:-1]
+
+    def replace(match: re.Match[str]) -> str:
+        code = match[1]
+        if code[0] in "xu":
+            return chr(int(code[1:], 16))
+        return {"n": "\n", "t": "\t", "r": "\r"}.get(code, code)
+
+    return _ESCAPE.sub(replace, text[1:-1])
+
+
+def parse_series(line: str) -> SeriesLine:
+    name, labels, rest = parse_metric(line)
+    if "{{" in rest:
+        return SeriesLine(name, labels, (), native=True)
+    values: list[float | None] = []
+    for item in rest.split():
+        values.extend(expand(item))
+    return SeriesLine(name, labels, tuple(values))
+
+
+def parse_metric(line: str) -> tuple[str, Labels, str]:
+    """Metric name, labels without empty values, and what follows them."""
+    head = re.match(r"[A-Za-z_:][\w:.]*", line)
+    name = head[0] if head else ""
+    rest = line[len(name) :].lstrip() if head else line
+    pairs: dict[str, str] = {}
+    if rest.startswith("{") and not rest.startswith("{{"):
+        position = 1
+        while not re.match(r"\s*}", rest[position:]):
+            pair = _PAIR.match(rest, position)
+            if pair is None or pair.end() == position:
+                raise NotationError(f"cannot read the labels of: {line}")
+            label = pair["name"] or unquote('"' + (pair["quoted"] or "") + '"')
+            if pair["value"] is None:
+                name = label
+            elif label == "__name__":
+                name = unquote(pair["value"])
+            else:
+                pairs[label] = unquote(pair["value"])
+            position = pair.end()
+        rest = rest[rest.index("}", position) + 1 :]
+    elif not head:
+        raise NotationError(f"not a series: {line}")
+    return name, tuple(sorted((label, value) for label, value in pairs.items() if value)), rest.strip()
+
+
+def expand(item: str) -> list[float | None]:
+    match = _ITEM.fullmatch(item)
+    if match is None:
+        raise NotationError(f"not a sequence of values: {item}")
+    start, delta, times = match["start"], match["delta"], match["times"]
+    if start == "_":
+        return [None] * (int(times) if times else 1)
+    value = STALE if start.lower() == "stale" else float(start)
+    if delta is None:
+        return [value] * (int(times) + 1 if times else 1)
+    values: list[float | None] = []
+    for _ in range(int(times or 0) + 1):
+        values.append(value)
+        value += float(delta)
+    return values
