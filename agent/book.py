@@ -1,0 +1,229 @@
+"""The live incidents: alerts, time and people's acts in; incidents, wishes and history out, each in one transaction.
+
+Every decision is taken by ``agent.core`` on the values in memory, believed at once, and owed to the store, which keeps
+the order in which it was asked. Nothing leaves for a backend before its row is durable (delivery claims it first), so
+what is believed but not yet stored is seen by nobody else. When the disk refuses, what is owed waits for the next flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from agent import log
+from agent.core.adopt import CannotAdopt, adopt, fault_of
+from agent.core.decision import Context, Decision
+from agent.core.group import Bucket, group
+from agent.core.incident import step
+from agent.core.model import Incident, IncidentState
+from agent.core.outbox import OutboxRow
+from agent.core.people import observe
+from agent.core.shift import shifted
+from agent.delivery import Delivery, RemoteSeen, Stray
+from agent.store import Change, Loaded, Store, StoreUnavailable
+from rules.api import Alert
+
+_log = log.get("book")
+
+
+class Book:
+    """Use from the event loop only. A reload may replace ``ctx``; incidents keep the key they were opened with."""
+
+    def __init__(self, store: Store, loaded: Loaded, ctx: Context, now: Callable[[], int]) -> None:
+        self.ctx = ctx
+        self.live: dict[str, Incident] = {incident.key: incident for incident in loaded.incidents}
+        self.ended: dict[str, Incident] = {incident.key: incident for incident in loaded.resolved}
+        self.delivery: Delivery | None = None
+        self.flush_failures = 0
+        self._episodes = dict(loaded.episodes)
+        self._store = store
+        self._now = now
+        self._alarms: dict[str, int] = dict.fromkeys(self.live, 0)
+        self._owed = Change()
+        self._wake = asyncio.Event()
+        self._flushing = asyncio.Lock()
+        self._held = False
+        self._strays_said: set[str] = set()
+
+    # Alerts and time
+
+    def consider(self, alerts: Iterable[Alert], evaluated: Mapping[str, int]) -> None:
+        """Decide about every fault that has an alert or a live incident.
+
+        ``alerts`` are those that are not inactive and those that just became so; ``evaluated`` is the time of the last
+        evaluation by rule name.
+        """
+        now = self._now()
+        buckets = group(alerts, self.ctx.tree, self.ctx.classifier, self.live)
+        for key in [*buckets, *(key for key in self.live if key not in buckets)]:
+            incident = self.live.get(key)
+            if incident is not None and incident.test:
+                continue
+            bucket = buckets.get(key)
+            rule = incident.rule if incident else bucket.rule if bucket else ""
+            self._step(key, bucket, self.ctx, now, evaluated.get(rule))
+
+    def _ring(self) -> float | None:
+        """Step what time alone changes; returns the seconds until the next such moment."""
+        now = self._now()
+        for key in [key for key, due in self._alarms.items() if due <= now]:
+            self._step(key, None, self.ctx, now, None)
+        return max(0.0, (min(self._alarms.values()) - now) / 1000) if self._alarms else None
+
+    def _step(self, key: str, bucket: Bucket | None, ctx: Context, now: int, evaluated_at: int | None) -> Decision:
+        used = self._episodes.get(key, 0)
+        decision = step(self.live.get(key), self.ended.get(key), bucket, ctx, now, evaluated_at, used)
+        return self._believe(key, decision)
+
+    # People, strays, drills
+
+    def remote_seen(self, seen: RemoteSeen) -> None:
+        """A backend shows a ticket; called by delivery."""
+        incident = self._by_id(seen.incident)
+        if incident is None:
+            return
+        now = self._now()
+        self._believe(incident.key, observe(incident, seen.backend, seen.remote, self.ctx, now), now)
+        self._wake.set()
+
+    def stray(self, stray: Stray) -> None:
+        """The audit found an open ticket of ours without a live incident; called by delivery."""
+        key = fault_of(stray.remote.facts) or ""
+        now = self._now()
+        known = self.live.get(key) or self.ended.get(key)
+        try:
+            decision = adopt(known, stray.backend, stray.remote, self.ctx, now)
+        except CannotAdopt as error:
+            if stray.remote.ref.id not in self._strays_said:
+                self._strays_said.add(stray.remote.ref.id)
+                _log.warning("stray_ticket_left_alone", backend=stray.backend, error=str(error))
+            return
+        if decision.changed and decision.incident is not None:
+            _log.info(
+                "ticket_taken_back", backend=stray.backend, ticket=stray.remote.ref.number, reason=decision.reason.value
+            )
+            self._believe(decision.incident.key, decision)
+            self._wake.set()
+
+    def exercise(self, bucket: Bucket, ctx: Context) -> Incident | None:
+        """One step of a drill, under a context of its own (no waits)."""
+        now = self._now()
+        decision = self._step(bucket.key, bucket, ctx, now, now)
+        self._wake.set()
+        return decision.incident
+
+    def believe(self, decision: Decision) -> None:
+        """Take up a decision made elsewhere about a live incident (a drill's note)."""
+        if decision.incident is not None:
+            self._believe(decision.incident.key, decision)
+            self._wake.set()
+
+    # What is believed, and what is owed to the store
+
+    def _believe(self, key: str, decision: Decision) -> Decision:
+        incident = decision.incident
+        if incident is None:
+            return decision
+        before = self.live.get(key) or self.ended.get(key)
+        if incident.state is IncidentState.RESOLVED:
+            self.live.pop(key, None)
+            self.ended[key] = incident
+        else:
+            self.ended.pop(key, None)
+            self.live[key] = incident
+        self._episodes[key] = max(incident.episode, self._episodes.get(key, 0))
+        if decision.wake_at is None:
+            self._alarms.pop(key, None)
+        else:
+            self._alarms[key] = decision.wake_at
+        if not decision.changed:
+            return decision
+        if before is None or before.state is not incident.state or before.id != incident.id:
+            _log.info(
+                "incident", id=incident.id, rule=incident.rule, ci=incident.ci.name, state=incident.state.value,
+                reason=decision.reason.value, priority=f"P{incident.priority}",
+            )  # fmt: skip
+        self._owe(Change(incidents=(incident,), outbox=self._wishes(incident, decision), timeline=decision.timeline))
+        return decision
+
+    def _wishes(self, incident: Incident, decision: Decision) -> tuple[OutboxRow, ...]:
+        if self.delivery is None:
+            return ()
+        rows = (self.delivery.wish(incident.id, backend, ticket) for backend, ticket in decision.wishes.items())
+        return tuple(row for row in rows if row is not None)
+
+    def owe_alerts(self, upserts: Mapping[str, bytes], deletes: Sequence[str]) -> None:
+        """Rows of the rule engine's snapshot that changed; stored together with what they led to."""
+        if upserts or deletes:
+            self._owe(Change(alert_upserts=upserts, alert_deletes=deletes))
+
+    def _owe(self, change: Change) -> None:
+        self._owed = merged(self._owed, change)
+
+    async def flush(self) -> None:
+        """Store what is owed, then wake delivery. A disk that refuses is said once, and asked again next time."""
+        async with self._flushing:
+            owed, self._owed = self._owed, Change()
+            if owed.empty:
+                return
+            try:
+                await self._store.commit(owed)
+            except StoreUnavailable as error:
+                self._owed = merged(owed, self._owed)
+                self.flush_failures += 1
+                if not self._held:
+                    self._held = True
+                    _log.error("store_unavailable", error=str(error))
+                return
+            if self._held:
+                self._held = False
+                _log.info("store_available")
+        if self.delivery is not None:
+            self.delivery.wake()
+
+    async def run(self) -> None:
+        """Rings the timers and stores what callbacks owe, until cancelled."""
+        while True:
+            self._wake.clear()
+            wait = self._ring()
+            await self.flush()
+            try:
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass  # a timer is due
+
+    def touch(self) -> None:
+        """Look at the timers again (after alerts were considered)."""
+        self._wake.set()
+
+    def rebase(self, delta_ms: int) -> None:
+        """The timeline was moved: every stored time of a live incident moves with it, so no duration changes."""
+        for key, incident in list(self.live.items()):
+            moved = shifted(incident, delta_ms)
+            self.live[key] = moved
+            self._owe(Change(incidents=(moved,)))
+        self._alarms = {key: due + delta_ms for key, due in self._alarms.items()}
+        self._wake.set()
+
+    def _by_id(self, incident_id: str) -> Incident | None:
+        for incident in (*self.live.values(), *self.ended.values()):
+            if incident.id == incident_id:
+                return incident
+        return None
+
+
+def merged(first: Change, second: Change) -> Change:
+    """One change that does both, in order; of two values of one thing the later stays."""
+    if first.empty:
+        return second
+    deleted = {*first.alert_deletes, *second.alert_deletes} - set(second.alert_upserts)
+    upserts = {key: body for key, body in first.alert_upserts.items() if key not in second.alert_deletes}
+    return Change(
+        incidents=tuple({i.id: i for i in (*first.incidents, *second.incidents)}.values()),
+        outbox=tuple({row.key: row for row in (*first.outbox, *second.outbox)}.values()),
+        alert_upserts={**upserts, **second.alert_upserts},
+        alert_deletes=tuple(sorted(deleted)),
+        timeline=(*first.timeline, *second.timeline),
+        meta={**first.meta, **second.meta},
+    )
