@@ -2,7 +2,8 @@
 
 Every decision is taken by ``agent.core`` on the values in memory, believed at once, and owed to the store, which keeps
 the order in which it was asked. Nothing leaves for a backend before its row is durable (delivery claims it first), so
-what is believed but not yet stored is seen by nobody else. When the disk refuses, what is owed waits for the next flush.
+what is believed but not yet stored is seen by nobody else. When the disk refuses, what is owed waits for the next
+flush.
 """
 
 from __future__ import annotations
