@@ -50,7 +50,7 @@ def base_tree() -> Path:
             "debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", *options,
             SUITE, into, _apt_mirror(), env=env,
         )  # fmt: skip
-        (into / "etc/machine-id").write_text("uninitialized\n")
+        (into / "etc/machine-id").write_text("")  # systemd makes a new one at each first boot
 
     return _cached(f"tree-{name}", build)
 
@@ -124,7 +124,8 @@ class Machine:
         self._init = wait_until("systemd starts", self._first_process, 20)
         state = wait_until("boot", lambda: self._state() if self._state() in ("running", "degraded") else "", 60)
         if state != "running":
-            raise AssertionError(self.run("systemctl", "--failed", "--no-pager"))
+            failed = self.run("systemctl", "--failed", "--no-pager", "--plain", "--no-legend")
+            raise AssertionError(f"failed units:\n{failed}\n{self.run('journalctl', '--no-pager', '-n', '80')}")
 
     def _first_process(self) -> str:
         """PID 1 of the tree, as this machine numbers it; empty until it has become systemd."""
