@@ -46,7 +46,8 @@ def test_the_units_are_valid(require: Callable[[str], Path], units: Path) -> Non
 def test_a_mistake_in_a_unit_is_seen(require: Callable[[str], Path], units: Path) -> None:
     unit = units / "tocsin.service"
     unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchDogSecs="))
-    assert "Unknown key name 'WatchDogSecs'" in verify(require, units)
+    with pytest.raises(AssertionError, match="Unknown key 'WatchDogSecs'"):
+        verify(require, units)
 
 
 def test_the_service_is_exposed_by_at_most_the_limit(require: Callable[[str], Path], units: Path) -> None:
