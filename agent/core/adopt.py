@@ -9,12 +9,13 @@ import msgspec
 from agent.core.decision import Context, Decision, Draft
 from agent.core.group import DRILL
 from agent.core.identity import correlation_id
-from agent.core.life import finish
 from agent.core.model import Ci, Incident, IncidentState, Labels, Member, MemberState
 from agent.core.people import observe
 from agent.core.policy import DEFAULT_GROUP_INTERVAL
 from agent.core.priority import priority_of, urgency_of
 from agent.core.reason import Kind, Reason
+from agent.core.ticket import changed_wishes
+from agent.core.timers import wake_at
 from integrations.api import Remote
 
 MEMBERS_MAX = 200
@@ -36,9 +37,11 @@ def adopt(known: Incident | None, backend: str, remote: Remote, ctx: Context, no
     that we know to be over was opened again by a person: it is theirs, and a new firing continues it. Otherwise the
     incident is rebuilt as NO_DATA with the members the ticket lists, and waits for evidence. Raises CannotAdopt.
     """
-    if known is not None and known.state is not IncidentState.RESOLVED:
-        return Decision(known, Reason.NOT_ADOPTED, {}, (), None, changed=False)
     episode = remote.episode or 1
+    if known is not None and known.state is not IncidentState.RESOLVED:
+        if backend in known.backends or episode != known.episode:
+            return Decision(known, Reason.NOT_ADOPTED, {}, (), wake_at(known, ctx.policy, now), changed=False)
+        return _joined(known, backend, remote, ctx, now)
     if known is not None and episode <= known.episode:
         if episode == known.episode and known.opened_at is not None:
             return observe(known, backend, remote, ctx, now)
@@ -48,27 +51,47 @@ def adopt(known: Incident | None, backend: str, remote: Remote, ctx: Context, no
     draft.log(
         Kind.STATE,
         Reason.ADOPTED,
-        ticket=remote.ref.number or remote.ref.id,
+        ticket=_name(remote),
         members=str(len(incident.members)),
         members_left=remote.facts.get("members_left", "0")[:20],
     )
     draft.change(title=ctx.words.title(incident), body=ctx.words.body(incident))
-    finish(draft, ctx)
     seen = observe(draft.incident, backend, remote, ctx, now)
     adopted = seen.incident or draft.incident
-    return Decision(adopted, Reason.ADOPTED, {}, (*draft.timeline, *seen.timeline), seen.wake_at, changed=True)
+    return Decision(
+        adopted,
+        Reason.ADOPTED,
+        changed_wishes(None, adopted, ctx),
+        (*draft.timeline, *seen.timeline),
+        seen.wake_at,
+        changed=True,
+    )
+
+
+def _joined(known: Incident, backend: str, remote: Remote, ctx: Context, now: int) -> Decision:
+    """A second backend's ticket of an incident that was adopted from the first."""
+    draft = Draft(known, known, now)
+    draft.change(backends=(*known.backends, backend))
+    draft.log(Kind.STATE, Reason.ADOPTED, ticket=_name(remote))
+    seen = observe(draft.incident, backend, remote, ctx, now)
+    joined = seen.incident or draft.incident
+    wishes = changed_wishes(known, joined, ctx)
+    timeline = (*draft.timeline, *seen.timeline)
+    return Decision(joined, Reason.ADOPTED, wishes, timeline, seen.wake_at, changed=True)
+
+
+def _name(remote: Remote) -> str:
+    return remote.ref.number or remote.ref.id
 
 
 def _rebuilt(remote: Remote, backend: str, episode: int, ctx: Context, now: int) -> Incident:
     facts = remote.facts
     key = fault_of(facts)
     if key is None:
-        raise CannotAdopt(
-            f"ticket {remote.ref.number or remote.ref.id} has no fault key in its footer; resolve it by hand"
-        )
+        raise CannotAdopt(f"ticket {_name(remote)} has no fault key in its footer; resolve it by hand")
     if correlation_id(ctx.environment, key, backend) != remote.correlation_id:
         raise CannotAdopt(
-            f"the fault key in the footer of ticket {remote.ref.number or remote.ref.id} does not belong to its "
+            f"the fault key in the footer of ticket {_name(remote)} does not belong to its "
             f"correlation id {remote.correlation_id}: the text was changed, or it is another environment's"
         )
     rule, ci_id, grouping = _parsed_key(key)
@@ -130,7 +153,7 @@ def _members(text: str, rule: str, opened_at: int, now: int) -> tuple[Member, ..
             reason=Reason.ADOPTED.value,
             since=opened_at,
             fired_at=opened_at,
-            value=float("nan"),
+            value="",
             changed_at=now,
         )
         for each in sorted(labels)

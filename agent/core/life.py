@@ -269,7 +269,7 @@ def _evidence(members: Iterable[Member]) -> dict[str, str]:
     some = [m for m in members if m.state is MemberState.RECOVERED and m.evidence_value is not None]
     if not some:
         return {}
-    return {"evidence": "; ".join(f"{_text(m.labels)} = {m.evidence_value!r}" for m in some[:TOLD])}
+    return {"evidence": "; ".join(f"{_text(m.labels)} = {m.evidence_value}" for m in some[:TOLD])}
 
 
 def _text(labels: Labels) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -68,6 +69,15 @@ def changed(before: Iterable[Member], after: Iterable[Member]) -> tuple[Member, 
     return tuple(member for member in after if states.get(member.labels) != (member.state, member.pending))
 
 
+def number(value: float) -> str:
+    """A value as Prometheus writes it. Text, because JSON has no infinity and no not-a-number."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return repr(value).removesuffix(".0")
+
+
 def _strongest(alerts: Iterable[Alert]) -> Mapping[Labels, Alert]:
     """One alert per label set: where two rules make the same alert, the one that says more trouble counts."""
     strongest: dict[Labels, Alert] = {}
@@ -97,7 +107,8 @@ def _merged(member: Member | None, alert: Alert, language: Language, now: int) -
         if member.state is MemberState.RECOVERED:
             return _with(member, pending=False)
         over = _moved(member, MemberState.RECOVERED, alert.reason, now)
-        return msgspec.structs.replace(over, evidence_value=alert.evidence_value, evidence_at=alert.evaluated_at)
+        evidence = None if alert.evidence_value is None else number(alert.evidence_value)
+        return msgspec.structs.replace(over, evidence_value=evidence, evidence_at=alert.evaluated_at)
     if alert.reason in (RULE_REMOVED, CI_RETIRED):
         return _moved(member, MemberState.RETIRED, alert.reason, now)
     if alert.reason == PENDING_DROPPED:
@@ -126,7 +137,7 @@ def _member(alert: Alert, state: MemberState, language: Language, now: int) -> M
         reason=alert.reason,
         since=alert.since,
         fired_at=alert.fired_at if alert.fired_at is not None else alert.evaluated_at,
-        value=alert.value,
+        value=number(alert.value),
         summary=(texts.get("summary" + suffix) or texts.get("summary", ""))[:SUMMARY_LIMIT],
         description=(texts.get("description" + suffix) or texts.get("description", ""))[:DESCRIPTION_LIMIT],
         expr=alert.expr[:DESCRIPTION_LIMIT],

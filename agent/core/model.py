@@ -61,16 +61,18 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     since: int
     fired_at: int
-    value: float
+    value: str
+    """Last value for which the condition was true, as Prometheus writes it (``0.93``, ``+Inf``); empty: unknown."""
     summary: str = ""
     description: str = ""
     expr: str = ""
     runbook: str = ""
     changed_at: int = 0
     """When ``state`` last changed."""
-    evidence_value: float | None = None
+    evidence_value: str | None = None
+    """Value that showed the recovery, written in the same way; None where the evidence is no number."""
     evidence_at: int | None = None
-    """When ``evidence_value`` was evaluated."""
+    """When the evidence was evaluated."""
     pending: bool = False
     """Over, but its condition is true again and waits for the rule's ``for``: the cool-down waits with it."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from agent.core.decision import Context
 from agent.core.identity import bounded, correlation_id
-from agent.core.model import Incident, IncidentState, Labels, Person
+from agent.core.model import Incident, IncidentState, Labels, NoteLine, Person
 from integrations.api import Note, Ticket, TicketState
 
 KEY_LIMIT = 6_000
@@ -35,12 +35,17 @@ def to_ticket(incident: Incident, backend: str, ctx: Context) -> Ticket:
         subcategory=incident.subcategory,
         service=incident.service,
         assignment_group=incident.assignment_group,
-        notes=tuple(Note(marker=f"e{incident.episode}-n{line.seq}", text=line.text) for line in incident.notes),
+        notes=tuple(Note(marker=marker(incident.episode, line), text=line.text) for line in incident.notes),
         resolution_code=incident.reason if resolved else "",
         resolution_text=incident.resolution if resolved else "",
         reopen=backend in incident.reopening and not resolved,
         facts=facts(incident),
     )
+
+
+def marker(episode: int, line: NoteLine) -> str:
+    """Name of a note in its ticket. The time is in it because an adopted incident counts its notes from 1 again."""
+    return f"e{episode}-n{line.seq}-{line.at:x}"
 
 
 def changed_wishes(before: Incident | None, after: Incident, ctx: Context) -> Mapping[str, Ticket]:

@@ -1,0 +1,5 @@
+"""Ticket text."""
+
+from agent.render.words import TemplateWords
+
+__all__ = ["TemplateWords"]
