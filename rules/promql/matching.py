@@ -148,7 +148,8 @@ def _index(items: Iterable[Item], key: Callable[[str, Labels], Key], side: str) 
             pair = sorted(_braces(labels, name) for name, labels, _ in (item, index[found]))
             raise EvalError(
                 f"found duplicate series for the match group {_braces(found)} on the {side} hand-side of "
-                f"the operation: [{', '.join(pair)}];many-to-many matching not allowed: matching labels must be unique on one side"
+                f"the operation: [{', '.join(pair)}];many-to-many matching not allowed: "
+                "matching labels must be unique on one side"
             )
         index[found] = item
     return index

@@ -26,17 +26,17 @@ class Element(NamedTuple):
     value: float
 
 
-class Scalar(NamedTuple):
+class ScalarResult(NamedTuple):
     at: int
     value: float
 
 
-class String(NamedTuple):
+class StringResult(NamedTuple):
     at: int
     value: str
 
 
-class Vector(NamedTuple):
+class VectorResult(NamedTuple):
     at: int
     elements: Sequence[Element]
 
@@ -50,11 +50,11 @@ class Line(NamedTuple):
     values: Sequence[float]
 
 
-class Matrix(NamedTuple):
+class MatrixResult(NamedTuple):
     lines: Sequence[Line]
 
 
-Result = Scalar | String | Vector | Matrix
+Result = ScalarResult | StringResult | VectorResult | MatrixResult
 
 
 class SeriesLike(Protocol):

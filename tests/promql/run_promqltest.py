@@ -1,6 +1,6 @@
 """Run conformance files of Prometheus's promqltest format: ``python tests/promql/run_promqltest.py FILE...``
 
-Prints each failure with file and line, the reasons of skips with their counts, and last ``N passed, M failed, K skipped``.
+Prints each failure with file and line, the reasons of skips with counts, and last ``N passed, M failed, K skipped``.
 A case is skipped only when it needs native histograms or experimental syntax that Tocsin refuses when a file is loaded.
 Every instant case is also evaluated with ``@`` on all its selectors at other times, and as the middle of a range query.
 
@@ -29,7 +29,7 @@ from rules.promql.errors import EvalError, ExprError  # noqa: E402
 from rules.promql.match import SeriesMatcher  # noqa: E402
 from rules.promql.parse import parse  # noqa: E402
 from rules.promql.query import Query  # noqa: E402
-from rules.promql.values import EvalOptions, Matrix, Result, Scalar, String, Vector  # noqa: E402
+from rules.promql.values import EvalOptions, MatrixResult, Result, ScalarResult, StringResult, VectorResult  # noqa: E402
 from rules.series import SeriesWindow  # noqa: E402
 from rules.staleness import is_stale  # noqa: E402
 
@@ -37,7 +37,8 @@ OPTIONS = EvalOptions(delayed_names=True, max_samples=50_000_000)
 MINUTE = 60_000
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}
 _TIME_DEPENDENT = frozenset(
-    "days_in_month day_of_month day_of_week day_of_year hour minute month year predict_linear time timestamp".split()
+    ["days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year"]
+    + ["predict_linear", "time", "timestamp"]
 )
 _INSTANT = re.compile(r"eval(?:_(fail|warn|info|ordered))?\s+instant\s+(?:at\s+(\S+)\s+)?(.+)")
 _RANGE = re.compile(r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)")
@@ -315,14 +316,14 @@ def _check_inside_range(case: Case, query: Query, storage: Storage) -> None:
 
 def compare(case: Case, result: Result) -> None:
     match result:
-        case Scalar(_, value):
+        case ScalarResult(_, value):
             if case.scalar is None:
                 raise CaseFailure(f"unexpected scalar {value}")
             _compare_number(value, case.scalar, "scalar")
-        case String(_, value):
+        case StringResult(_, value):
             if value != case.string:
                 raise CaseFailure(f"expected string {case.string!r}, got {value!r}")
-        case Vector(_, elements):
+        case VectorResult(_, elements):
             if case.scalar is not None or case.string is not None or case.times is not None:
                 raise CaseFailure(f"unexpected vector {elements}")
             if case.ordered:
@@ -332,7 +333,7 @@ def compare(case: Case, result: Result) -> None:
             _compare_series(case, {(e.name, e.labels): [e.value] for e in elements}, 1)
             if len(elements) != len(case.series):
                 raise CaseFailure(f"expected {len(case.series)} elements, got {len(elements)}")
-        case Matrix(lines):
+        case MatrixResult(lines):
             first, last, step = case.times or (case.start, case.end, case.step or 1)
             steps = range(first, last + 1, step)
             rows: dict[tuple[str, Labels], list[float | None]] = {}

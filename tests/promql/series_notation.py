@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from rules.model import Labels
 from rules.staleness import STALE
 
-_PAIR = re.compile(r"""\s*(?:(?P<name>[\w:.]+)|"(?P<quoted>(?:[^"\\]|\\.)*)")\s*(?:=\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`))?\s*,?""")
+_PAIR = re.compile(
+    r"""\s*(?:(?P<name>[\w:.]+)|"(?P<quoted>(?:[^"\\]|\\.)*)")\s*(?:=\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`))?\s*,?"""
+)
 _ITEM = re.compile(
     r"(?P<start>_|stale|[-+]?(?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))"
     r"(?P<delta>[-+](?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))?(?:x(?P<times>\d+))?",
