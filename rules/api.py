@@ -10,7 +10,7 @@ from __future__ import annotations
 from rules.model import Alert, AlertState, Labels, Problem, Severity
 from rules.openmetrics import OpenMetricsError, load_openmetrics
 from rules.promql.api_json import to_api_json
-from rules.promql.ast import Expr, Matcher, MatchOp, ValueType
+from rules.promql.ast import Expr, Matcher, MatchOp, ValueType, VectorSelector
 from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError, ExprError
 from rules.promql.parse import parse, value_type
@@ -19,19 +19,19 @@ from rules.promql.values import (
     Element,
     EvalOptions,
     Line,
-    MatrixResult,
+    Matrix,
     Result,
     ScalarResult,
     StringResult,
-    VectorResult,
+    Vector,
 )
 from rules.series import Ingest, RawSample, SeriesWindow, Stats
 from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, read_yaml
 
 __all__ = [
     "Alert", "AlertState", "Documents", "Element", "EvalError", "EvalOptions", "Expr", "ExprError", "Ingest", "Labels",
-    "Line", "Mapping", "MatchOp", "Matcher", "MatrixResult", "Node", "OpenMetricsError", "Problem", "Query",
+    "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node", "OpenMetricsError", "Problem", "Query",
     "RawSample", "Result", "Scalar", "ScalarResult", "Sequence", "SeriesWindow", "Severity", "Stats", "StringResult",
-    "ValueType", "VectorResult", "compile_expr", "did_you_mean", "load_openmetrics", "parse", "read_yaml",
+    "ValueType", "Vector", "VectorSelector", "compile_expr", "did_you_mean", "load_openmetrics", "parse", "read_yaml",
     "to_api_json", "value_type",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from rules.model import Labels
 from rules.promql.numbers import format_value
-from rules.promql.values import MatrixResult, Result, ScalarResult, StringResult, VectorResult
+from rules.promql.values import Matrix, Result, ScalarResult, StringResult, Vector
 
 
 def to_api_json(result: Result) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def to_api_json(result: Result) -> dict[str, Any]:
             return {"resultType": "scalar", "result": [seconds(at), api_value(value)]}
         case StringResult(at, text):
             return {"resultType": "string", "result": [seconds(at), text]}
-        case VectorResult(at, elements):
+        case Vector(at, elements):
             return {
                 "resultType": "vector",
                 "result": [
@@ -28,7 +28,7 @@ def to_api_json(result: Result) -> dict[str, Any]:
                     for name, labels, value in elements
                 ],
             }
-        case MatrixResult(lines):
+        case Matrix(lines):
             return {
                 "resultType": "matrix",
                 "result": [

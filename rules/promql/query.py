@@ -13,15 +13,15 @@ from rules.promql.values import (
     EvalOptions,
     Item,
     Line,
+    Matrix,
     MatrixPlan,
-    MatrixResult,
     Result,
     ScalarPlan,
     ScalarResult,
     Source,
     StringResult,
+    Vector,
     VectorPlan,
-    VectorResult,
     check_unique,
 )
 
@@ -52,17 +52,17 @@ class Query:
         """The value at ``at`` (ms). ``EvalError`` when there is none; never take an error for an empty result."""
         ctx = Context(source, at, at, options)
         if self._vector is not None:
-            return VectorResult(at, [Element._make(item) for item in finish(self._vector(ctx, at), ctx)])
+            return Vector(at, [Element._make(item) for item in finish(self._vector(ctx, at), ctx)])
         if self._scalar is not None:
             return ScalarResult(at, self._scalar(ctx, at))
         if self._matrix is not None:
             rows, _ = self._matrix(ctx, at)
             lines = [Line("" if isinstance(name, Dropped) else name, labels, t, v) for name, labels, t, v in rows]
-            return MatrixResult(_sorted(lines))
+            return Matrix(_sorted(lines))
         assert isinstance(self.expr, String)  # noqa: S101 - the only type left
         return StringResult(at, self.expr.value)
 
-    def range(self, source: Source, start: int, end: int, step: int, options: EvalOptions = DEFAULTS) -> MatrixResult:
+    def range(self, source: Source, start: int, end: int, step: int, options: EvalOptions = DEFAULTS) -> Matrix:
         """The values at start, start+step, ... up to ``end`` (ms), as lines sorted by labels."""
         if step <= 0:
             raise EvalError("zero or negative query resolution step widths are not accepted. Try a positive integer")
@@ -86,7 +86,7 @@ class Query:
                 line[2].append(at)
                 line[3].append(value)
                 held += 1
-        return MatrixResult(_sorted([Line(*line) for line in lines.values()]))  # type: ignore[arg-type] # labels, kept as a key
+        return Matrix(_sorted([Line(*line) for line in lines.values()]))  # type: ignore[arg-type] # labels, kept as a key
 
 
 def finish(items: list[Item], ctx: Context) -> list[Item]:

@@ -36,7 +36,7 @@ class StringResult(NamedTuple):
     value: str
 
 
-class VectorResult(NamedTuple):
+class Vector(NamedTuple):
     at: int
     elements: Sequence[Element]
 
@@ -50,11 +50,11 @@ class Line(NamedTuple):
     values: Sequence[float]
 
 
-class MatrixResult(NamedTuple):
+class Matrix(NamedTuple):
     lines: Sequence[Line]
 
 
-Result = ScalarResult | StringResult | VectorResult | MatrixResult
+Result = ScalarResult | StringResult | Vector | Matrix
 
 
 class SeriesLike(Protocol):

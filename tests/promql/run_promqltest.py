@@ -26,20 +26,18 @@ from rules.model import Labels  # noqa: E402
 from rules.promql.ast import At, AtKind, Call, Expr, Subquery, VectorSelector  # noqa: E402
 from rules.promql.compile import compile_expr  # noqa: E402
 from rules.promql.errors import EvalError, ExprError  # noqa: E402
+from rules.promql.functions_math import DATES  # noqa: E402
 from rules.promql.match import SeriesMatcher  # noqa: E402
 from rules.promql.parse import parse  # noqa: E402
 from rules.promql.query import Query  # noqa: E402
-from rules.promql.values import EvalOptions, MatrixResult, Result, ScalarResult, StringResult, VectorResult  # noqa: E402
+from rules.promql.values import EvalOptions, Matrix, Result, ScalarResult, StringResult, Vector  # noqa: E402
 from rules.series import SeriesWindow  # noqa: E402
 from rules.staleness import is_stale  # noqa: E402
 
 OPTIONS = EvalOptions(delayed_names=True, max_samples=50_000_000)
 MINUTE = 60_000
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}
-_TIME_DEPENDENT = frozenset(
-    ["days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year"]
-    + ["predict_linear", "time", "timestamp"]
-)
+_TIME_DEPENDENT = frozenset({*DATES, "predict_linear", "time", "timestamp"})
 _INSTANT = re.compile(r"eval(?:_(fail|warn|info|ordered))?\s+instant\s+(?:at\s+(\S+)\s+)?(.+)")
 _RANGE = re.compile(r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)")
 _EXPERIMENTAL_SYNTAX = (
@@ -323,7 +321,7 @@ def compare(case: Case, result: Result) -> None:
         case StringResult(_, value):
             if value != case.string:
                 raise CaseFailure(f"expected string {case.string!r}, got {value!r}")
-        case VectorResult(_, elements):
+        case Vector(_, elements):
             if case.scalar is not None or case.string is not None or case.times is not None:
                 raise CaseFailure(f"unexpected vector {elements}")
             if case.ordered:
@@ -333,7 +331,7 @@ def compare(case: Case, result: Result) -> None:
             _compare_series(case, {(e.name, e.labels): [e.value] for e in elements}, 1)
             if len(elements) != len(case.series):
                 raise CaseFailure(f"expected {len(case.series)} elements, got {len(elements)}")
-        case MatrixResult(lines):
+        case Matrix(lines):
             first, last, step = case.times or (case.start, case.end, case.step or 1)
             steps = range(first, last + 1, step)
             rows: dict[tuple[str, Labels], list[float | None]] = {}
