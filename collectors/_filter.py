@@ -13,8 +13,11 @@ _REMEMBERED = 4096
 _PATTERN_LIMIT = 4096
 
 
-def compile_pattern(option: str, pattern: str) -> Callable[[str], bool]:
-    """A function that says whether ``pattern`` occurs in a text; ValueError naming ``option`` when it is not RE2."""
+def compile_pattern(option: str, pattern: str, *, whole: bool = False) -> Callable[[str], bool]:
+    """A function that says whether ``pattern`` occurs in a text, or is the ``whole`` of it.
+
+    ValueError naming ``option`` when it is not RE2.
+    """
     import re2  # noqa: PLC0415 - a C++ extension: loaded only by an agent that has a pattern
 
     if len(pattern) > _PATTERN_LIMIT:
@@ -24,6 +27,8 @@ def compile_pattern(option: str, pattern: str) -> Callable[[str], bool]:
     settings.max_mem = 8 << 20
     try:
         search = re2.compile(pattern, settings).search
+        if whole:
+            search = re2.compile(f"^(?:{pattern})$", settings).search
     except re2.error as error:
         reason = error.args[0] if error.args else "not understood"
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
@@ -42,13 +47,13 @@ class NameFilter:
         self._verdicts: dict[str, bool] = {}
 
     @classmethod
-    def of(cls, name: str, *, include: str = "", exclude: str = "", anchored: bool = False) -> NameFilter:
+    def of(cls, name: str, *, include: str = "", exclude: str = "", whole: bool = False) -> NameFilter:
         """From the options ``<name>_include`` and ``<name>_exclude``; an empty pattern is none."""
 
         def compiled(option: str, pattern: str) -> Callable[[str], bool] | None:
             if not pattern:
                 return None
-            return compile_pattern(option, f"^(?:{pattern})$" if anchored else pattern)
+            return compile_pattern(option, pattern, whole=whole)
 
         return cls(compiled(f"{name}_include", include), compiled(f"{name}_exclude", exclude))
 

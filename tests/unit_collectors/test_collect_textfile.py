@@ -1,0 +1,150 @@
+"""Files other programs leave: the format is read strictly, and one bad file spoils nothing but itself."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+from golden_host import GoldenHost, gather, notices, plant, table
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from collectors import textfile
+from collectors._exposition import SERIES_LIMIT, ExpositionError, parse
+from collectors.api import Sample
+
+FOLDER = "var/lib/node"
+
+
+def make(host: GoldenHost, *directories: str) -> textfile.Textfile:
+    return textfile.build(textfile.Options(directories=directories or (f"/{FOLDER}",)), host)
+
+
+def test_samples_and_their_files_age(tmp_path: Path) -> None:
+    host = plant(
+        tmp_path, {f"{FOLDER}/a.prom": '# HELP x y\n# TYPE x gauge\nx{b="1",a="2"} 3.5\n', f"{FOLDER}/no.txt": "?"}
+    )
+    os.utime(tmp_path / FOLDER / "a.prom", (5, 5))
+    items = gather(make(host))
+    assert table(items) == {
+        'x{a="2",b="1"}': 3.5,
+        f'node_textfile_mtime_seconds{{file="/{FOLDER}/a.prom"}}': 5,
+        "node_textfile_scrape_error": 0,
+    }
+    assert notices(items) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x 1\ny 2 1700000000000\n", "line 2: y has a timestamp"),
+        ("x 1\nx 2\n", "line 2: x is there twice with the same labels"),
+        ("x 1", "the last line does not end"),
+        ("x{a='1'} 1\n", "line 1: label pairs are not closed"),
+        ('x{a="1} 1\n', "line 1: label pairs are not closed"),
+        ('x{a="1",a="2"} 1\n', "line 1: label a is there twice"),
+        ('x{a="\\q"} 1\n', "line 1: unknown escape"),
+        ("x\n", "line 1: x has no value"),
+        ("x one\n", "line 1: 'one' is not a number"),
+        ("x 1_000\n", "line 1: '1_000' is not a number"),
+        ("9x 1\n", "line 1: a metric name is expected"),
+        (b"x 1 # \xff\n", "not UTF-8"),
+        ("".join(f"x{n} 1\n" for n in range(SERIES_LIMIT + 1)), f"more than {SERIES_LIMIT} series"),
+        ("#" * (textfile.FILE_LIMIT + 1), "is larger than 1048576 bytes; not read"),
+    ],
+    ids=range(14),
+)
+def test_a_bad_file_is_named_and_gives_nothing(tmp_path: Path, content: str | bytes, message: str) -> None:
+    host = plant(tmp_path, {f"{FOLDER}/bad.prom": content, f"{FOLDER}/good.prom": "good 1\n"})
+    items = gather(make(host))
+    got = table(items)
+    assert got["node_textfile_scrape_error"] == 1
+    assert sorted(got) == [
+        "good", f'node_textfile_mtime_seconds{{file="/{FOLDER}/good.prom"}}', "node_textfile_scrape_error",
+    ]  # fmt: skip
+    (notice,) = notices(items)
+    assert "bad.prom" in notice
+    assert message in notice
+
+
+def test_a_series_in_two_files_is_kept_from_the_first(tmp_path: Path) -> None:
+    host = plant(tmp_path, {f"{FOLDER}/a.prom": "x 1\n", f"{FOLDER}/b.prom": "x 2\ny 1\n"})
+    items = gather(make(host))
+    assert table(items)["x"] == 1
+    assert "y" not in table(items)
+    assert notices(items) == [f"/{FOLDER}/b.prom: x is already in another file with the same labels"]
+
+
+def test_a_file_is_read_again_only_when_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = plant(tmp_path, {f"{FOLDER}/a.prom": "x 1\n"})
+    reads = []
+    monkeypatch.setattr(textfile, "parse", lambda text: reads.append(text) or parse(text))
+    collector = make(host)
+    for _ in range(3):
+        assert table(gather(collector))["x"] == 1
+    plant(tmp_path, {f"{FOLDER}/a.prom": "x 25\n"})
+    assert table(gather(collector))["x"] == 25
+    assert len(reads) == 2
+    (tmp_path / FOLDER / "a.prom").unlink()
+    assert table(gather(collector)) == {"node_textfile_scrape_error": 0}
+
+
+def test_what_is_not_a_file_and_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    host = plant(tmp_path, {f"{FOLDER}/sub.prom/x": ""})
+    os.mkfifo(tmp_path / FOLDER / "pipe.prom")
+    items = gather(make(host, f"/{FOLDER}", "/nowhere"))
+    assert notices(items) == [
+        "/nowhere does not exist (make it, or mend `directories`)",
+        f"/{FOLDER}/pipe.prom: not a regular file",
+        f"/{FOLDER}/sub.prom: not a regular file",
+    ]
+    assert table(items) == {"node_textfile_scrape_error": 1}
+
+
+def test_a_very_full_folder_is_cut_and_said(tmp_path: Path) -> None:
+    files = {f"{FOLDER}/{n:04}.prom": f"x{n} 1\n" for n in range(textfile.FILES_LIMIT + 5)}
+    items = gather(make(plant(tmp_path, files)))
+    assert "more than 256 .prom files" in notices(items)[0]
+    assert f"x{textfile.FILES_LIMIT - 1}" in table(items)
+    assert f"x{textfile.FILES_LIMIT}" not in table(items)
+
+
+label_values = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+series = st.dictionaries(
+    st.tuples(
+        st.from_regex(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,6}", fullmatch=True),
+        st.dictionaries(
+            st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,4}", fullmatch=True), label_values.filter(bool), max_size=3
+        ).map(lambda pairs: tuple(sorted(pairs.items()))),
+    ),
+    st.floats(allow_nan=False),
+    max_size=5,
+)
+
+
+def written(name: str, pairs: tuple[tuple[str, str], ...], value: float) -> str:
+    escaped = ((key, text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')) for key, text in pairs)
+    inside = ",".join(f'{key}="{text}"' for key, text in escaped)
+    return f"{name}{{{inside}}} {value!r}\n"
+
+
+@settings(max_examples=60, deadline=None)
+@given(series)
+@example({("x", (("a", 'q"\\\n{},= '),)): math.inf})
+def test_what_is_written_is_read_back(content: dict[tuple[str, tuple[tuple[str, str], ...]], float]) -> None:
+    text = "".join(written(name, pairs, value) for (name, pairs), value in content.items())
+    assert parse(text) == [Sample(name, pairs, value) for (name, pairs), value in content.items()]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(st.sampled_from('xy_{}=",\\ \t\n#019.eE+-NaInf\x00ä'), max_size=60))
+def test_any_text_is_read_or_refused_and_never_read_differently(text: str) -> None:
+    try:
+        samples = parse(text + "\n")
+    except ExpositionError:
+        return
+    theirs = [s for family in text_string_to_metric_families(text + "\n") for s in family.samples]
+    assert sorted(s.name for s in samples) == sorted(s.name for s in theirs)
