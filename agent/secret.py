@@ -68,10 +68,10 @@ def _read(path: Path, name: str) -> Secret:
         raise Unauthorised(f"credential '{name}': {path}: {error.strerror}") from None
     if len(content) > MAX_BYTES:
         raise Unauthorised(f"credential '{name}': {path} is larger than {MAX_BYTES} bytes")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Unauthorised(f"credential '{name}': {path} is not UTF-8 text") from None
+    # Not by catching UnicodeDecodeError: it holds the bytes, and a traceback of ours would hold it.
+    text = content.decode("utf-8", "surrogateescape")
+    if not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text):
+        raise Unauthorised(f"credential '{name}': {path} is not UTF-8 text")
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise Unauthorised(f"credential '{name}': {path} is empty")

@@ -20,9 +20,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    from importlib.metadata import version  # noqa: PLC0415 - costs more than all the rest of a light command
+    from agent.version import VERSION  # noqa: PLC0415 - costs more than all the rest of a light command
 
-    facts = {"tocsin": version("tocsin"), "python": platform.python_version(), "system": platform.platform()}
+    facts = {"tocsin": VERSION, "python": platform.python_version(), "system": platform.platform()}
     if wants_json(args):
         print_json(facts)
     else:

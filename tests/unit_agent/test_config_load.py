@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.config import packs
+from agent.config.files import Bundle, Disk, FilesError, load_bundle, save_bundle
+from agent.config.load import Loaded, dump, load
+from agent.config.places import colour_wanted, state_directory
+from agent.config.regex import compile_regex
+from agent.config.schema import Config, Listen
+from agent.core.policy import Receiver
+
+RULES = "groups: [{name: g, rules: [{alert: A, expr: 'up == 0', annotations: {summary: s, runbook_url: r}}]}]\n"
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def good(loaded: Loaded) -> Config:
+    assert loaded.config is not None, "\n".join(map(str, loaded.problems))
+    return loaded.config
+
+
+def test_the_embedded_defaults() -> None:
+    loaded = load(None)
+    config = good(loaded)
+    assert not loaded.problems
+    assert list(config.integrations) == ["desk"]
+    assert config.integrations["desk"].type == "desk"
+    assert config.receivers == (Receiver(name="desk", integration="desk"),)
+    assert config.route.receiver == "desk"
+    assert {"cpu", "filesystem", "meminfo", "systemd"} <= set(config.collect.host.options)
+    assert config.listen == Listen(address="127.0.0.1:9787")
+    assert [file.file for file in loaded.rules] == ["pack:host"]
+    assert loaded.bundle() is None
+    assert loaded.policy.route.receiver == "desk"
+
+
+def test_the_example_configuration_is_right(root: Path) -> None:
+    good(load(root / "deploy" / "systemd" / "tocsin.yaml"))
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    assert dump(good(load(write(tmp_path / "c.yaml", "# nothing\n")))) == dump(good(load(None)))
+
+
+def test_a_missing_file_is_a_problem() -> None:
+    (problem,) = load("/nowhere/tocsin.yaml").problems
+    assert str(problem).startswith("/nowhere/tocsin.yaml:0:0: error: /nowhere/tocsin.yaml does not exist")
+
+
+def test_collectors_are_on_unless_turned_off(tmp_path: Path) -> None:
+    text = "collect:\n  host: {cpu: {guest: true}, netdev: off, stat: on, uname: , loadavg: {}}\n"
+    options = good(load(write(tmp_path / "c.yaml", text))).collect.host.options
+    assert options["cpu"].guest is True
+    assert "netdev" not in options
+    assert {"stat", "uname", "loadavg", "meminfo"} <= set(options)
+
+
+def test_a_receiver_for_each_integration_when_none_are_written(tmp_path: Path) -> None:
+    text = "integrations: {a: {type: desk}, b: {type: desk}}\nroute: {receiver: b}\n"
+    config = good(load(write(tmp_path / "c.yaml", text)))
+    assert [receiver.name for receiver in config.receivers] == ["a", "b"]
+
+
+def test_rule_files_and_catalogue_are_found_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "rules.d").mkdir()
+    write(tmp_path / "rules.d" / "b.yml", RULES.replace("name: g", "name: h"))
+    write(tmp_path / "rules.d" / "a.yml", RULES)
+    write(tmp_path / "cat.yaml", "services: [{name: shop, criticality: high}]\n")
+    path = write(
+        tmp_path / "c.yaml", "catalogue: cat.yaml\nrules: {packs: [], files: ['rules.d/*.yml', rules.d/a.yml]}\n"
+    )
+    loaded = load(path)
+    assert good(loaded).catalogue.services[0].name == "shop"
+    assert [Path(file.file).name for file in loaded.rules] == ["a.yml", "b.yml"]
+
+
+def test_mistakes_in_named_files_point_into_them(tmp_path: Path) -> None:
+    write(tmp_path / "r.yml", "groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: 'up =='\n")
+    write(tmp_path / "cat.yaml", "servises: []\n")
+    path = write(tmp_path / "c.yaml", "catalogue: cat.yaml\nrules: {files: [r.yml]}\nlog: {level: loud}\n")
+    loaded = load(path)
+    assert loaded.config is None
+    assert sorted(Path(problem.file).name for problem in loaded.errors) == ["c.yaml", "cat.yaml", "r.yml"]
+
+
+def test_the_hash_follows_what_matters_and_nothing_else(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.yaml", "identity: {environment: prod}\nlog: {level: info}\n")
+    same = write(tmp_path / "b.yaml", "# the same\nlog:\n  level: info\nidentity:\n  environment: prod\n")
+    other = write(tmp_path / "c.yaml", "identity: {environment: test}\n")
+    assert load(first).config_hash == load(same).config_hash != load(other).config_hash
+    assert len(load(first).config_hash) == 64
+    rules = write(tmp_path / "r.yml", RULES)
+    with_rules = write(tmp_path / "d.yaml", "rules: {files: [r.yml]}\n")
+    before = load(with_rules).config_hash
+    rules.write_text(RULES.replace("up == 0", "up == 1"))
+    assert load(with_rules).config_hash != before
+
+
+def test_the_dump_is_canonical_json() -> None:
+    text = dump(good(load(None)))
+    assert json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False) == text
+
+
+def test_the_last_good_configuration_works_without_its_files(tmp_path: Path) -> None:
+    write(tmp_path / "r.yml", RULES)
+    write(tmp_path / "cat.yaml", "services: [{name: shop}]\n")
+    path = write(tmp_path / "c.yaml", "catalogue: cat.yaml\nrules: {packs: [host], files: ['*.yml']}\n")
+    before = load(path)
+    bundle = before.bundle()
+    assert bundle is not None
+    kept = tmp_path / "last-good"
+    save_bundle(bundle, kept)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    for file in ("r.yml", "cat.yaml", "c.yaml"):
+        (tmp_path / file).unlink()
+    again = load_bundle(kept)
+    after = load(again.main, again)
+    assert after.config == before.config
+    assert after.config_hash == before.config_hash
+    assert [file.file for file in after.rules] == [file.file for file in before.rules]
+
+
+def test_a_broken_configuration_has_no_bundle(tmp_path: Path) -> None:
+    assert load(write(tmp_path / "c.yaml", "nope: 1\n")).bundle() is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"main": 1}', b'{"main": "/a", "texts": {"/a": 1}}', b"\xff"])
+def test_a_damaged_bundle_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "last-good").write_bytes(content)
+    with pytest.raises(FilesError, match="damaged"):
+        load_bundle(tmp_path / "last-good")
+
+
+def test_a_bundle_globs_like_the_disk(tmp_path: Path) -> None:
+    for name in ("a.yml", "b.yml", "c.txt"):
+        write(tmp_path / name, "")
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "sub" / "d.yml", "")
+    texts = {str(path): "" for path in tmp_path.rglob("*") if path.is_file()}
+    for pattern in ("*.yml", "[ab].yml", "?.txt", "*/*.yml", "none*"):
+        full = f"{tmp_path}/{pattern}"
+        assert Bundle("", texts).glob(full) == Disk().glob(full)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 200_000, "a: " * 50_000, "x: &a [*a]\n", "a: &a {b: 1}\nc: {<<: [" + "*a, " * 20_000 + "]}\n", "\x00",
+     "a: b: c", "- - - - - -" * 100, "{" * 1000, "? " * 1000, "!!python/object:os.system {}", "\ufeff: \ufeff",
+     "%YAML 9.9\n--- a\n"],
+)  # fmt: skip
+def test_hostile_text_is_refused_with_a_position(tmp_path: Path, text: str) -> None:
+    loaded = load(write(tmp_path / "c.yaml", text))
+    assert loaded.config is None
+    assert loaded.errors
+
+
+def test_hostile_bytes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_bytes(b"a: \xff\xfe\n")
+    assert load(path).errors[0].check == "yaml/encoding"
+    path.write_bytes(b"#" * (2 << 20))
+    assert load(path).errors[0].check == "yaml/size"
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert "is not a regular file" in load(tmp_path / "fifo").errors[0].message
+    assert "is a directory" in load(tmp_path).errors[0].message
+
+
+def test_two_distributions_may_not_offer_one_pack(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        name = "host"
+        value = "elsewhere"
+
+    monkeypatch.setattr(packs, "entry_points", lambda group: [Point()])
+    packs._found.cache_clear()
+    try:
+        with pytest.raises(FilesError, match="offered twice"):
+            packs.available()
+    finally:
+        packs._found.cache_clear()
+
+
+def test_places() -> None:
+    assert state_directory("/data", {"STATE_DIRECTORY": "/var/lib/tocsin"}) == Path("/data")
+    assert state_directory("auto", {"STATE_DIRECTORY": "/var/lib/tocsin:/var/lib/x"}) == Path("/var/lib/tocsin")
+    assert state_directory("auto", {}, uid=0) == Path("/var/lib/tocsin")
+    assert state_directory("auto", {"HOME": "/home/u"}, uid=1000) == Path("/home/u/.local/state/tocsin")
+    assert state_directory("auto", {"HOME": "/home/u", "XDG_STATE_HOME": "/s"}, uid=1000) == Path("/s/tocsin")
+    assert colour_wanted({"TERM": "xterm"})
+    assert not colour_wanted({"TERM": "xterm", "NO_COLOR": "1"})
+    assert not colour_wanted({"TERM": "dumb"})
+
+
+def test_regular_expressions_are_whole_linear_and_bounded() -> None:
+    matches = compile_regex("a.b|c")
+    assert matches("a\nb")
+    assert matches("c")
+    assert not matches("xc")
+    assert not compile_regex("(a+)+$")("a" * 5000 + "b")
+    for wrong in ("(", "a" * 5000, "x{5000}", "(?=a)"):
+        with pytest.raises(ValueError):
+            compile_regex(wrong)
