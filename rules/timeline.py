@@ -27,13 +27,13 @@ class Timeline:
     """Ascending timestamps with absolute positions; remembers its last lookups, as all its series ask the same."""
 
     __slots__ = (
-        "_hi",
-        "_lo",
-        "_newest_hi",
         "base",
         "begin",
         "end",
+        "hi",
+        "lo",
         "newest",
+        "newest_hi",
         "newest_time",
         "shared",
         "slice",
@@ -48,9 +48,9 @@ class Timeline:
 
     def forget(self) -> None:
         """Drop the remembered lookups; call after every change of ``times``."""
-        self._hi: int | None = None
-        self._lo: int | None = None
-        self._newest_hi: int | None = None
+        self.hi: int | None = None
+        self.lo: int | None = None
+        self.newest_hi: int | None = None
         self.begin = self.end = self.newest = self.newest_time = 0
         self.slice: list[int] = []
 
@@ -70,22 +70,18 @@ class Timeline:
         return self.base + len(self.times) - 1
 
     def seek(self, hi: int) -> None:
-        """Set ``newest`` to the position of the newest time <= hi (one before ``base`` when there is none)."""
-        if hi == self._newest_hi:
-            return
+        """Set ``newest`` to the position of the newest time <= hi: one before ``base`` when there is none."""
         count = bisect_right(self.times, hi)
         self.newest = self.base + count - 1
         self.newest_time = self.times[count - 1] if count else 0
-        self._newest_hi = hi
+        self.newest_hi = hi
 
     def span(self, lo: int, hi: int) -> None:
-        """Set ``begin``, ``end`` and ``slice`` to the positions and times of lo < t <= hi."""
-        if hi == self._hi and lo == self._lo:
-            return
+        """Set ``begin``, ``end`` and ``slice`` to the positions and times of lo < t <= hi, and remember the edges."""
         begin, end = bisect_right(self.times, lo), bisect_right(self.times, hi)
         self.begin, self.end = self.base + begin, self.base + end
         self.slice = self.times[begin:end].tolist()
-        self._lo, self._hi = lo, hi
+        self.lo, self.hi = lo, hi
 
     def after(self, time: int) -> int:
         """Position of the first timestamp later than ``time``."""
@@ -120,7 +116,8 @@ class Series:
     def latest(self, lo: int, hi: int) -> tuple[int, float] | None:
         """Time and value of the newest sample in lo < t <= hi; None when there is none or it is a stale marker."""
         timeline = self.timeline
-        timeline.seek(hi)
+        if hi != timeline.newest_hi:
+            timeline.seek(hi)
         values = self.values
         index = timeline.newest - self.first
         time = timeline.newest_time
@@ -138,16 +135,17 @@ class Series:
     def window(self, lo: int, hi: int) -> Samples | None:
         """All samples in lo < t <= hi without stale markers, or None when there are none."""
         timeline = self.timeline
-        timeline.span(lo, hi)
+        if hi != timeline.hi or lo != timeline.lo:
+            timeline.span(lo, hi)
         first, values = self.first, self.values
-        begin = max(timeline.begin - first, 0)
-        end = min(timeline.end - first, len(values))
+        begin, end = timeline.begin - first, timeline.end - first
+        times = timeline.slice
+        if begin < 0 or end > len(values):
+            begin, end = max(begin, 0), min(end, len(values))
+            offset = first - timeline.base
+            times = timeline.times[begin + offset : max(begin, end) + offset].tolist()
         if begin >= end:
             return None
-        times = timeline.slice
-        if end - begin != len(times):
-            offset = first - timeline.base
-            times = timeline.times[begin + offset : end + offset].tolist()
         found = values[begin:end].tolist()
         if self.nan:
             keep = [not isnan(value) or not is_stale(value) for value in found]

@@ -116,7 +116,7 @@ def idelta(times: Times, values: Values, window: Window, params: Params) -> floa
 
 def _regression(times: Times, values: Values, intercept_at: int) -> tuple[float, float]:
     """Slope (per second) and value at ``intercept_at`` of the least-squares line."""
-    if all(value == values[0] for value in values):
+    if values.count(values[0]) == len(values):
         return (math.nan, math.nan) if math.isinf(values[0]) else (0.0, values[0])
     seconds = [(time - intercept_at) / 1000 for time in times]
     count = len(values)
@@ -139,10 +139,14 @@ def predict_linear(times: Times, values: Values, window: Window, params: Params)
 
 
 def changes(times: Times, values: Values, window: Window, params: Params) -> float:
+    if values.count(values[0]) == len(values):
+        return 0.0
     return float(sum(1 for a, b in pairwise(values) if a != b and not (isnan(a) and isnan(b))))
 
 
 def resets(times: Times, values: Values, window: Window, params: Params) -> float:
+    if values == sorted(values):
+        return 0.0
     return float(sum(1 for a, b in pairwise(values) if b < a))
 
 

@@ -83,11 +83,16 @@ def range_plan(selector: MatrixSelector) -> MatrixPlan:
         lo = hi - span
         edge = lo - ctx.edge
         rows: list[Row] = []
+        loaded, most = 0, ctx.left
         for series in selection.series(ctx.source):
             samples = series.window(edge, hi)
             if samples is not None:
-                ctx.charge(len(samples[0]))
-                rows.append((series.name, series.labels, *samples))
+                times, values = samples
+                loaded += len(times)
+                if loaded > most:
+                    break
+                rows.append((series.name, series.labels, times, values))
+        ctx.charge(loaded)
         return rows, Window(lo, hi, t)
 
     return plan

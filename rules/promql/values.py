@@ -93,7 +93,7 @@ class EvalOptions:
 class Context:
     """One query being evaluated over ``source`` from ``start`` to ``end`` (the same for an instant query)."""
 
-    __slots__ = ("_deadline", "_left", "delayed", "edge", "end", "options", "source", "start")
+    __slots__ = ("_deadline", "delayed", "edge", "end", "left", "options", "source", "start")
 
     def __init__(self, source: Source, start: int, end: int, options: EvalOptions) -> None:
         self.source = source
@@ -103,19 +103,19 @@ class Context:
         self.delayed = options.delayed_names
         self.edge = 1 if options.left_closed else 0
         self._deadline = options.deadline
-        self._left = options.max_samples
+        self.left = options.max_samples
 
     def charge(self, samples: int) -> None:
         """Account for samples read (or subquery steps begun) before work is done on them."""
-        self._left -= samples
-        if self._left < 0:
+        self.left -= samples
+        if self.left < 0:
             raise EvalError("query processing would load too many samples into memory in query execution")
         if self._deadline is not None and self._deadline():
             raise EvalError("query timed out in expression evaluation")
 
     def begin_step(self, held: int) -> None:
         """A new step of a range query, while ``held`` samples of result are kept."""
-        self._left = self.options.max_samples - held
+        self.left = self.options.max_samples - held
         self.charge(0)
 
 
