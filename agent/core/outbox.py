@@ -61,7 +61,7 @@ class OutboxError(Exception):
 
 
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One wish and its progress. ``incident`` is the incident's id (``key#episode``).
+    """One wish and its progress. ``incident`` is the incident's id.
 
     ``revision`` grows by one with every transition; the store keeps the higher one, so an old copy never wins.
     ``attempts`` counts failures since the last success. ``due_at`` is the earliest next try. ``doubt_since`` is when

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,7 +43,7 @@ class Store:
     """
 
     def __init__(
-        self, directory: Path, now: Callable[[], int], *, lock: DirectoryLock, thread: ThreadPoolExecutor,
+        self, directory: Path, now: Callable[[], int], *, lock: DirectoryLock, thread: Executor,
         connection: sqlite3.Connection, opened: OpenReport,
     ) -> None:  # fmt: skip
         self.opened = opened
@@ -59,10 +59,11 @@ class Store:
         self._backed_up = -1
 
     @classmethod
-    def open(cls, directory: Path, now: Callable[[], int]) -> Store:
+    def open(cls, directory: Path, now: Callable[[], int], thread: Executor | None = None) -> Store:
         """Lock the directory and open the store in it, whatever stands there. Blocks (well under a second).
 
-        ``now`` gives timeline milliseconds. Raises StateBusy and StateRefused.
+        ``now`` gives timeline milliseconds. ``thread`` runs the work, one piece at a time and in order; without it the
+        store has a thread of its own. Raises StateBusy and StateRefused.
         """
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -72,7 +73,7 @@ class Store:
                 f"{directory} cannot be used as the state directory: {error.strerror};"
                 " it must belong to the user the agent runs as, with mode 0700"
             ) from error
-        thread = ThreadPoolExecutor(1, "store")
+        thread = thread or ThreadPoolExecutor(1, "store")
         try:
             connection, opened = thread.submit(files.open_store, directory).result()
         except BaseException:
