@@ -1,0 +1,400 @@
+"""Does fresh data prove that an alert's condition is over? A vanished series proves nothing.
+
+An alert's element is gone from its rule's result. That alone may mean "false" or "no data". Here the expression is
+taken apart: each sub-expression is evaluated as it stands, and its absence for the alert's labels is explained from its
+parts, in Kleene's three-valued logic. A comparison whose sides are present, but which dropped the element, is FALSE; a
+selector without a sample is UNKNOWN; ``and`` is FALSE when a side is, ``or`` when both are, ``unless`` also when its
+right side is present. Labels are followed inwards through matching, grouping and functions as a ``Target``.
+
+Three rules keep missing data from looking like recovery. A range function counts as present only while its series still
+has a current sample, since old samples leave its window one by one. ``scalar()`` of nothing is NaN, so nothing is FALSE
+while one is. An ``or`` side without data is left out only when it had none while the alert was
+true (``branches``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import NamedTuple
+
+from rules.model import Labels
+from rules.promql.ast import (
+    Aggregate,
+    Binary,
+    Call,
+    Card,
+    Expr,
+    MatrixSelector,
+    Negate,
+    Number,
+    String,
+    Subquery,
+    ValueType,
+    VectorSelector,
+)
+from rules.promql.compile import compile_expr
+from rules.promql.errors import EvalError
+from rules.promql.parse import value_type
+from rules.promql.query import Query
+from rules.promql.values import Element, EvalOptions, ScalarResult, Source, Vector
+
+_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+_SELECTING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
+_ABSENT = frozenset({"absent", "absent_over_time"})
+
+
+class Truth(Enum):
+    TRUE = "true"
+    FALSE = "false"
+    UNKNOWN = "unknown"
+
+
+class Verdict(NamedTuple):
+    """``value`` is the fresh value that decided, where there is one."""
+
+    truth: Truth
+    value: float | None = None
+
+
+_UNKNOWN = Verdict(Truth.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Elements whose labels, without ``names`` or reduced to ``names``, are ``key``."""
+
+    without: bool
+    names: frozenset[str]
+    key: Labels
+
+    @classmethod
+    def exactly(cls, labels: Labels) -> Target:
+        return cls(True, frozenset(), labels)
+
+    def matches(self, labels: Labels) -> bool:
+        return tuple(pair for pair in labels if (pair[0] in self.names) != self.without) == self.key
+
+    def grouped(self, without: bool, names: frozenset[str]) -> Target:
+        """What elements must look like to become one of these by grouping ``by`` or ``without`` these names."""
+        if without:
+            return Target(self.without, self.names | names if self.without else self.names - names, self.key)
+        return Target(False, names - self.names if self.without else names & self.names, self.key)
+
+    def ignoring(self, names: frozenset[str]) -> Target:
+        """The same, whatever the labels ``names`` are."""
+        key = tuple(pair for pair in self.key if pair[0] not in names)
+        return Target(self.without, self.names | names if self.without else self.names - names, key)
+
+
+class Evidence:
+    """The evidence of one rule. Sub-expressions are compiled when first asked for: most rules never need it."""
+
+    def __init__(self, expr: Expr) -> None:
+        self.expr = expr
+        self.possible = _can_be_false(expr)
+        """False when no data can ever show the recovery: the condition has no comparison and no ``absent``."""
+        nodes = list(_nodes(expr))
+        self._ors = {id(node): 2 * number for number, node in enumerate(n for n in nodes if _is_or(n))}
+        self._scalars = [node for node in nodes if isinstance(node, Call) and node.func == "scalar"]
+        self._ranged = {id(node) for node in nodes if any(isinstance(n, MatrixSelector) for n in _nodes(node))}
+        self._queries: dict[int, Query] = {}
+        self._present: dict[int, Expr] = {}
+
+    @property
+    def has_branches(self) -> bool:
+        """Whether ``branches`` can tell anything: there is an ``or`` in the expression."""
+        return bool(self._ors)
+
+    def at(self, source: Source, at: int, options: EvalOptions) -> Look:
+        """A look at the data of one time; each sub-expression is evaluated at most once in it."""
+        return Look(self, source, at, options)
+
+    def query(self, expr: Expr) -> Query:
+        found = self._queries.get(id(expr))
+        if found is None:
+            found = self._queries[id(expr)] = compile_expr(expr)
+        return found
+
+    def as_bool(self, expr: Binary) -> Expr:
+        """The comparison that keeps every matched pair, kept so that its identity is stable."""
+        return self._present.setdefault(id(expr), replace(expr, bool_modifier=True))
+
+    def branch(self, expr: Expr) -> int:
+        """Number of the left side of this ``or``; its right side has the next number."""
+        return self._ors[id(expr)]
+
+    def ranged(self, expr: Expr) -> bool:
+        return id(expr) in self._ranged
+
+    def scalars(self) -> Sequence[Expr]:
+        return self._scalars
+
+
+class Look:
+    def __init__(self, evidence: Evidence, source: Source, at: int, options: EvalOptions) -> None:
+        self._evidence = evidence
+        self._source = source
+        self._at = at
+        self._options = options
+        self._results: dict[int, Sequence[Element]] = {}
+        self._branches: frozenset[int] | None = None
+
+    def verdict(self, labels: Labels, branches: frozenset[int] | None = None) -> Verdict:
+        """Whether the condition holds for the element with these labels; an evaluation error is UNKNOWN.
+
+        ``branches`` are the sides of ``or`` that had data while the alert was true (see there); None is all of them.
+        """
+        self._branches = branches
+        try:
+            verdict = self._verdict(self._evidence.expr, Target.exactly(labels))
+            if verdict.truth is Truth.FALSE and any(self._is_nan(node) for node in self._evidence.scalars()):
+                return _UNKNOWN
+        except EvalError:
+            return _UNKNOWN
+        return verdict
+
+    def branches(self, labels: Labels) -> frozenset[int]:
+        """The sides of ``or`` that tell anything about this alert now; both of one where neither does."""
+        self._branches = None
+        found: set[int] = set()
+        waiting = [(self._evidence.expr, Target.exactly(labels))]
+        while waiting:
+            expr, target = waiting.pop()
+            children = list(_children(expr, target))
+            waiting.extend(children)
+            if _is_or(expr):
+                first = self._evidence.branch(expr)
+                telling = [first + side for side, child in enumerate(children) if self._tells(*child)]
+                found.update(telling or (first, first + 1))
+        return frozenset(found)
+
+    def _tells(self, expr: Expr, target: Target) -> bool:
+        try:
+            return self._verdict(expr, target).truth is not Truth.UNKNOWN
+        except EvalError:
+            return True
+
+    def _all(self, expr: Expr) -> Sequence[Element]:
+        found = self._results.get(id(expr))
+        if found is None:
+            result = self._evidence.query(expr).instant(self._source, self._at, self._options)
+            if isinstance(result, ScalarResult):
+                found = (Element("", (), result.value),)
+            else:
+                found = result.elements if isinstance(result, Vector) else ()
+            self._results[id(expr)] = found
+        return found
+
+    def _elements(self, expr: Expr, target: Target) -> list[Element]:
+        return [element for element in self._all(expr) if target.matches(element.labels)]
+
+    def _is_nan(self, scalar: Expr) -> bool:
+        value = self._all(scalar)[0].value
+        return value != value  # noqa: PLR0124 - only NaN differs from itself
+
+    def _verdict(self, expr: Expr, target: Target) -> Verdict:
+        if _is_scalar(expr):
+            return Verdict(Truth.TRUE)
+        elements = self._elements(expr, target)
+        if not elements:
+            return self._absence(expr, target)
+        if self._evidence.ranged(expr) and not self._fresh(expr, target):
+            return Verdict(Truth.UNKNOWN, elements[0].value)
+        return Verdict(Truth.TRUE, elements[0].value)
+
+    def _absence(self, expr: Expr, target: Target) -> Verdict:
+        """Why there is no such element: FALSE when fresh data leaves it out, UNKNOWN when data is missing."""
+        match expr:
+            case Binary(op="and"):
+                return self._no_and(expr, target)
+            case Binary(op="unless"):
+                return self._no_unless(expr, target)
+            case Binary(op="or"):
+                return self._no_or(expr, target)
+            case Binary() if expr.op in _COMPARISONS and not expr.bool_modifier:
+                return self._no_comparison(expr, target)
+            case Aggregate() if expr.op in _SELECTING:
+                inner = self._verdict(expr.expr, target)
+                return inner if inner.truth is Truth.UNKNOWN else Verdict(Truth.FALSE, inner.value)
+            case Call() if expr.func in _ABSENT:
+                return Verdict(Truth.FALSE)
+        verdicts = [self._verdict(child, inner) for child, inner in _children(expr, target)]
+        return next((verdict for verdict in verdicts if verdict.truth is Truth.FALSE), _UNKNOWN)
+
+    def _no_comparison(self, expr: Binary, target: Target) -> Verdict:
+        verdicts = [self._verdict(child, inner) for child, inner in _children(expr, target)]
+        for verdict in verdicts:
+            if verdict.truth is Truth.FALSE:
+                return verdict
+        if any(verdict.truth is Truth.UNKNOWN for verdict in verdicts):
+            return _UNKNOWN
+        if expr.matching is not None and not self._elements(self._evidence.as_bool(expr), target):
+            return _UNKNOWN  # both sides have data, but none of it was compared
+        return Verdict(Truth.FALSE, next((verdict.value for verdict in verdicts if verdict.value is not None), None))
+
+    def _no_and(self, expr: Binary, target: Target) -> Verdict:
+        left = self._verdict(expr.lhs, target)
+        if left.truth is Truth.FALSE:
+            return left
+        if left.truth is Truth.TRUE:
+            keys = [_key(expr, element.labels) for element in self._elements(expr.lhs, target)]
+        else:
+            keys = [_key(expr, target.key)] if _whole(expr, target) else []
+        rights = [self._verdict(expr.rhs, key) for key in keys]
+        if rights and all(right.truth is Truth.FALSE for right in rights):
+            return rights[0]
+        return _UNKNOWN
+
+    def _no_unless(self, expr: Binary, target: Target) -> Verdict:
+        left = self._verdict(expr.lhs, target)
+        if left.truth is Truth.FALSE:
+            return left
+        if left.truth is Truth.TRUE:
+            return Verdict(Truth.FALSE, left.value)  # it is there, so the right side took it out
+        if _whole(expr, target):
+            right = self._verdict(expr.rhs, _key(expr, target.key))
+            if right.truth is Truth.TRUE:
+                return Verdict(Truth.FALSE, right.value)
+        return _UNKNOWN
+
+    def _no_or(self, expr: Binary, target: Target) -> Verdict:
+        first = self._evidence.branch(expr)
+        verdicts = []
+        for side, child in enumerate((expr.lhs, expr.rhs)):
+            verdict = self._verdict(child, target)
+            idle = self._branches is not None and first + side not in self._branches
+            if verdict.truth is not Truth.FALSE and not (verdict.truth is Truth.UNKNOWN and idle):
+                return _UNKNOWN
+            verdicts.append(verdict)
+        return next((verdict for verdict in verdicts if verdict.truth is Truth.FALSE), _UNKNOWN)
+
+    def _fresh(self, expr: Expr, target: Target) -> bool:
+        """Whether every series a range function reads for these elements has a current sample."""
+        match expr:
+            case MatrixSelector():
+                return bool(self._elements(expr.selector, target))
+            case Binary(op="or"):
+                return any(
+                    bool(self._elements(child, inner)) and self._fresh(child, inner)
+                    for child, inner in _children(expr, target)
+                )
+            case Binary(op="unless"):
+                return self._fresh(expr.lhs, target)
+            case Call() if expr.func in _ABSENT:
+                return True
+        if not self._evidence.ranged(expr):
+            return True
+        return all(self._fresh(child, inner) for child, inner in _children(expr, target))
+
+
+def _children(expr: Expr, target: Target) -> Iterator[tuple[Expr, Target]]:
+    """The vector parts of an expression, and what their elements must look like to have part in the target."""
+    match expr:
+        case Negate():
+            yield expr.expr, target
+        case Subquery() if expr.offset == 0 and expr.at is None:
+            yield expr.expr, target
+        case Aggregate() if expr.op in _SELECTING:
+            yield expr.expr, target
+        case Aggregate():
+            names = frozenset(expr.labels)
+            yield expr.expr, target.grouped(expr.without, names)
+        case Binary() if expr.matching is None:
+            for side in (expr.lhs, expr.rhs):
+                if not _is_scalar(side):
+                    yield side, target
+        case Binary():
+            yield from _sides(expr, target)
+        case Call(func="label_replace" | "label_join", args=(vector, String(value=name), *_)):
+            yield vector, target.ignoring(frozenset({name}))
+        case Call(func="histogram_quantile" | "histogram_fraction"):
+            yield expr.args[-1], target.ignoring(frozenset({"le"}))
+        case Call() if expr.func not in _ABSENT:
+            for argument in expr.args:
+                if not _is_scalar(argument) and not isinstance(argument, String):
+                    yield argument, target
+
+
+def _sides(expr: Binary, target: Target) -> Iterator[tuple[Expr, Target]]:
+    matching = expr.matching
+    if matching is None:
+        return
+    names = frozenset(matching.labels)
+    if matching.card is Card.MANY_TO_MANY:
+        yield expr.lhs, target
+        yield expr.rhs, target if expr.op == "or" else target.grouped(not matching.on, names)
+    elif matching.card is Card.ONE_TO_ONE:
+        yield expr.lhs, target.grouped(not matching.on, names)
+        yield expr.rhs, target.grouped(not matching.on, names)
+    else:
+        many = target.ignoring(frozenset(matching.include))
+        one = Target(many.without, many.names, many.key).grouped(not matching.on, names)
+        one = Target(one.without, one.names, tuple(pair for pair in one.key if (pair[0] in one.names) != one.without))
+        left = matching.card is Card.MANY_TO_ONE
+        yield expr.lhs, many if left else one
+        yield expr.rhs, one if left else many
+
+
+def _key(expr: Binary, labels: Labels) -> Target:
+    """What the right side of a set operation must look like to match an element with these labels on the left."""
+    matching = expr.matching
+    names = frozenset(matching.labels) if matching else frozenset()
+    without = matching is None or not matching.on
+    return Target(without, names, tuple(pair for pair in labels if (pair[0] in names) != without))
+
+
+def _whole(expr: Binary, target: Target) -> bool:
+    """Whether the target fixes every label that the right side of a set operation is matched on."""
+    if target.without and not target.names:
+        return True
+    matching = expr.matching
+    if matching is None or not matching.on:
+        return False
+    names = frozenset(matching.labels)
+    return not names & target.names if target.without else names <= target.names
+
+
+def _is_scalar(expr: Expr) -> bool:
+    return isinstance(expr, Number) or value_type(expr) is ValueType.SCALAR
+
+
+def _is_or(expr: Expr) -> bool:
+    return isinstance(expr, Binary) and expr.op == "or"
+
+
+def _nodes(expr: Expr) -> Iterator[Expr]:
+    """The expression and all its parts."""
+    yield expr
+    parts: tuple[Expr, ...] = ()
+    match expr:
+        case Negate() | Subquery():
+            parts = (expr.expr,)
+        case Aggregate():
+            parts = (expr.expr,) if expr.param is None else (expr.expr, expr.param)
+        case Binary():
+            parts = (expr.lhs, expr.rhs)
+        case Call():
+            parts = expr.args
+        case MatrixSelector():
+            parts = (expr.selector,)
+    for part in parts:
+        yield from _nodes(part)
+
+
+def _can_be_false(expr: Expr) -> bool:
+    match expr:
+        case VectorSelector() | MatrixSelector() | Number() | String():
+            return False
+        case Binary(op="or"):
+            return _can_be_false(expr.lhs) and _can_be_false(expr.rhs)
+        case Binary(op="unless"):
+            return True
+        case Binary() if expr.op in _COMPARISONS and not expr.bool_modifier:
+            return True
+        case Aggregate() if expr.op in _SELECTING:
+            return True
+        case Call() if expr.func in _ABSENT:
+            return True
+    return any(_can_be_false(child) for child, _ in _children(expr, Target.exactly(())))
