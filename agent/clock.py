@@ -2,8 +2,8 @@
 
 Durations must not change when somebody sets the clock, yet rules compare ``time()`` with certificates and boot times,
 which are wall time. So the timeline is the boot-time clock plus an offset, and when the wall clock is stepped the
-offset follows and everybody who keeps times moves them by the same amount (``Timeline.follow``). Linux slews both clocks
-together, so the two part only by steps. Source: clock_gettime(2), CLOCK_BOOTTIME.
+offset follows and everybody who keeps times moves them by the same amount (``Timeline.follow``). Linux slews both
+clocks together, so the two part only by steps. Source: clock_gettime(2), CLOCK_BOOTTIME.
 """
 
 from __future__ import annotations

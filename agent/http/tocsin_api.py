@@ -22,8 +22,8 @@ class Refused(Exception):
     """It cannot be done now; the text says why."""
 
 
-class Answering(Protocol):
-    """What this API asks the agent. Values are plain JSON; NotFound, Refused and BadParameter may be raised."""
+class Asking(Protocol):
+    """What this API asks the agent. Values are plain JSON; NotFound and BadParameter may be raised."""
 
     def status(self) -> Mapping[str, Any]: ...
     def alerts(self) -> Sequence[Mapping[str, Any]]: ...
@@ -32,10 +32,15 @@ class Answering(Protocol):
     def outbox(self) -> Sequence[Mapping[str, Any]]: ...
     async def explain_incident(self, name: str) -> Mapping[str, Any]: ...
     def explain_rule(self, name: str) -> Mapping[str, Any]: ...
+
+
+class Acting(Protocol):
+    """What this API has the agent do. NotFound and Refused may be raised."""
+
     async def retry(self, incident: str | None) -> Mapping[str, Any]: ...
-    async def drill(self, rule: str, labels: Mapping[str, str]) -> Mapping[str, Any]: ...
-    async def drill_note(self, incident: str, text: str) -> Mapping[str, Any]: ...
-    async def drill_resolve(self, incident: str) -> Mapping[str, Any]: ...
+    def drill(self, rule: str, labels: Mapping[str, str]) -> Mapping[str, Any]: ...
+    def drill_note(self, incident: str, text: str) -> Mapping[str, Any]: ...
+    def drill_resolve(self, incident: str) -> Mapping[str, Any]: ...
 
 
 class _Retry(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,10 +76,11 @@ def _answering(work: Callable[[web.Request], Awaitable[Any]]) -> Callable[[web.R
 
 
 class TocsinApi:
-    """The handlers over what answers."""
+    """The handlers over what answers and what acts."""
 
-    def __init__(self, agent: Answering) -> None:
-        self._agent = agent
+    def __init__(self, asked: Asking, acts: Acting) -> None:
+        self._asked = asked
+        self._acts = acts
 
     def routes(self) -> list[web.RouteDef]:
         get = {
@@ -97,43 +103,43 @@ class TocsinApi:
         ]
 
     async def _status(self, _request: web.Request) -> Any:
-        return self._agent.status()
+        return self._asked.status()
 
     async def _alerts(self, _request: web.Request) -> Any:
-        return self._agent.alerts()
+        return self._asked.alerts()
 
     async def _incidents(self, request: web.Request) -> Any:
         limit = Parameters(request.query).number("limit", 50)
         if not 1 <= limit <= LIMIT:
             raise BadParameter(f"limit is {limit}; write 1 to {LIMIT}")
-        return await self._agent.incidents(request.query.get("state", "live"), limit)
+        return await self._asked.incidents(request.query.get("state", "live"), limit)
 
     async def _incident(self, request: web.Request) -> Any:
-        return await self._agent.incident(request.match_info["id"])
+        return await self._asked.incident(request.match_info["id"])
 
     async def _outbox(self, _request: web.Request) -> Any:
-        return self._agent.outbox()
+        return self._asked.outbox()
 
     async def _explain(self, request: web.Request) -> Any:
         incident, rule = request.query.get("incident"), request.query.get("rule")
         if (incident is None) == (rule is None):
             raise BadParameter("write either incident=ID or rule=NAME")
         if incident is not None:
-            return await self._agent.explain_incident(incident)
-        return self._agent.explain_rule(rule or "")
+            return await self._asked.explain_incident(incident)
+        return self._asked.explain_rule(rule or "")
 
     async def _retry(self, request: web.Request) -> Any:
         body = msgspec.json.decode(await request.read(), type=_Retry)
-        return await self._agent.retry(body.incident)
+        return await self._acts.retry(body.incident)
 
     async def _drill(self, request: web.Request) -> Any:
         body = msgspec.json.decode(await request.read(), type=_Drill)
-        return await self._agent.drill(body.rule, body.labels)
+        return self._acts.drill(body.rule, body.labels)
 
     async def _drill_note(self, request: web.Request) -> Any:
         body = msgspec.json.decode(await request.read(), type=_DrillNote)
-        return await self._agent.drill_note(body.incident, body.text)
+        return self._acts.drill_note(body.incident, body.text)
 
     async def _drill_resolve(self, request: web.Request) -> Any:
         body = msgspec.json.decode(await request.read(), type=_DrillResolve)
-        return await self._agent.drill_resolve(body.incident)
+        return self._acts.drill_resolve(body.incident)

@@ -1,0 +1,117 @@
+"""``tocsin run``: configuration, state directory, daemon, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from agent import log
+from agent.clock import Timeline
+from agent.config.files import FilesError, load_bundle
+from agent.config.load import Loaded, load
+from agent.config.places import state_directory
+from agent.daemon import LAST_GOOD, Daemon, keep_last_good
+from agent.http.server import ListenerError
+from agent.store import Found, StateBusy, StateRefused, Store
+
+EX_UNAVAILABLE = 69
+EX_BUSY = 75
+EX_CONFIG = 78
+_log = log.get("app")
+
+
+def run(path: Path | None, state: Path | None) -> int:
+    """Run the agent until it is told to stop; the exit code is sysexits.h's."""
+    log.setup("info")
+    if (clash := foreign_packages()) is not None:
+        _say(clash)
+        return EX_CONFIG
+    loaded = load(path)
+    for problem in loaded.problems:
+        _say(str(problem))
+    directory = state
+    if loaded.config is None:
+        directory = directory or state_directory("auto")
+        fallback = _last_good(directory)
+        if fallback is None or fallback.config is None:
+            _say(f"{len(loaded.errors)} mistakes in {loaded.file}, and no last good configuration to run")
+            return EX_CONFIG
+        _log.error("running_last_good_configuration", refused=loaded.file, errors=len(loaded.errors))
+        loaded = fallback
+    config = loaded.config
+    if config is None:
+        raise AssertionError("unreachable")
+    log.setup(config.log.level.value)
+    directory = directory or state_directory(config.state.directory)
+    timeline = Timeline()
+    try:
+        store = Store.open(directory, timeline.now)
+    except StateBusy as error:
+        _say(str(error))
+        return EX_BUSY
+    except StateRefused as error:
+        _say(str(error))
+        return EX_CONFIG
+    _say_opened(store)
+    keep_last_good(loaded, directory)
+    return asyncio.run(_run(path, loaded, directory, store, timeline))
+
+
+async def _run(path: Path | None, loaded: Loaded, directory: Path, store: Store, timeline: Timeline) -> int:
+    config = loaded.config
+    if config is None:
+        raise AssertionError("unreachable")
+    daemon = Daemon(path, loaded, config, state=directory, store=store, timeline=timeline)
+    try:
+        await daemon.run()
+    except ListenerError as error:
+        _say(str(error))
+        return EX_UNAVAILABLE
+    except ExceptionGroup as failed:  # a part died: the process goes with it, and says why
+        for error in failed.exceptions:
+            _log.critical("part_died", error=f"{type(error).__name__}: {error}", exc_info=error)
+        return 1
+    finally:
+        await store.aclose()
+    return 0
+
+
+def _say(text: str) -> None:
+    """To the person who starts the agent; what happens later goes to the log."""
+    sys.stderr.write(text + "\n")
+
+
+def _last_good(directory: Path) -> Loaded | None:
+    try:
+        bundle = load_bundle(directory / LAST_GOOD)
+    except FilesError:
+        return None
+    return load(bundle.main, bundle)
+
+
+def _say_opened(store: Store) -> None:
+    opened = store.opened
+    if opened.found in (Found.NEW, Found.GOOD):
+        return
+    _log.error(
+        "state_file_quarantined", found=opened.found.value, detail=opened.detail, moved_to=opened.quarantined_to,
+        restored_from=opened.restored_from or "nothing: rebuilt from live values and open tickets",
+    )  # fmt: skip
+
+
+def foreign_packages() -> str | None:
+    """A text when one of our generic package names belongs to another distribution, which would mix two programs."""
+    import agent  # noqa: PLC0415 - the packages themselves are looked at
+    import collectors  # noqa: PLC0415
+    import integrations  # noqa: PLC0415
+    import rules  # noqa: PLC0415
+
+    homes = {module.__name__: Path(module.__path__[0]).parent for module in (agent, collectors, integrations, rules)}
+    ours = homes["agent"]
+    for name, home in homes.items():
+        if home != ours:
+            return (
+                f"the package '{name}' comes from {home}, not from {ours}; install Tocsin in an environment of its own"
+            )
+    return None

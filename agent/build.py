@@ -1,0 +1,91 @@
+"""From a checked configuration to the parts that run. No part does I/O before it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import collectors.api
+import integrations.api
+from agent.config.load import Loaded
+from agent.config.regex import compile_regex
+from agent.config.schema import Backend, Config
+from agent.core.classify import build_classifier
+from agent.core.decision import Context
+from agent.core.route import build_tree
+from agent.identity import Self
+from agent.render.words import TemplateWords
+from agent.secret import Credentials
+from collectors.api import HostFS, Metric, Scraper
+from integrations.api import Integration, Ports
+
+JOB = "node"
+DESK = "desk"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one configuration makes, besides the rule engine and delivery, which outlive a reload."""
+
+    context: Context
+    scraper: Scraper
+    declared: Mapping[str, Metric]
+    integrations: Mapping[str, Integration]
+
+
+def backends(config: Config) -> Mapping[str, Backend]:
+    """The configured integrations, or the embedded desk when there are none."""
+    if config.integrations:
+        return config.integrations
+    return {DESK: Backend(type=DESK, options=integrations.api.load(DESK).Options())}
+
+
+def build_integrations(config: Config, ports: Ports) -> dict[str, Integration]:
+    """Every configured backend by name."""
+    return {
+        name: integrations.api.load(backend.type).build(name, backend.options, ports)
+        for name, backend in backends(config).items()
+    }
+
+
+def build_scraper(config: Config, instance: str) -> tuple[Scraper, dict[str, Metric]]:
+    """The frame with this host's collectors, and the metrics they declare by name."""
+    collect = config.collect
+    host = HostFS(collect.procfs, collect.sysfs, collect.rootfs)
+    modules = {name: collectors.api.load(name) for name in collect.host.options}
+    built = {name: modules[name].build(options, host) for name, options in collect.host.options.items()}
+    scraper = Scraper(built, job=JOB, instance=instance, deadline_s=collect.deadline / 1000)
+    return scraper, {metric.name: metric for module in modules.values() for metric in module.METRICS}
+
+
+def build_context(loaded: Loaded, config: Config, own: Self, built: Mapping[str, Integration]) -> Context:
+    """What decisions are made under."""
+    policy = loaded.policy
+    return Context(
+        policy=policy.incident,
+        tree=build_tree(policy.route, policy.receivers, compile_regex),
+        classifier=build_classifier(
+            policy.classification, policy.catalogue, own=own.ci, instance=own.instance, compile_regex=compile_regex
+        ),
+        words=TemplateWords(policy.incident, policy.classification.categories),
+        environment=config.identity.environment,
+        config_hash=loaded.config_hash,
+        cannot_reopen=frozenset(name for name, each in built.items() if not each.capabilities.can_reopen),
+    )
+
+
+def build_parts(loaded: Loaded, own: Self, ports: Ports) -> Parts:
+    """Everything at once, so that a reload that fails half way changes nothing. ``loaded`` has no errors."""
+    config = loaded.config
+    if config is None:
+        raise ValueError("a configuration with errors cannot be built")
+    built = build_integrations(config, ports)
+    scraper, declared = build_scraper(config, own.instance)
+    return Parts(build_context(loaded, config, own, built), scraper, declared, built)
+
+
+def credentials(config: Config) -> Credentials:
+    """Where this configuration's secrets come from."""
+    own = config.credentials_directory
+    return Credentials(Path(own) if own else None)

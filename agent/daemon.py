@@ -1,0 +1,294 @@
+"""The daemon: its parts, the order they start and stop in, and reload.
+
+Everything runs as tasks of one group on one event loop. A task that ends with an error takes the others with it and the
+process exits; the service manager brings it back with nothing forgotten. Parts never restart each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from agent import log
+from agent.actions import Actions
+from agent.book import Book
+from agent.build import DESK, Parts, backends, build_parts, credentials
+from agent.clock import Timeline
+from agent.config.files import save_bundle
+from agent.config.load import Loaded, load
+from agent.config.schema import Config
+from agent.core.outbox import OutboxRow
+from agent.cycle import Cycle
+from agent.delivery import STOP_GRACE, Delivery
+from agent.http.access import Access, load_or_create_token
+from agent.http.desk_api import routes as desk_api_routes
+from agent.http.desk_page import routes as desk_page_routes
+from agent.http.front import Front
+from agent.http.prometheus_api import PrometheusApi
+from agent.http.server import Listener
+from agent.http.tocsin_api import TocsinApi
+from agent.identity import Self, identify
+from agent.notify import ServiceManager, inherited_sockets
+from agent.own import OWN_METRICS, OwnMetrics, ReloadStats, Sources
+from agent.store import Loaded as Stored
+from agent.store import Store
+from agent.view import View
+from collectors.api import Metric, Sample
+from integrations.api import DeskBook, Ports
+from rules.api import AlertRow, Engine, SeriesWindow, decode_alert_row
+
+LAST_GOOD = "last-good.json"
+TOKEN = "token"  # noqa: S105 - the name of a file
+OWN_JOB = "tocsin"
+UPKEEP_S = 3600.0
+_log = log.get("daemon")
+
+
+class Daemon:
+    """Built from a checked configuration and an open store; ``run`` until a signal."""
+
+    def __init__(
+        self, path: Path | None, loaded: Loaded, config: Config, *, state: Path, store: Store, timeline: Timeline
+    ) -> None:
+        self.path = path
+        self.loaded = loaded
+        self.config = config
+        self.state = state
+        self.store = store
+        self.timeline = timeline
+        self.in_force = "as asked for" if loaded.file == str(path) or path is None else "last good"
+        self.own: Self = identify(config.identity.ci, Path(config.collect.rootfs), state)
+        self.reloads = ReloadStats()
+        self.started_at = timeline.now()
+        self.url = ""
+        self.series = SeriesWindow()
+        self.engine = Engine(self.series, interval_ms=config.collect.interval, external_labels=config.identity.labels)
+        self.declared: Mapping[str, Metric] = {}
+        self._own_metrics = OwnMetrics(OWN_JOB, self.own.instance)
+        self._manager = ServiceManager()
+        self._stopping = asyncio.Event()
+        self._reload_asked = asyncio.Event()
+
+    # Starting and stopping
+
+    async def run(self) -> None:
+        stored = await self.store.load()
+        parts = self._parts(self.loaded)
+        self.book = Book(self.store, stored, parts.context, self.timeline.now)
+        self.delivery = self._delivery(parts, stored.outbox)
+        self.book.delivery = self.delivery
+        self._load_rules(stored)
+        self._adopt(parts)
+        self.cycle = Cycle(
+            self.timeline, parts.scraper, self.series, self.engine, self.book, interval_ms=self.config.collect.interval,
+            own=self._samples, moved=self._moved, loaded_alerts=stored.alerts,
+        )  # fmt: skip
+        listener = await self._listen(parts)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
+        # What was made so far lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        try:
+            await self._run_tasks()
+        finally:
+            self._manager.stopping()
+            if listener is not None:
+                await listener.stop()
+            await self.cycle.scraper.aclose()
+            for integration in self._parts_now.integrations.values():
+                await integration.aclose()
+
+    async def _run_tasks(self) -> None:
+        self._manager.ready(f"{len(self.loaded.rules)} rule files, desk and API at {self.url or 'no listener'}")
+        self._show_where()
+        _log.info("ready", url=self.url, configuration=self.loaded.file, state=str(self.state), ci=self.own.ci.name)
+        async with asyncio.TaskGroup() as self._group:
+            group = self._group
+            tasks = [
+                group.create_task(self.cycle.run(), name="cycle"),
+                group.create_task(self.book.run(), name="book"),
+                group.create_task(self._watch_reload(), name="reload"),
+                group.create_task(self._upkeep(), name="upkeep"),
+            ]
+            if self._manager.watchdog_s:
+                tasks.append(group.create_task(self._keep_alive(self._manager.watchdog_s / 3), name="watchdog"))
+            self._delivering = group.create_task(self.delivery.run(), name="delivery")
+            await self._stopping.wait()
+            _log.info("stopping")
+            await self._stop_delivery()
+            for task in tasks:
+                task.cancel()
+        await self.book.flush()
+        _log.info("stopped")
+
+    def _show_where(self) -> None:
+        """For a person at a terminal: where to look. The token in the link goes nowhere else."""
+        if self.url and sys.stdout.isatty():
+            token = (self.state / TOKEN).read_text().strip()
+            text = f"Tocsin watches {self.own.instance}.\n  Desk    {self.url}/desk?token={token}\n"
+            text += f"  Status  {self.url}/  or: tocsin status\n  Stop    Ctrl-C\n"
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    async def _stop_delivery(self) -> None:
+        self.delivery.stop()
+        _, late = await asyncio.wait([self._delivering], timeout=STOP_GRACE)
+        for task in late:
+            task.cancel()
+
+    async def _listen(self, parts: Parts) -> Listener | None:
+        address = self.config.listen.address
+        inherited = inherited_sockets()
+        if address == "off" and not inherited:
+            return None
+        view = View(self)
+        acts = Actions(self.book, self.engine, self.own.instance, lambda: self.delivery, self.timeline.now)
+        access = Access(load_or_create_token(self.state / TOKEN), frozenset(self.config.listen.names))
+        front = Front(
+            latest=self._latest, declared=lambda: self.declared, ready=self.cycle.first_done.is_set,
+            reload=self._reload_asked.set, access=access,
+        )  # fmt: skip
+        routes = [*front.routes(), *PrometheusApi(view).routes(), *TocsinApi(view, acts).routes()]
+        for name, backend in backends(self.config).items():
+            if backend.type == DESK:
+                desk = cast("DeskBook", parts.integrations[name])
+                routes += desk_api_routes(desk) + desk_page_routes(desk, access, self.own.ci.name)
+                break
+        listener = Listener(routes, access)
+        self.url = await listener.start(address, inherited)
+        return listener
+
+    async def _keep_alive(self, every: float) -> None:
+        """The loop turns: say so. A stuck loop cannot, and the service manager restarts the process."""
+        while True:
+            self._manager.alive()
+            await asyncio.sleep(every)  # noqa: ASYNC110 - a heartbeat, not a wait for something
+
+    async def _upkeep(self) -> None:
+        """Once an hour: forget what is older than the configuration keeps, and keep a copy of the store."""
+        while True:
+            await asyncio.sleep(UPKEEP_S)
+            if not self.store.healthy:
+                continue
+            before = self.timeline.now() - self.config.state.keep_resolved
+            while await self.store.prune(before) > 0:
+                await asyncio.sleep(0)
+            await self.store.back_up()
+
+    # Parts
+
+    def _parts(self, loaded: Loaded) -> Parts:
+        config = loaded.config
+        if config is None:
+            raise ValueError("a configuration with errors cannot run")
+        ports = Ports(credential=credentials(config), database=self.store, now=self.timeline.now)
+        return build_parts(loaded, self.own, ports)
+
+    def _adopt(self, parts: Parts) -> None:
+        self._parts_now = parts
+        self.declared = {**parts.declared, **{metric.name: metric for metric in OWN_METRICS}}
+
+    def _delivery(self, parts: Parts, rows: Sequence[OutboxRow]) -> Delivery:
+        return Delivery(
+            self.store, parts.integrations, rows, now=self.timeline.now,
+            random=random.random, environment=self.config.identity.environment, cis=self._cis,
+            on_remote=self.book.remote_seen, on_stray=self.book.stray,
+        )  # fmt: skip
+
+    def _cis(self) -> list[str]:
+        """Whose tickets are ours to audit: this machine's, and every CI with a live incident."""
+        return sorted({self.own.ci.id, *(incident.ci.id for incident in self.book.live.values())})
+
+    def _load_rules(self, stored: Stored) -> None:
+        self.engine.load(self.loaded.rules)
+        self.series.retain(self.engine.needs())
+        rows: list[AlertRow] = [decode_alert_row(body) for body in stored.alerts.values()]
+        self.engine.restore(rows, self.timeline.now())
+
+    def _latest(self) -> Iterator[Sample]:
+        """The last cycle of every collector, and the agent's own numbers as of now."""
+        for scrape in self.cycle.stats.scrapes.values():
+            yield from scrape.samples
+        yield from self._samples()
+
+    def _samples(self) -> list[Sample]:
+        sources = Sources(
+            self.cycle.stats,
+            self.engine,
+            self.series,
+            self.book,
+            self.delivery,
+            self.store,
+            self.reloads,
+            self.started_at,
+        )
+        return self._own_metrics.samples(sources, self.timeline.now())
+
+    def _moved(self, step: int) -> None:
+        self.delivery.rebase(step)
+        self.started_at += step
+
+    # Reload
+
+    async def _watch_reload(self) -> None:
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            self._manager.reloading()
+            await self.reload()
+            self._manager.ready(
+                "configuration read again" if self.reloads.last_ok else "configuration refused, old one runs"
+            )
+
+    async def reload(self) -> None:
+        """Read the configuration again. A wrong one changes nothing and is said in full."""
+        loaded = load(self.path)
+        for problem in loaded.problems:
+            _log.warning("configuration", problem=str(problem))
+        config = loaded.config
+        if config is None:
+            self.reloads.failed += 1
+            self.reloads.last_ok = False
+            _log.error("reload_refused", errors=len(loaded.errors), running=self.loaded.file)
+            return
+        parts = self._parts(loaded)
+        await self._take_over(loaded, config, parts)
+        self.reloads.succeeded += 1
+        self.reloads.last_ok = True
+        self.in_force = "as asked for"
+        keep_last_good(loaded, self.state)
+        _log.info("reloaded", configuration=loaded.file, hash=loaded.config_hash)
+
+    async def _take_over(self, loaded: Loaded, config: Config, parts: Parts) -> None:
+        for name in ("listen", "state", "identity"):
+            if getattr(config, name) != getattr(self.config, name):
+                _log.warning("restart_needed", section=name, reason="this section takes effect at the next start")
+        old, self.loaded, self.config = self._parts_now, loaded, config
+        log.setup(config.log.level.value)
+        self.engine.load(loaded.rules, interval_ms=config.collect.interval)
+        self.series.retain(self.engine.needs())
+        self.book.ctx = parts.context
+        await self.cycle.replace(parts.scraper, config.collect.interval)
+        await old.scraper.aclose()
+        await self._stop_delivery()
+        for integration in old.integrations.values():
+            await integration.aclose()
+        self.delivery = self.book.delivery = self._delivery(parts, tuple(self.delivery.ledger))
+        self._delivering = self._group.create_task(self.delivery.run(), name="delivery")
+        self._adopt(parts)
+
+
+def keep_last_good(loaded: Loaded, state: Path) -> None:
+    """What a later start falls back to when the files on disk have become wrong."""
+    bundle = loaded.bundle()
+    if bundle is not None:
+        save_bundle(bundle, state / LAST_GOOD)

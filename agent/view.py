@@ -1,0 +1,231 @@
+"""What the agent shows: plain JSON values for the APIs and the command, made from the live parts on request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from agent.core.explain import explain
+from agent.core.model import Incident, IncidentState
+from agent.core.outbox import OutboxRow
+from agent.http.parameters import BadParameter
+from agent.http.tocsin_api import NotFound
+from agent.store import IncidentQuery
+from agent.version import VERSION
+from collectors.api import Metric
+from rules.api import Alert, AlertState, SeriesWindow, did_you_mean, explain_rule
+
+if TYPE_CHECKING:
+    from agent.daemon import Daemon
+
+LIVE = tuple(state for state in IncidentState if state is not IncidentState.RESOLVED)
+
+
+class View:
+    """Read access to a running daemon, in the shapes that the HTTP APIs promise."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._d = daemon
+
+    @property
+    def series(self) -> SeriesWindow:
+        return self._d.series
+
+    @property
+    def declared(self) -> Mapping[str, Metric]:
+        return self._d.declared
+
+    def now(self) -> int:
+        return self._d.timeline.now()
+
+    def rule_groups(self) -> Sequence[Mapping[str, Any]]:
+        return [msgspec.to_builtins(group) for group in self._d.engine.rules()]
+
+    def alert_list(self) -> Sequence[Mapping[str, Any]]:
+        """The shape of Prometheus's ``/api/v1/alerts``; an alert held without data counts as firing there."""
+        shown = []
+        for alert in self._d.engine.alerts():
+            state = "pending" if alert.state is AlertState.PENDING else "firing"
+            shown.append(
+                {
+                    "labels": dict(alert.labels),
+                    "annotations": dict(alert.annotations),
+                    "state": state,
+                    "activeAt": _rfc3339(alert.since),
+                    "value": repr(alert.value),
+                }
+            )
+        return shown
+
+    def alerts(self) -> Sequence[Mapping[str, Any]]:
+        return [_alert(alert) for alert in self._d.engine.alerts()]
+
+    def status(self) -> Mapping[str, Any]:
+        d, cycle = self._d, self._d.cycle.stats
+        failing = d.engine.failing()
+        failed = [scrape for scrape in cycle.scrapes.values() if not scrape.ok]
+        backends = d.delivery.status()
+        stuck = sum(each.rejected + each.in_doubt for each in backends)
+        healthy = not failing and not failed and d.store.healthy and d.reloads.last_ok and not stuck
+        return {
+            "healthy": healthy,
+            "version": VERSION,
+            "ci": d.own.ci.name,
+            "ci_id": d.own.ci.id,
+            "environment": d.config.identity.environment,
+            "started_at": _rfc3339(d.started_at),
+            "configuration": d.loaded.file,
+            "configuration_hash": d.loaded.config_hash,
+            "configuration_in_force": d.in_force,
+            "url": d.url,
+            "cycles": cycle.cycles,
+            "cycles_skipped": cycle.skipped,
+            "cycle_seconds": round(cycle.last_duration, 4),
+            "series": d.series.stats().series,
+            "samples": d.series.stats().samples,
+            "samples_refused": cycle.refused_samples,
+            "clock_steps": cycle.clock_steps,
+            "pauses": cycle.pauses,
+            "store": {
+                "directory": str(d.state),
+                "healthy": d.store.healthy,
+                "degraded": d.store.degraded,
+                "found": d.store.opened.found.value,
+                "detail": d.store.opened.detail,
+                "quarantined_to": d.store.opened.quarantined_to,
+                "restored_from": d.store.opened.restored_from,
+                "quarantined_rows": d.store.stats.quarantined_rows,
+                "failed_writes": d.store.stats.failed,
+            },
+            "incidents": {
+                state.value: sum(incident.state is state for incident in d.book.live.values()) for state in LIVE
+            },
+            "backends": [
+                {
+                    "backend": each.backend,
+                    "state": each.state.value,
+                    "pending": each.pending,
+                    "in_doubt": each.in_doubt,
+                    "rejected": each.rejected,
+                    "open_tickets": each.open_tickets,
+                    "last_error": each.last_error,
+                }
+                for each in backends
+            ],
+            "collectors": [
+                {
+                    "collector": scrape.source,
+                    "ok": scrape.ok,
+                    "samples": len(scrape.samples),
+                    "ms": round(scrape.duration_s * 1000, 2),
+                    "dropped": scrape.dropped,
+                    "notes": "; ".join(filter(None, (scrape.error, *scrape.warnings))),
+                }
+                for scrape in cycle.scrapes.values()
+            ],
+            "rules_failing": [{"rule": rule, "error": error} for rule, error in failing.items()],
+            "rules_waiting": [{"rule": rule, "for": why} for rule, why in d.engine.waiting().items()],
+        }
+
+    async def incidents(self, state: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        states = _states(state)
+        found = await self._d.store.incidents(IncidentQuery(states=states, limit=limit))
+        return [_incident(incident, self._rows(incident)) for incident in found]
+
+    async def incident(self, name: str) -> Mapping[str, Any]:
+        incident = await self._find(name)
+        history = await self._d.store.timeline(incident.id)
+        return {
+            "incident": _incident(incident, self._rows(incident)),
+            "outbox": [_row(row) for row in self._rows(incident)],
+            "timeline": [msgspec.to_builtins(entry) for entry in history],
+        }
+
+    async def explain_incident(self, name: str) -> Mapping[str, Any]:
+        incident = await self._find(name)
+        history = await self._d.store.timeline(incident.id)
+        told = explain(incident, history, self._d.book.ctx.policy)
+        lines = [f"{_rfc3339(line.at) if line.at is not None else 'now':25} {line.text}" for line in told]
+        return {"incident": incident.id, "lines": lines}
+
+    def explain_rule(self, name: str) -> Mapping[str, Any]:
+        rules = self._d.engine.alerting_rules()
+        if name not in rules:
+            raise NotFound(f"no alert rule is called {name[:80]!r}; {did_you_mean(name, rules)}".rstrip("; "))
+        file, rule = rules[name]
+        lines = [f"{rule.name} ({file}:{rule.line})", f"fires when: {rule.text}", *explain_rule(rule)]
+        return {"rule": name, "file": file, "line": rule.line, "lines": lines}
+
+    def outbox(self) -> Sequence[Mapping[str, Any]]:
+        return [_row(row) for row in self._d.delivery.rows()]
+
+    def _rows(self, incident: Incident) -> list[OutboxRow]:
+        rows = (self._d.delivery.row((incident.id, backend)) for backend in incident.backends)
+        return [row for row in rows if row is not None]
+
+    async def _find(self, name: str) -> Incident:
+        """By id, or by the number of one of its tickets."""
+        found = await self._d.store.incident(name)
+        if found is not None:
+            return found
+        known = [*self._d.book.live.values(), *self._d.book.ended.values()]
+        for incident in known:
+            if any(person.number == name for person in incident.people.values()):
+                return incident
+        raise NotFound(
+            f"no incident has the id or ticket number {name[:80]!r}; list them with: tocsin incidents --state all"
+        )
+
+
+def _states(text: str) -> tuple[IncidentState, ...]:
+    if text == "live":
+        return LIVE
+    if text == "all":
+        return tuple(IncidentState)
+    try:
+        return (IncidentState(text),)
+    except ValueError:
+        choices = ", ".join(["live", "all", *(state.value for state in IncidentState)])
+        raise BadParameter(f"state is {text[:40]!r}; write one of {choices}") from None
+
+
+def _alert(alert: Alert) -> Mapping[str, Any]:
+    return {
+        "rule": alert.rule,
+        "group": alert.group,
+        "state": alert.state.value,
+        "reason": alert.reason,
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "since": alert.since,
+        "fired_at": alert.fired_at,
+        "no_data_since": alert.no_data_since,
+        "value": alert.value if alert.value == alert.value else "NaN",
+    }
+
+
+def _incident(incident: Incident, rows: Sequence[OutboxRow]) -> Mapping[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(incident)
+    plain["id"] = incident.id
+    plain["tickets"] = [
+        {"backend": row.backend, "id": row.ref.id, "number": row.ref.number, "url": row.ref.url}
+        for row in rows
+        if row.ref is not None
+    ]
+    return plain
+
+
+def _row(row: OutboxRow) -> Mapping[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(row)
+    plain["correlation_id"] = row.wish.correlation_id
+    plain["wished"] = row.wish.state.value
+    del plain["wish"]
+    return plain
+
+
+def _rfc3339(at: int) -> str:
+    from datetime import UTC, datetime  # noqa: PLC0415 - only when somebody asks
+
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
