@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.core import standby
 from agent.core.model import Incident, IncidentState, MemberState, TimelineEntry
 from agent.core.policy import IncidentPolicy, Then
-from agent.core.reason import Reason
+from agent.core.reason import Kind, Reason
 from agent.core.timers import give_up_due, note_due, resolve_due, waits_for_hold
 
 Detail = Mapping[str, str]
@@ -45,6 +45,8 @@ def duration(ms: int) -> str:
 
 
 def _told(entry: TimelineEntry) -> str:
+    if entry.kind == Kind.NOTE.value:
+        return f"note {entry.detail.get('note', '')} written: {entry.detail.get('about', '').replace('_', ' ')}"
     try:
         words = _WORDS[Reason(entry.reason)]
     except (ValueError, KeyError):
@@ -72,7 +74,6 @@ def _about_members(detail: Detail) -> str:
     states = (("firing", "firing"), ("no_data", "without data"), ("recovered", "over"), ("retired", "not monitored"))
     said = [f"{words} {detail[state]}" for state, words in states if detail.get(state)]
     said += [f"evidence {detail['evidence']}"] if detail.get("evidence") else []
-    said += [f"note {detail['note']} posted about them"] if detail.get("note") else []
     return "members changed: " + "; ".join(said)
 
 
@@ -93,12 +94,12 @@ _WORDS: Mapping[Reason, Callable[[Detail], str]] = {
     Reason.GATHERED: _with("group_wait is over: ticket opened"),
     Reason.MANDATORY_MISSING: _with("held back: a mandatory field is empty; set it in `classification`", "missing"),
     Reason.MEMBERS_CHANGED: _about_members,
-    Reason.REGRADED: _with("got worse, so the grade was raised", "from", "to", "cell", "severity", "note"),
-    Reason.NO_DATA: _with("the evidence is missing: held open, which is no recovery", "note"),
-    Reason.FIRING_AGAIN: _with("fires on fresh data: open, and the cool-down starts over", "note"),
+    Reason.REGRADED: _with("got worse, so the grade was raised", "from", "to", "cell", "severity"),
+    Reason.NO_DATA: _with("the evidence is missing: held open, which is no recovery"),
+    Reason.FIRING_AGAIN: _with("fires on fresh data: open, and the cool-down starts over"),
     Reason.RECOVERING: _with("evidence shows that all members are over: the cool-down runs"),
     Reason.CONDITION_BACK: _with("the condition is true again and waits for the rule's `for`: the cool-down waits too"),
-    Reason.WAITING_FOR_HOLD: _with("over, but a person holds the ticket: not resolved until the hold ends", "note"),
+    Reason.WAITING_FOR_HOLD: _with("over, but a person holds the ticket: not resolved until the hold ends"),
     Reason.RECOVERED: _with("resolved on evidence after the cool-down", "evidence"),
     Reason.RECOVERED_AFTER_PERSON: _with("over; a person had ended the ticket already", "ended", "evidence"),
     Reason.NO_LONGER_MONITORED: _with("closed as no longer monitored: the rule or CI left the configuration"),
@@ -116,7 +117,7 @@ _WORDS: Mapping[Reason, Callable[[Detail], str]] = {
     Reason.CANCELLED_BY_PERSON: _with("a person cancelled the ticket", "backend", "number", "raw"),
     Reason.TICKET_GONE: _with("the ticket was deleted or merged away", "backend", "number"),
     Reason.REOPENED_BY_PERSON: _with("a person opened the ticket again", "backend", "number"),
-    Reason.REOPENED_STILL_FIRING: _with("still firing after a person resolved it: reopened", "backends", "note"),
+    Reason.REOPENED_STILL_FIRING: _with("still firing after a person resolved it: reopened", "backends"),
     Reason.SEEN: _with("the ticket exists", "backend", "number", "url"),
     Reason.ADOPTED: _with("rebuilt from an open ticket after the state was lost", "ticket", "members", "members_left"),
 }

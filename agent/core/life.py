@@ -239,16 +239,18 @@ def _end(draft: Draft, ctx: Context, ended: Ended, reason: Reason) -> None:
 
 
 def _report(draft: Draft, ctx: Context) -> None:
-    """Tell the ticket about changed members when a note is due, and forget those that are told and over."""
-    due = note_due(draft.incident, ctx.policy)
-    if due is None or draft.now < due:
-        return
+    """Tell the ticket about changed members when a note is due, and forget those that are over and told."""
     incident, notes = draft.incident, ctx.policy.notes
     reported = incident.reported_at or 0
-    untold = tuple(member for member in incident.members if member.changed_at > reported)
-    last = len(incident.notes) + 1 >= notes.max - notes.reserved
-    draft.note(NoteRequest(NoteKind.MEMBERS, untold, last), ctx.words)
-    draft.change(reported_at=draft.now, members=prune(incident.members, draft.now))
+    due = note_due(incident, ctx.policy)
+    if due is not None and draft.now >= due:
+        untold = tuple(member for member in incident.members if member.changed_at > reported)
+        last = len(incident.notes) + 1 >= notes.max - notes.reserved
+        draft.note(NoteRequest(NoteKind.MEMBERS, untold, last), ctx.words)
+        reported = draft.now
+        draft.change(reported_at=reported)
+    will_be_told = note_due(draft.incident, ctx.policy) is not None
+    draft.change(members=prune(incident.members, reported if will_be_told else draft.now))
 
 
 def _log_members(draft: Draft) -> None:
