@@ -21,6 +21,8 @@ from agent.store.reader import verify_all
 from agent.store.values import Found, OpenReport
 
 NAME = "tocsin.db"
+SUSPECT = "tocsin.db.suspect"
+"""Left by a process that found the file damaged in use, so that the next start does not trust it."""
 BACKUPS = ("tocsin.db.backup", "tocsin.db.backup-older")
 APPLICATION_ID = 0x544F4353  # "TOCS"
 QUARANTINE_KEPT = 5
@@ -112,6 +114,8 @@ def _take_stock(path: Path) -> OpenReport:
 
 def _inspect(path: Path, *, every_row: bool = False) -> None:
     mode = path.lstat().st_mode
+    if path.with_name(SUSPECT).exists():
+        raise _BadFileError(Found.CORRUPT, "SQLite found it damaged while it was in use")
     if not stat.S_ISREG(mode):
         raise _BadFileError(Found.FOREIGN, "not a regular file")
     if not os.access(path, os.R_OK | os.W_OK):
@@ -125,7 +129,8 @@ def _inspect(path: Path, *, every_row: bool = False) -> None:
                 return  # a crash between creating the file and committing the schema
             if application != APPLICATION_ID:
                 raise _BadFileError(Found.FOREIGN, "an SQLite database of another application")
-            check = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            # Not quick_check, which does not compare the indexes with their tables.
+            check = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if check != "ok":
                 raise _BadFileError(Found.CORRUPT, str(check))
             if rows.meta(connection, "schema") != str(version):
@@ -153,6 +158,7 @@ def _put_aside(path: Path) -> Path:
         if os.path.lexists(f"{path}{suffix}"):
             os.replace(f"{path}{suffix}", f"{target}{suffix}")
     path.replace(target)
+    path.with_name(SUSPECT).unlink(missing_ok=True)
     for number in numbers[: max(0, len(numbers) + 1 - QUARANTINE_KEPT)]:
         for suffix in ("", "-wal", "-shm", "-journal"):
             old = directory / f"{NAME}.corrupt-{number}{suffix}"

@@ -222,6 +222,7 @@ class Store:
                 code = (error.sqlite_errorcode or 0) & 0xFF if hasattr(error, "sqlite_errorcode") else 0
                 if code in _CORRUPT:
                     self.stats.failed_in_a_row += 1
+                    self._distrust()
                     raise StoreCorrupt(f"{self._directory / files.NAME}: {error}; restart to quarantine it") from error
                 if code not in _DISK:
                     raise
@@ -263,6 +264,12 @@ class Store:
         """Only a write shows that the disk takes writes; reading works on a full one."""
         self.stats.commits += 1
         self.stats.failed_in_a_row = 0
+
+    def _distrust(self) -> None:
+        try:
+            (self._directory / files.SUSPECT).touch(0o600)
+        except OSError:
+            pass  # the error that brought us here is the one to tell
 
     def _is_stored(self, token: str) -> bool:
         """Open the file anew and look whether the commit that failed is there: it is never assumed either way."""
