@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from series_notation import NotationError, SeriesLine, parse_series, unquote  # noqa: E402 - the path is set above
+from series_notation import NATIVE, NotationError, SeriesLine, parse_series, unquote  # noqa: E402 - the path is set above
 
 from rules.model import Labels  # noqa: E402
 from rules.promql.ast import At, AtKind, Call, Expr, Subquery, VectorSelector  # noqa: E402
@@ -38,6 +38,7 @@ OPTIONS = EvalOptions(delayed_names=True, max_samples=50_000_000)
 MINUTE = 60_000
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}
 _TIME_DEPENDENT = frozenset({*DATES, "predict_linear", "time", "timestamp"})
+_COMMAND = re.compile(r"clear$|load(_with_nhcb)?\s+\S+$|eval(_\w+)?\s+(instant|range)\s")
 _INSTANT = re.compile(r"eval(?:_(fail|warn|info|ordered))?\s+instant\s+(?:at\s+(\S+)\s+)?(.+)")
 _RANGE = re.compile(r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)")
 _EXPERIMENTAL_SYNTAX = (
@@ -86,18 +87,19 @@ class Storage:
 
     def __init__(self) -> None:
         self.samples: dict[tuple[str, Labels], dict[int, float]] = {}
-        self.native: set[tuple[str, Labels]] = set()
+        self.beyond: dict[tuple[str, Labels], str] = {}
+        """Series we cannot load, and why."""
         self.window = SeriesWindow()
 
     def load(self, lines: Sequence[SeriesLine], step: int, *, with_native: bool) -> None:
         for line in {(line.name, line.labels): line for line in lines}.values():
             key = (line.name, line.labels)
-            if line.native:
-                self.native.add(key)
+            if line.beyond:
+                self.beyond[key] = line.beyond
                 continue
             if with_native and any(label == "le" for label, _ in line.labels):
                 base = re.sub("_bucket$", "", line.name)
-                self.native.add((base, tuple(pair for pair in line.labels if pair[0] != "le")))
+                self.beyond[base, tuple(pair for pair in line.labels if pair[0] != "le")] = NATIVE
             samples = self.samples.setdefault(key, {})
             samples.update({index * step: value for index, value in enumerate(line.values) if value is not None})
         self.window = SeriesWindow(max_samples=50_000_000)
@@ -106,8 +108,10 @@ class Storage:
                 if not self.window.append(name, labels, at, samples[at]):
                     raise AssertionError(f"refused {name}{labels} at {at}")
 
-    def has_native(self, matcher: SeriesMatcher) -> bool:
-        return any(matcher.matches(name, labels) for name, labels in self.native)
+    def beyond_scope(self, selectors: Sequence[SeriesMatcher]) -> str | None:
+        """Why a query with these selectors cannot be run, if so."""
+        found = (why for key, why in self.beyond.items() if any(selector.matches(*key) for selector in selectors))
+        return next(found, None)
 
 
 def duration(text: str) -> int:
@@ -126,15 +130,14 @@ def blocks(text: str) -> Iterator[list[tuple[int, str]]]:
         line = raw.strip()
         if line.startswith("#"):
             line = ""
-        starts = line.startswith(("eval", "load", "clear"))
-        if block and (not line or starts):
+        if block and (not line or _COMMAND.match(line)):
             yield block
             block = []
         if line:
             block.append((number, line))
 
 
-def run_file(path: Path, tally: Tally) -> None:
+def run_file(path: Path, tally: Tally, options: EvalOptions = OPTIONS) -> None:
     storage = Storage()
     for block in blocks(path.read_text(encoding="utf-8")):
         number, head = block[0]
@@ -143,11 +146,11 @@ def run_file(path: Path, tally: Tally) -> None:
             storage = Storage()
         elif head.startswith("load"):
             command, step = head.split()[:2]
-            series = [parse_series(line) for _, line in block[1:] if not re.search(r"}?@st ", line)]
+            series = [parse_series(line) for _, line in block[1:]]
             storage.load(series, duration(step), with_native=command == "load_with_nhcb")
         elif head.startswith("eval"):
             try:
-                run_case(read_case(block), storage)
+                run_case(read_case(block), storage, options)
                 tally.passed += 1
             except SkipCase as reason:
                 tally.skips[str(reason)] += 1
@@ -204,7 +207,7 @@ def _read_expectation(case: Case, line: str) -> None:
         case.series.append(parse_series(line))
 
 
-def run_case(case: Case, storage: Storage) -> None:
+def run_case(case: Case, storage: Storage, options: EvalOptions) -> None:
     try:
         expr = parse(case.query, experimental=True)
         query = compile_expr(expr)
@@ -215,10 +218,12 @@ def run_case(case: Case, storage: Storage) -> None:
         if reason:
             raise SkipCase(reason) from None
         raise CaseFailure(f"not accepted: {error}") from None
-    if any(line.native for line in case.series) or any(map(storage.has_native, _selectors(expr))):
-        raise SkipCase("native histograms")
+    beyond = next((line.beyond for line in case.series if line.beyond), None)
+    beyond = beyond or storage.beyond_scope(_selectors(expr))
+    if beyond:
+        raise SkipCase(beyond)
     try:
-        result = _evaluate(query, case, storage)
+        result = _evaluate(query, case, storage, options)
     except EvalError as error:
         _check_error(case, str(error))
         return
@@ -226,22 +231,22 @@ def run_case(case: Case, storage: Storage) -> None:
         raise CaseFailure(f"should have failed, gave {result}")
     compare(case, result)
     if case.step is None:
-        _check_at_other_times(case, expr, storage)
-        _check_inside_range(case, query, storage)
+        _check_at_other_times(case, expr, storage, options)
+        _check_inside_range(case, query, storage, options)
 
 
 def _out_of_scope(query: str, error: ExprError) -> str | None:
     refused = re.fullmatch(r"(?:function|aggregation) (\w+) is not supported", error.message)
     if refused:
         native = refused[1].startswith("histogram_")
-        return "native histograms" if native else f"experimental {refused[1]}"
+        return NATIVE if native else f"experimental {refused[1]}"
     return next((f"experimental syntax: {name}" for name, found in _EXPERIMENTAL_SYNTAX if found.search(query)), None)
 
 
-def _evaluate(query: Query, case: Case, storage: Storage) -> Result:
+def _evaluate(query: Query, case: Case, storage: Storage, options: EvalOptions) -> Result:
     if case.step is None:
-        return query.instant(storage.window, case.start, OPTIONS)
-    return query.range(storage.window, case.start, case.end, case.step, OPTIONS)
+        return query.instant(storage.window, case.start, options)
+    return query.range(storage.window, case.start, case.end, case.step, options)
 
 
 def _check_error(case: Case, message: str) -> None:
@@ -278,23 +283,23 @@ def _pinned(node: Any, at: int) -> Any:
     return replace(node, **{item.name: _pinned(getattr(node, item.name), at) for item in fields(node)})
 
 
-def _check_at_other_times(case: Case, expr: Expr, storage: Storage) -> None:
+def _check_at_other_times(case: Case, expr: Expr, storage: Storage, options: EvalOptions) -> None:
     if any(isinstance(node, Call) and node.func in _TIME_DEPENDENT for node in _nodes(expr)):
         return
     query = compile_expr(_pinned(expr, case.start))
     at = case.start
     for other in (-10 * at, 0, at // 5, at, 10 * at) if at else (-1000, 1000):
         try:
-            compare(case, query.instant(storage.window, other, OPTIONS))
+            compare(case, query.instant(storage.window, other, options))
         except (CaseFailure, EvalError) as error:
             raise CaseFailure(f"with @ {at / 1000} at {other / 1000}: {error}") from None
 
 
-def _check_inside_range(case: Case, query: Query, storage: Storage) -> None:
+def _check_inside_range(case: Case, query: Query, storage: Storage, options: EvalOptions) -> None:
     if case.string is not None or case.times is not None or case.ordered:
         return
     try:
-        matrix = query.range(storage.window, case.start - MINUTE, case.start + MINUTE, MINUTE, OPTIONS)
+        matrix = query.range(storage.window, case.start - MINUTE, case.start + MINUTE, MINUTE, options)
     except EvalError as error:
         raise CaseFailure(f"in a range query: {error}") from None
     items = [

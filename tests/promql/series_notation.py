@@ -19,22 +19,21 @@ _ITEM = re.compile(
 _ESCAPE = re.compile(r"\\(n|t|r|\\|\"|'|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")
 
 
+NATIVE = "native histograms"
+
+
 class NotationError(ValueError):
     """The line is not in the notation."""
 
 
-class NativeHistogramError(NotationError):
-    """The line has native histograms, which are not supported."""
-
-
 @dataclass(frozen=True)
 class SeriesLine:
-    """``values`` holds one entry per step; None is a gap."""
+    """``values`` holds one entry per step; None is a gap. ``beyond`` says why the series is out of scope, if it is."""
 
     name: str
     labels: Labels
     values: tuple[float | None, ...]
-    native: bool = False
+    beyond: str = ""
 
 
 def unquote(text: str) -> str:
@@ -53,11 +52,14 @@ def unquote(text: str) -> str:
 def parse_series(line: str) -> SeriesLine:
     name, labels, rest = parse_metric(line)
     if "{{" in rest:
-        return SeriesLine(name, labels, (), native=True)
+        return SeriesLine(name, labels, (), NATIVE)
+    if rest.startswith("@st"):
+        return SeriesLine(name, labels, (), "experimental start timestamps")
     values: list[float | None] = []
     for item in rest.split():
         values.extend(expand(item))
-    return SeriesLine(name, labels, tuple(values))
+    typed = any(label in ("__type__", "__unit__") for label, _ in labels)
+    return SeriesLine(name, labels, tuple(values), "experimental type and unit labels" if typed else "")
 
 
 def parse_metric(line: str) -> tuple[str, Labels, str]:
