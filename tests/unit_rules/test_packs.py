@@ -1,0 +1,227 @@
+"""The shipped rule packs: complete, tested, explained, built on metrics that exist, and able to show recovery."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from collectors import api as collectors
+from rules import api
+from rules.evidence import Evidence, Truth
+from rules.files import AlertingRule, RecordingRule, RuleFile, read_rule_file
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKS = sorted(path.name.removesuffix(".rules.yml") for path in (ROOT / "rules/packs").glob("*.rules.yml"))
+
+ANNOTATIONS = {"summary", "description", "summary_zh", "description_zh", "runbook_url"}
+SEVERITIES = {"critical", "warning", "info"}
+CATEGORIES = {"hardware", "software", "network", "system", "facility", "security"}
+FRAME_METRICS = {
+    "up", "scrape_duration_seconds", "scrape_samples_scraped",
+    "node_scrape_collector_duration_seconds", "node_scrape_collector_success",
+}  # fmt: skip
+RUNBOOKS = ROOT / "docs/runbooks"
+SHORTEST_WINDOW_MS = 60_000  # 2.5 collections of 15 s, rounded up
+REMEMBERS_THE_PAST = {"HostFilesystemReadOnly", "HostNetworkLinkLost"}
+"""Quiet for ever until the machine was once seen well: their recovery has tests of its own in the pack."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """An alerting rule, read by us, and the same entry as it stands in the file."""
+
+    rule: AlertingRule
+    entry: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.rule.name
+
+    @property
+    def severity(self) -> str:
+        return str(self.entry["labels"]["severity"])
+
+
+@dataclass(frozen=True)
+class Pack:
+    file: RuleFile
+    alerts: tuple[Alert, ...]
+    tests: list[dict[str, Any]]
+
+    @property
+    def recorded(self) -> set[str]:
+        return {rule.name for group in self.file.groups for rule in group.rules if isinstance(rule, RecordingRule)}
+
+    def checks(self, alert: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Each test of the alert, with the check of it."""
+        for test in self.tests:
+            for check in test["alert_rule_test"]:
+                if check["alertname"] == alert:
+                    yield test, check
+
+
+def load(name: str) -> Pack:
+    folder = ROOT / "rules/packs"
+    file, problems = read_rule_file(folder / f"{name}.rules.yml")
+    assert problems == []
+    assert file is not None
+    source = yaml.load((folder / f"{name}.rules.yml").read_text(), yaml.CSafeLoader)
+    entries = [entry for group in source["groups"] for entry in group["rules"] if "alert" in entry]
+    rules = [rule for group in file.groups for rule in group.rules if isinstance(rule, AlertingRule)]
+    alerts = tuple(Alert(rule, entry) for rule, entry in zip(rules, entries, strict=True))
+    assert all(alert.name == alert.entry["alert"] for alert in alerts)
+    return Pack(file, alerts, yaml.load((folder / f"{name}.test.yml").read_text(), yaml.CSafeLoader)["tests"])
+
+
+@pytest.fixture(scope="module", params=PACKS)
+def pack(request: pytest.FixtureRequest) -> Pack:
+    return load(request.param)
+
+
+def nodes(value: object) -> Iterator[object]:
+    """Every node of an expression."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield from nodes(part)
+    elif is_dataclass(value):
+        yield value
+        for field in fields(value):
+            yield from nodes(getattr(value, field.name))
+
+
+def test_the_host_pack_is_there() -> None:
+    assert "host" in PACKS
+    assert len({alert.name for alert in load("host").alerts}) >= 25
+
+
+def test_every_alert_says_all_that_a_ticket_needs(pack: Pack) -> None:
+    for alert in pack.alerts:
+        labels = alert.entry["labels"]
+        assert set(alert.entry["annotations"]) == ANNOTATIONS, alert.name
+        assert set(labels) == {"severity", "component", "category"}, alert.name
+        assert labels["severity"] in SEVERITIES, alert.name
+        assert labels["category"] in CATEGORIES, alert.name
+
+
+def test_rules_of_one_name_are_grades_of_one_fault(pack: Pack) -> None:
+    grades = Counter((alert.name, alert.severity) for alert in pack.alerts)
+    assert [grade for grade, times in grades.items() if times > 1] == []
+
+
+def test_every_alert_has_a_test_where_it_fires_and_one_where_it_stays_quiet(pack: Pack) -> None:
+    for alert in pack.alerts:
+        fired = [expected for _, check in pack.checks(alert.name) for expected in check["exp_alerts"]]
+        assert alert.severity in {one["exp_labels"]["severity"] for one in fired}, f"{alert.name} never fires"
+        quiet = [test["name"] for test, check in pack.checks(alert.name) if not check["exp_alerts"]]
+        assert any("stays quiet" in name for name in quiet), f"{alert.name} has no test where it stays quiet"
+
+
+def test_every_alert_has_a_runbook(pack: Pack) -> None:
+    for alert in pack.alerts:
+        assert alert.entry["annotations"]["runbook_url"] == f"docs/runbooks/{alert.name}.md"
+        text = (RUNBOOKS / f"{alert.name}.md").read_text(encoding="utf-8")
+        assert text.startswith(f"# {alert.name}\n")
+        for heading in ("## Meaning", "## See it", "## Mend it", "## 含义", "## 查看", "## 处理"):
+            assert f"\n{heading}\n" in text, f"{alert.name}.md: {heading}"
+
+
+def test_no_runbook_is_about_an_alert_that_is_gone() -> None:
+    known = {alert.name for name in PACKS for alert in load(name).alerts}
+    pages = {path.stem for path in RUNBOOKS.glob("*.md")}
+    assert pages - known == {"README"}
+    index = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
+    assert {page for page in known if f"({page}.md)" not in index} == set()
+
+
+def test_every_metric_is_one_a_collector_declares(pack: Pack) -> None:
+    declared = {metric.name for name in collectors.available() for metric in collectors.load(name).METRICS}
+    known = declared | FRAME_METRICS | pack.recorded
+    for group in pack.file.groups:
+        for rule in group.rules:
+            used = {
+                matcher.value
+                for node in nodes(rule.expr)
+                if isinstance(node, api.VectorSelector)
+                for matcher in node.matchers
+                if matcher.name == "__name__"
+            }
+            assert used, rule.name
+            assert used <= known, f"{rule.name}: {used - known}"
+
+
+def test_every_window_holds_enough_collections(pack: Pack) -> None:
+    for alert in pack.alerts:
+        for node in nodes(alert.rule.expr):
+            window = getattr(node, "range", None)
+            assert window is None or window >= SHORTEST_WINDOW_MS, alert.name
+
+
+def samples(values: str) -> list[float]:
+    """The few forms of promtool's series notation that the packs use: `5`, `5x3`, `5+2x3`, `5-2x3`, in a row."""
+    found: list[float] = []
+    for item in values.split():
+        match = re.fullmatch(r"(-?[0-9.]+)(?:([+-][0-9.]+)?x([0-9]+))?", item)
+        assert match is not None, item
+        start, step, times = float(match[1]), float(match[2] or 0), int(match[3] or 0)
+        found += [start + step * n for n in range(times + 1)]
+    return found
+
+
+def window(test: dict[str, Any], until_ms: int) -> api.SeriesWindow:
+    series = api.SeriesWindow()
+    series.retain({}, 7_200_000)
+    for entry in test["input_series"]:
+        match = re.fullmatch(r"([a-z_0-9A-Z]+)\{(.*)\}", entry["series"])
+        assert match is not None
+        labels = tuple(sorted(re.findall(r'([a-z_]+)="([^"]*)"', match[2])))
+        for number, value in enumerate(samples(entry["values"])):
+            if number * 15_000 <= until_ms:
+                series.append(match[1], labels, number * 15_000, value)
+    return series
+
+
+def test_good_data_shows_recovery_and_missing_data_does_not(pack: Pack) -> None:
+    """For each alert: on the data of its quiet test the condition is known to be false, without data it is unknown."""
+    nothing = api.SeriesWindow()
+    for alert in pack.alerts:
+        fired = next(
+            expected["exp_labels"]
+            for _, check in pack.checks(alert.name)
+            for expected in check["exp_alerts"]
+            if expected["exp_labels"]["severity"] == alert.severity
+        )
+        element = tuple(sorted(pair for pair in fired.items() if pair[0] not in alert.entry["labels"]))
+        evidence = Evidence(alert.rule.expr)
+        assert evidence.possible, alert.name
+        assert evidence.at(nothing, 0, api.EvalOptions()).verdict(element).truth is Truth.UNKNOWN, alert.name
+        if alert.name in REMEMBERS_THE_PAST:
+            continue
+        verdicts = set()
+        for test, check in pack.checks(alert.name):
+            if "stays quiet" in test["name"]:
+                at = int(check["eval_time"].removesuffix("m")) * 60_000
+                verdicts.add(evidence.at(window(test, at), at, api.EvalOptions()).verdict(element).truth)
+        assert Truth.FALSE in verdicts, f"{alert.name}: {verdicts}"
+
+
+@pytest.mark.server("promtool")
+@pytest.mark.parametrize("name", PACKS)
+def test_promtool_accepts_the_pack(require: Callable[[str], Path], name: str) -> None:
+    folder = ROOT / "rules/packs"
+    for command in (["check", "rules", f"{name}.rules.yml"], ["test", "rules", f"{name}.test.yml"]):
+        done = subprocess.run([str(require("promtool")), *command], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_our_runner_accepts_the_pack(name: str) -> None:
+    report = api.run_test_file(ROOT / f"rules/packs/{name}.test.yml")
+    assert report.ok, str(report)
