@@ -7,14 +7,16 @@ the Prometheus HTTP API. A call that changes something carries the token the age
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from agent.cli._errors import BUSY, FINDINGS, NO_PERMISSION, PROTOCOL, UNAVAILABLE, USAGE, CommandError
 from agent.cli._output import clean
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 DEFAULT_URL = "http://127.0.0.1:9787"
 BASE = "/api/v1/tocsin"
@@ -64,6 +66,8 @@ class Agent:
 
     def raw(self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """HTTP status and JSON of any path; CommandError when there is no agent or no JSON."""
+        from http.client import HTTPException  # noqa: PLC0415 - brings ssl and email, which help pages do not need
+
         headers = {"Accept": "application/json"}
         payload = None
         if body is not None:
@@ -86,7 +90,7 @@ class Agent:
             raise CommandError(
                 f"the agent at {self._url} did not answer within {TIMEOUT_S:.0f} s", UNAVAILABLE
             ) from None
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HTTPException) as error:
             raise CommandError(
                 f"no agent answers at {self._url} ({clean(error)}); name it with --url", UNAVAILABLE
             ) from None
@@ -102,14 +106,14 @@ class Agent:
                 PROTOCOL,
             ) from None
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self) -> HTTPConnection:
+        from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415
+
         if not self._secure:
-            return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
+            return HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
         import ssl  # noqa: PLC0415 - only https needs it
 
-        return http.client.HTTPSConnection(
-            self._host, self._port, timeout=TIMEOUT_S, context=ssl.create_default_context()
-        )
+        return HTTPSConnection(self._host, self._port, timeout=TIMEOUT_S, context=ssl.create_default_context())
 
     def _data(self, answer: tuple[int, Any], path: str) -> Any:
         status, content = answer

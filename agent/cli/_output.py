@@ -94,7 +94,7 @@ def fit(text: str, columns: int) -> str:
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns aligned; on a terminal the last one is cut to the width there is, in a pipe nothing is lost."""
-    cells = [[clean(cell) for cell in row] for row in rows]
+    cells = [[_plain_word(cell) for cell in row] for row in rows]
     widths = [max(width(row[i]) for row in [list(headers), *cells]) for i in range(len(headers))]
     room = (
         shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1) if sys.stdout.isatty() else None
@@ -115,8 +115,15 @@ def print_fields(pairs: Sequence[tuple[str, object]]) -> None:
     """``name  value`` lines, values aligned."""
     longest = max((width(name) for name, _ in pairs), default=0)
     for name, value in pairs:
-        text = clean(value)
+        text = _plain_word(value)
         print(f"{name}{' ' * (longest - width(name))}  {paint(text, state_colour(text))}".rstrip())
+
+
+def _plain_word(value: object) -> str:
+    """A JSON value in words: yes, no, a dash for nothing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None or value == "" else clean(value)
 
 
 def moment(ms: int | float | None) -> str:

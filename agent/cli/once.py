@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import socket
 import time
 from collections.abc import Sequence
@@ -41,19 +40,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415 - help pages need no event loop
+
     pause = 0 if args.again is None else to_step(args.again)
     loaded = load_or_fail(args.config)
     return asyncio.run(_once(loaded, pause, json=wants_json(args)))
 
 
 async def _once(loaded: Loaded, pause: int, *, json: bool) -> int:
-    from rules.api import Engine, SeriesWindow  # noqa: PLC0415 - the engine, for this command only
+    import asyncio  # noqa: PLC0415
+
+    from agent.build import build_scraper  # noqa: PLC0415 - the frame and the engine, for this command only
+    from rules.api import Engine, SeriesWindow  # noqa: PLC0415
 
     config = loaded.config
     if config is None:
         raise ValueError("load_or_fail returns a configuration")
-    instance = socket.gethostname()
-    scraper = _scraper(loaded, instance)
+    scraper, _ = build_scraper(config, socket.gethostname())
     series = SeriesWindow()
     engine = Engine(series, interval_ms=config.collect.interval, external_labels=config.identity.labels)
     engine.load(loaded.rules)
@@ -74,17 +77,6 @@ async def _once(loaded: Loaded, pause: int, *, json: bool) -> int:
     else:
         _print(scrapes, alerts, sum(len(group.rules) for file in loaded.rules for group in file.groups))
     return 1 if alerts or not all(scrape.ok for scrape in scrapes) else 0
-
-
-def _scraper(loaded: Loaded, instance: str) -> Scraper:
-    import collectors.api  # noqa: PLC0415 - for this command only
-
-    if loaded.config is None:
-        raise ValueError("load_or_fail returns a configuration")
-    collect = loaded.config.collect
-    host = collectors.api.HostFS(collect.procfs, collect.sysfs, collect.rootfs)
-    built = {name: collectors.api.load(name).build(options, host) for name, options in collect.host.options.items()}
-    return collectors.api.Scraper(built, job="node", instance=instance, deadline_s=collect.deadline / 1000)
 
 
 async def _cycle(scraper: Scraper, series: SeriesWindow, engine: Engine) -> list[Scrape]:

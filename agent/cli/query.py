@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli._client import Agent, add_url
 from agent.cli._errors import FINDINGS, NO_INPUT, USAGE, CommandError
-from agent.cli._output import Format, clean, labels_text, print_json, print_table
+from agent.cli._output import Format, clean, labels_text, print_table
 from agent.cli._times import to_moment, to_step
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ exit status:
   69 no agent answers
 """
 MAX_DATA = 512 << 20
+MAX_STEPS = 11_000
+"""Of a range query; Prometheus has the same bound."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +62,7 @@ def execute(args: argparse.Namespace) -> int:
     answer = _local(args) if args.data is not None else _remote(args)
     good = answer.get("status") == "success"
     if Format(args.format) is Format.JSON:
-        print_json(answer)
+        print(json.dumps(answer, ensure_ascii=False, separators=(",", ":")))
     elif good:
         print_result(answer["data"])
     else:
@@ -79,7 +82,12 @@ def _local(args: argparse.Namespace) -> dict[str, Any]:
             start, end = to_moment(args.start, now), to_moment(args.end, now)
             if end < start:
                 raise CommandError("--end is before --start", USAGE)
-            data = to_api_json(query.range(series, start, end, to_step(args.step), options))
+            step = to_step(args.step)
+            if (end - start) // step > MAX_STEPS:
+                raise CommandError(
+                    f"more than {MAX_STEPS} points per series; use a longer step or a shorter range", USAGE
+                )
+            data = to_api_json(query.range(series, start, end, step, options))
         else:
             at = newest(series, now) if args.time is None else to_moment(args.time, now)
             data = to_api_json(query.instant(series, at, options))
@@ -92,8 +100,10 @@ def _local(args: argparse.Namespace) -> dict[str, Any]:
 
 def newest(series: SeriesWindow, now: int) -> int:
     """The time of the newest sample; ``now`` when there is none."""
-    times = [found.timeline.times[-1] for found in series.find() if found.timeline.times]
-    return max(times, default=now)
+    from rules.api import Matcher, MatchOp  # noqa: PLC0415 - PromQL, for a file only
+
+    every = [Matcher(MatchOp.NE, "__name__", "")]
+    return max((found.timeline.times[-1] for found in series.find([every])), default=now)
 
 
 def _read(name: str) -> SeriesWindow:

@@ -34,6 +34,7 @@ Hook = Callable[["Binder", Node, str], object]
 """Binds a type in its own way: gets the node and the dotted name of the key; returns a value or ``INVALID``."""
 
 _URL_LOGIN = re.compile(r"//[^/\s@]*@")
+_PLURAL = {"a mapping": "mappings", "a duration": "durations", "a number": "numbers", "a whole number": "whole numbers"}
 _LISTS: tuple[type[mi.Type], ...] = (mi.VarTupleType, mi.ListType, mi.SetType, mi.FrozenSetType)
 
 
@@ -301,7 +302,8 @@ def type_words(wanted: mi.Type, extra: AbcMapping[str, Any] | None = None) -> st
         case mi.LiteralType():
             return "one of " + ", ".join(map(str, wanted.values)) if len(wanted.values) > 1 else f"{wanted.values[0]}"
         case mi.VarTupleType() | mi.ListType() | mi.SetType() | mi.FrozenSetType():
-            return f"a list of {type_words(wanted.item_type)}"
+            item = type_words(wanted.item_type)
+            return f"a list of {_PLURAL.get(item, item)}"
         case mi.TupleType():
             return f"a list of {len(wanted.item_types)} values"
         case mi.StructType() if wanted.cls is CredentialRef:

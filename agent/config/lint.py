@@ -11,6 +11,7 @@ from agent.config.scalars import duration_text
 from agent.config.schema import Config
 from rules.api import (
     AlertingRule,
+    Evidence,
     MatchOp,
     Problem,
     RecordingRule,
@@ -18,7 +19,6 @@ from rules.api import (
     Severity,
     VectorSelector,
     did_you_mean,
-    evidence_mistake,
 )
 
 Rule = AlertingRule | RecordingRule
@@ -71,7 +71,11 @@ def _unknown_metrics(
     }
     for name in sorted(names - declared):
         near = did_you_mean(name, declared)
-        hint = near if near.startswith("did") else "check the name, or turn the collector on that measures it"
+        hint = (
+            near
+            if near.startswith("did")
+            else "check the name, turn its collector on, or write the directories of textfile"
+        )
         yield _warning(file, rule, f"no collector that is on measures {name}", hint, "rule/metric")
 
 
@@ -94,9 +98,10 @@ def _missing_texts(file: RuleFile, rule: AlertingRule) -> Iterator[Problem]:
 
 
 def _no_evidence(file: RuleFile, rule: AlertingRule) -> Iterator[Problem]:
-    if mistake := evidence_mistake(rule.expr):
-        message = f"its recovery cannot be proven: {mistake}"
-        yield _warning(file, rule, message, "compare a value that is still there when all is well", "rule/evidence")
+    if not Evidence(rule.expr).possible:
+        message = "its recovery cannot be proven: nothing in the expression is ever seen to be false"
+        hint = "compare a value that is still there when all is well, as in x > 0"
+        yield _warning(file, rule, message, hint, "rule/evidence")
 
 
 def _declared(config: Config) -> frozenset[str]:

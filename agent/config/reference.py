@@ -18,7 +18,7 @@ import msgspec.inspect as mi
 
 import collectors.api
 import integrations.api
-from agent.config.bind import type_words
+from agent.config.bind import join, type_words
 from agent.config.scalars import duration_text
 from agent.config.schema import Backend, CollectorChoice, Config
 from integrations.api import CredentialRef
@@ -53,48 +53,54 @@ integrations:
 
 def render() -> str:
     """The whole page."""
-    parts = [_INTRODUCTION]
     config = mi.type_info(Config)
-    seen: set[type] = {Config}
-    parts.append("\n## The sections\n\n" + _table(config))
-    for field in getattr(config, "fields", ()):
-        parts += _sections(field.encode_name, field.type, seen, 2)
+    parts = [_INTRODUCTION, "\n## The sections\n\n" + _table(config)]
+    parts += _headed(_places(config, "", {}), 2)
     parts.append("\n## Collectors\n\nOptions under `collect.host.NAME`. `NAME: off` turns a collector off.\n")
     for name in collectors.api.available():
         module = collectors.api.load(name)
         parts.append(f"\n### Collector `{name}`\n\n{_summary(sys.modules[module.build.__module__])}\n")
-        parts += _options(module.Options, f"collect.host.{name}", seen)
+        parts += _options(module.Options, f"collect.host.{name}")
     parts.append("\n## Integrations\n\nOptions of an entry of `integrations`, by its `type`.\n")
     for name in integrations.api.available():
         adapter = integrations.api.load(name)
         parts.append(f"\n### Integration `{name}`\n\n{_summary(sys.modules[adapter.build.__module__])}\n")
-        parts += _options(adapter.Options, f"integrations.NAME (type {name})", seen)
+        parts += _options(adapter.Options, "integrations.NAME")
     return "".join(parts)
 
 
-def _options(cls: type[msgspec.Struct], path: str, seen: set[type]) -> list[str]:
+def _options(cls: type[msgspec.Struct], path: str) -> list[str]:
     info = mi.type_info(cls)
-    fields = getattr(info, "fields", ())
-    if not fields:
+    if not getattr(info, "fields", ()):
         return ["\nNo options.\n"]
-    parts = ["\n" + _table(info)]
-    for field in fields:
-        parts += _sections(f"{path}.{field.encode_name}", field.type, seen, 4)
-    return parts
+    text = cls.__doc__ and _text(inspect.cleandoc(cls.__doc__))
+    return [f"\n{text}\n" if text else "", "\n" + _table(info), *_headed(_places(info, path, {}), 4)]
 
 
-def _sections(path: str, wanted: mi.Type, seen: set[type], level: int) -> list[str]:
-    """A heading and a table for each Struct a type holds, outer ones first."""
-    parts = []
-    for struct, suffix in _structs(wanted):
-        if struct.cls in seen or struct.cls in {CollectorChoice, Backend, CredentialRef}:
-            continue
-        seen.add(struct.cls)
-        where = path + suffix
-        parts.append(f"\n{'#' * level} `{where}`\n\n{inspect.getdoc(struct.cls)}\n\n{_table(struct)}")
-        for field in struct.fields:
-            parts += _sections(f"{where}.{field.encode_name}", field.type, seen, min(level + 1, 4))
-    return parts
+Places = dict[type, tuple[mi.StructType, list[str]]]
+
+
+def _places(info: Any, path: str, found: Places) -> Places:
+    """Every Struct below a type with all the places where one is written, outer ones first."""
+    for field in info.fields:
+        for struct, suffix in _structs(field.type):
+            where = join(path, field.encode_name) + suffix
+            if struct.cls in {CollectorChoice, Backend, CredentialRef}:
+                continue
+            if struct.cls in found:
+                found[struct.cls][1].append(where)
+                continue
+            found[struct.cls] = (struct, [where])
+            _places(struct, where, found)
+    return found
+
+
+def _headed(places: Places, level: int) -> list[str]:
+    return [
+        f"\n{'#' * min(level + where[0].count('.'), 4)} {', '.join(f'`{each}`' for each in where)}\n\n"
+        f"{_text(inspect.getdoc(struct.cls) or '')}\n\n{_table(struct)}"
+        for struct, where in places.values()
+    ]
 
 
 def _structs(wanted: mi.Type, suffix: str = "") -> list[tuple[mi.StructType, str]]:
@@ -113,20 +119,23 @@ def _structs(wanted: mi.Type, suffix: str = "") -> list[tuple[mi.StructType, str
 
 
 def _table(info: Any) -> str:
-    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    for field in info.fields:
-        extra, schema = _meta(field.type)
-        default = "required" if field.required else _shown(_default(field), extra)
-        text = str(schema.get("description", "")).strip()
-        meaning = (text[:1].upper() + text[1:]).rstrip(".") + "." if text else ""
-        examples = schema.get("examples", [])
-        if examples:
-            meaning = f"{meaning} Example: {' or '.join(f'`{_example(value)}`' for value in examples)}.".strip()
-        bounds = _bounds(field.type)
-        kind = type_words(field.type) + (f", {bounds}" if bounds else "")
-        cells = [f"`{field.encode_name}`", kind, default, meaning]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    rows = [_row(field) for field in info.fields]
+    if not any(meaning for *_, meaning in rows):
+        rows = [row[:-1] for row in rows]
+    heads = ["key", "type", "default", "meaning"][: len(rows[0])]
+    lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _row(field: mi.Field) -> list[str]:
+    extra, schema = _meta(field.type)
+    default = "required" if field.required else _shown(_default(field), extra)
+    text = str(schema.get("description", "")).strip()
+    meaning = (text[:1].upper() + text[1:]).rstrip(".") + "." if text else ""
+    if examples := schema.get("examples", []):
+        meaning = f"{meaning} Example: {' or '.join(f'`{_example(value)}`' for value in examples)}.".strip()
+    bounds = _bounds(field.type)
+    return [f"`{field.encode_name}`", type_words(field.type) + (f", {bounds}" if bounds else ""), default, meaning]
 
 
 def _meta(wanted: mi.Type) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -173,13 +182,17 @@ def _default(field: mi.Field) -> Any:
 def _shown(value: Any, extra: dict[str, Any]) -> str:
     if value is None:
         return "not set"
-    if isinstance(value, msgspec.Struct):
+    if isinstance(value, msgspec.Struct) and len(value.__struct_fields__) > 2:
         return "see below"
     if extra.get("unit") == "ms" and isinstance(value, int):
         return f"`{duration_text(value)}`"
     if value == "":
         return "empty"
-    return f"`{_example(value)}`"
+    return f"`{value if isinstance(value, str) else _example(value)}`"
+
+
+def _text(docstring: str) -> str:
+    return docstring.replace("``", "`")
 
 
 def _example(value: Any) -> str:
@@ -208,7 +221,7 @@ def _field_text(field: Any, value: Any) -> str:
 
 
 def _summary(module: Any) -> str:
-    return (inspect.getdoc(module) or "").split("\n\n")[0].replace("\n", " ").replace("``", "`")
+    return _text(inspect.getdoc(module) or "").split("\n\n")[0].replace("\n", " ")
 
 
 if __name__ == "__main__":
