@@ -218,16 +218,22 @@ def _written_in(root: Mapping) -> Mapping:
     """The file with what stands for "left out" written in: every collector of the host, and the embedded desk."""
     line, column = root.line, root.column
     collect = root.get("collect")
-    if collect is None or (isinstance(collect, Scalar) and collect.is_null):
+    if collect is None or _is_empty(collect):
         collect = Mapping((), line, column)
     if isinstance(collect, Mapping) and collect.get("host") is None:
         collect = Mapping((*collect.items, _entry("host", Mapping((), line, column))), collect.line, collect.column)
     items = [entry for entry in root.items if entry[0].value != "collect"]
     items.append(_entry("collect", collect))
-    if root.get("integrations") is None:
+    backends = root.get("integrations")
+    if backends is None or _is_empty(backends):
+        items = [entry for entry in items if entry[0].value != "integrations"]
         desk = Mapping((_entry("type", Scalar("desk", line, column)),), line, column)
         items.append(_entry("integrations", Mapping((_entry("desk", desk),), line, column)))
     return Mapping(tuple(items), line, column)
+
+
+def _is_empty(node: Node) -> bool:
+    return (isinstance(node, Scalar) and node.is_null) or (isinstance(node, Mapping) and not node.items)
 
 
 def _entry(key: str, value: Node) -> tuple[Scalar, Node]:

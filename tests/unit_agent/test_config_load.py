@@ -50,6 +50,13 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert dump(good(load(write(tmp_path / "c.yaml", "# nothing\n")))) == dump(good(load(None)))
 
 
+@pytest.mark.parametrize(
+    "text", ["collect:\nintegrations:\nroute:\n", "collect: {host: }\nintegrations: {}\nrules: {}\n"]
+)
+def test_an_empty_section_means_its_defaults(tmp_path: Path, text: str) -> None:
+    assert dump(good(load(write(tmp_path / "c.yaml", text)))) == dump(good(load(None)))
+
+
 def test_a_missing_file_is_a_problem() -> None:
     (problem,) = load("/nowhere/tocsin.yaml").problems
     assert str(problem).startswith("/nowhere/tocsin.yaml:0:0: error: /nowhere/tocsin.yaml does not exist")

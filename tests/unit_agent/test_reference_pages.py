@@ -1,0 +1,79 @@
+"""The generated pages in ``docs/`` are what the program says now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec.inspect as mi
+
+from agent.cli import reference as command_reference
+from agent.cli.parser import COMMANDS
+from agent.config import reference as configuration_reference
+from agent.config.bind import Binder, Hook
+from agent.config.load import load
+from agent.config.scalars import duration_text
+from agent.config.schema import Backend, CollectorChoice, Config
+from agent.config.sections import bind_backend, bind_collectors
+from rules.api import Mapping, read_yaml
+
+
+def test_the_configuration_page_is_current() -> None:
+    page = configuration_reference.PAGE.read_text(encoding="utf-8")
+    assert page == configuration_reference.render(), "run: make docs"
+
+
+def test_the_command_page_is_current() -> None:
+    page = command_reference.PAGE.read_text(encoding="utf-8")
+    assert page == command_reference.render(), "run: make docs"
+
+
+def test_the_pages_hold_everything() -> None:
+    configuration = configuration_reference.render()
+    assert all(f"| `{name}` |" in configuration for name in Config.__struct_fields__)
+    command = command_reference.render()
+    assert all(f"\n## tocsin {name}\n" in command for name in COMMANDS)
+
+
+def test_the_pages_are_where_people_look(root: Path) -> None:
+    assert root / "docs" == configuration_reference.PAGE.parent
+    assert root / "docs" == command_reference.PAGE.parent
+
+
+def test_every_key_of_ours_is_explained() -> None:
+    unexplained = [
+        line
+        for line in configuration_reference.render().split("## Collectors")[0].splitlines()
+        if line.endswith("|  |")
+    ]
+    assert unexplained == []
+
+
+def test_the_first_example_works(tmp_path: Path) -> None:
+    text = configuration_reference.render().split("```yaml\n")[1].split("```")[0]
+    path = tmp_path / "tocsin.yaml"
+    path.write_text(text)
+    assert load(path).problems == ()
+
+
+def test_every_example_and_default_is_accepted() -> None:
+    hooks: dict[type, Hook] = {CollectorChoice: bind_collectors, Backend: bind_backend}
+    info = mi.type_info(Config)
+    assert isinstance(info, mi.StructType)
+    structs = [info, *(struct for struct, _ in configuration_reference._places(info, "", {}).values())]
+    seen = 0
+    for field in (field for struct in structs for field in struct.fields):
+        extra, schema = configuration_reference._meta(field.type)
+        shown = [configuration_reference._example(example) for example in schema.get("examples", [])]
+        default = configuration_reference._default(field)
+        if isinstance(default, int) and extra.get("unit") == "ms":
+            shown.append(duration_text(default))
+        for text in shown:
+            node, problems = read_yaml(f"x: {text}\n", "f")
+            assert isinstance(node, Mapping), (text, problems)
+            value = node.get("x")
+            assert value is not None
+            binder = Binder("f", hooks)
+            binder.bind(value, field.type, field.name)
+            assert binder.problems == [], text
+            seen += 1
+    assert seen > 30
