@@ -58,11 +58,9 @@ def parse_footer(text: str) -> Footer | None:
     if not ids:
         return None
     found = ids[-1]
-    head, separator, tail = "".join(text[found.end() :].split()).partition(_FACTS)
-    if not separator or not head.startswith(_CI):
-        return None
-    ci = _json_prefix(head.removeprefix(_CI))
-    facts = _json_prefix(tail)
+    rest = "".join(text[found.end() :].split())
+    ci, rest = _take(_CI, rest)
+    facts, _ = _take(_FACTS, rest)
     if not isinstance(ci, list) or len(ci) != 2 or not all(isinstance(part, str) for part in ci):
         return None
     if not isinstance(facts, dict) or not all(isinstance(value, str) for value in facts.values()):
@@ -81,11 +79,12 @@ def _ascii(value: object) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True).replace(" ", "\\u0020")
 
 
-def _json_prefix(text: str) -> object:
-    """The JSON value ``text`` begins with, or None; what follows (a signature, a disclaimer) is ignored."""
-    value: object
+def _take(label: str, text: str) -> tuple[object, str]:
+    """The JSON value after ``label`` at the start of ``text``, and what follows it; None when it is not there."""
+    if not text.startswith(label):
+        return None, text
     try:
-        value, _ = json.JSONDecoder().raw_decode(text)
+        value, end = json.JSONDecoder().raw_decode(text, len(label))
     except (ValueError, RecursionError):
-        return None
-    return value
+        return None, text
+    return value, text[end:]

@@ -15,7 +15,8 @@ What happened to a request is decided here, once, for every adapter:
     other 4xx                                            Rejected        Rejected
 
 Every request has a connection of its own, so "after that" begins where the connection stands, and a connection that
-died while idle cannot make a request doubtful. Redirects are never followed and credentials never sent on.
+died while idle cannot make a request doubtful. A request is sent once. Redirects are never followed and credentials
+never sent on.
 """
 
 from __future__ import annotations
@@ -231,9 +232,16 @@ def new_session(name: str, tls: Tls, *, secure: bool) -> aiohttp.ClientSession:
             ) from error
     trace = aiohttp.TraceConfig()
 
+    async def connecting(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
+        # aiohttp sends GET and PUT a second time when the server hangs up before it answers. Whether a request is
+        # repeated is not for the library to say.
+        if context.trace_request_ctx.connected:
+            raise aiohttp.ServerDisconnectedError("the server hung up before it answered")
+
     async def connected(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
         context.trace_request_ctx.connected = True
 
+    trace.on_connection_create_start.append(connecting)
     trace.on_connection_create_end.append(connected)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(

@@ -172,6 +172,7 @@ class RtRest:
         reply = await self._http.send("POST", f"{_API}/ticket/{segment(ticket_id)}/comment", payload)
         if reply.status != 201:
             raise reply.unexpected(f"answered {reply.status} where 201 was expected")
+        reply.json(list[str])
 
     async def update(self, ticket: RtTicket, payload: Mapping[str, object]) -> str:
         """What RT says about the change. That it says 200 means nothing: read the ticket again and compare.

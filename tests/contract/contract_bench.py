@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from fakes.fake_http import FakeHttp
+
 from integrations.api import Integration, RemoteState, Ticket, TicketState
 
 NOW = 1_790_000_000_000

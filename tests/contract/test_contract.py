@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from contract_bench import NotEnrolled, enrolment
 from contract_cases import *  # noqa: F403 - the cases are collected here, with this folder's fixtures
+from contract_faults import *  # noqa: F403 - the same
 
 from integrations.api import available
 

@@ -43,7 +43,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Fault:
-    """What happens instead of the true reply, to the next ``times`` requests whose method is in ``methods`` (empty: any).
+    """What happens instead of the true reply to the next ``times`` requests of these ``methods`` (empty: any).
 
     ``raw`` is sent as it is, byte by byte every ``drip`` seconds when that is set; then the connection is closed, or
     reset, or kept open without a word (``hang``).
