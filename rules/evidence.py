@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
+from rules.lookback import parts
 from rules.model import Labels
 from rules.promql.ast import (
     Aggregate,
@@ -367,19 +368,7 @@ def _is_or(expr: Expr) -> bool:
 def _nodes(expr: Expr) -> Iterator[Expr]:
     """The expression and all its parts."""
     yield expr
-    parts: tuple[Expr, ...] = ()
-    match expr:
-        case Negate() | Subquery():
-            parts = (expr.expr,)
-        case Aggregate():
-            parts = (expr.expr,) if expr.param is None else (expr.expr, expr.param)
-        case Binary():
-            parts = (expr.lhs, expr.rhs)
-        case Call():
-            parts = expr.args
-        case MatrixSelector():
-            parts = (expr.selector,)
-    for part in parts:
+    for part in parts(expr):
         yield from _nodes(part)
 
 

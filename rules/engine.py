@@ -1,0 +1,226 @@
+"""The rule engine: groups evaluated on the caller's timeline, alert state kept over reloads and restarts.
+
+The caller moves time: it calls ``evaluate_due`` after each collection cycle with that cycle's time. Nothing here reads
+a clock except to measure what an evaluation cost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+
+from rules.alerting import AlertRow
+from rules.evaluation import AlertingRunner, RuleKey, Settings
+from rules.files import Group, RuleFile
+from rules.model import Alert, AlertState
+from rules.reload import GroupRun, Runner, build
+from rules.series import SeriesWindow
+from rules.status import Evaluation, Failure, GroupStatus, RuleStatus, Waiting, rule_status
+
+RESTORE_TOLERANCE = 3_600_000
+"""The longest outage in ms over which a pending alert keeps the time it has waited."""
+RETENTION = 600_000
+"""The least time in ms that any sample is kept."""
+
+
+class Start(Enum):
+    """COLD: what needs two cycles or half a window waits for them. WARM: the window already holds the past."""
+
+    COLD = "cold"
+    WARM = "warm"
+
+
+class Engine:
+    def __init__(
+        self,
+        series: SeriesWindow,
+        *,
+        interval_ms: int,
+        external_labels: Mapping[str, str] | None = None,
+        external_url: str = "",
+        lookback_ms: int = 300_000,
+        query_offset_ms: int = 0,
+        rule_series: int = 5_000,
+        rule_cpu_ms: int = 100,
+        start: Start = Start.COLD,
+        left_closed: bool = False,
+    ) -> None:
+        """``interval_ms`` is the time between calls of ``evaluate_due`` and the interval of groups that name none."""
+        labels = dict(external_labels or {})
+        self._series = series
+        self._settings = Settings(
+            series, interval_ms, labels, external_url, lookback_ms, rule_series, rule_cpu_ms, left_closed
+        )
+        self._query_offset = query_offset_ms
+        self._cold = start is Start.COLD
+        self._groups: list[GroupRun] = []
+        self._retired: list[Runner] = []
+        self._orphans: list[AlertRow] = []
+        self._cycles = 0
+        self._first_at: int | None = None
+        self._last_at: int | None = None
+
+    # Rules
+
+    def load(self, rule_files: Iterable[RuleFile]) -> None:
+        """Put these rules in place of all others, at once. See ``reload`` for who keeps which alerts; those of a
+        removed rule end, as ``rule_removed``, with the next evaluation.
+        """
+        self._groups, retired = build(rule_files, self._groups, self._settings)
+        self._retired.extend(retired)
+        needs = self.needs()
+        self._series.retain(needs, max(RETENTION, needs.get("", 0)))
+
+    def needs(self) -> Mapping[str, int]:
+        """For each metric the rules read, how many ms back; the key "" is for selectors that name no metric."""
+        needs: dict[str, int] = {}
+        for run in self._groups:
+            slack = self._offset(run.group) + self._settings.lookback + self._interval(run.group)
+            for runner in run.runners:
+                for name, back in runner.reads():
+                    needs[name] = max(needs.get(name, RETENTION), back + slack)
+        return needs
+
+    # Evaluation
+
+    def evaluate_due(self, at: int) -> Evaluation:
+        """Evaluate the groups whose interval has passed, in order, all at the same time ``at``.
+
+        One rule's error stops no other. ``at`` must be later than in the last call, or nothing is done.
+        """
+        started = time.perf_counter()
+        if self._last_at is not None and at <= self._last_at:
+            return Evaluation(at, (), (), 0, 0, 0.0)
+        self._last_at = at
+        self._cycles += 1
+        if self._first_at is None:
+            self._first_at = at
+        alerts = self._farewell(at)
+        failures: list[Failure] = []
+        evaluated = waiting = 0
+        for run in self._groups:
+            if not self._due(run, at):
+                continue
+            group_started = time.perf_counter()
+            gap = at - run.evaluated_at if run.evaluated_at is not None else 0
+            run.evaluated_at = at
+            for runner in run.runners:
+                if gap > 3 * self._interval(run.group) and isinstance(runner, AlertingRunner):
+                    runner.skipped(gap - self._interval(run.group))
+                if self._wait(runner, at) is not None:
+                    runner.wait()
+                    waiting += 1
+                    continue
+                outcome = runner.evaluate(at, self._offset(run.group), run.group.limit)
+                evaluated += 1
+                alerts.extend(outcome.alerts)
+                if outcome.error:
+                    failures.append(Failure(run.file, run.group.name, runner.key.rule, outcome.error))
+            run.seconds = time.perf_counter() - group_started
+        seconds = time.perf_counter() - started
+        return Evaluation(at, tuple(alerts), tuple(failures), evaluated, waiting, seconds)
+
+    def waiting(self) -> Sequence[Waiting]:
+        """The rules that cold start holds back as of the last call, and until when."""
+        at = self._last_at or 0
+        found = (self._wait(runner, at) for runner in self._runners())
+        return [waiting for waiting in found if waiting is not None]
+
+    def _interval(self, group: Group) -> int:
+        return group.interval or self._settings.interval
+
+    def _offset(self, group: Group) -> int:
+        return self._query_offset if group.query_offset is None else group.query_offset
+
+    def _due(self, run: GroupRun, at: int) -> bool:
+        """Half a cycle early is due: cycles do not come to the millisecond, and a group must not miss one for that."""
+        if run.evaluated_at is None:
+            return True
+        return at - run.evaluated_at + self._settings.interval // 2 >= self._interval(run.group)
+
+    def _wait(self, runner: Runner, at: int) -> Waiting | None:
+        if not self._cold or self._first_at is None:
+            return None
+        key = runner.key
+        if runner.needs_two_cycles and self._cycles < 2:
+            return Waiting(key.file, key.group, key.rule, "two_cycles")
+        if runner.window:
+            if runner.ready_from is None:
+                # A rule loaded later finds what was kept for nobody in particular, and no more.
+                runner.ready_from = max(self._first_at, at - RETENTION) + runner.window // 2
+            if at < runner.ready_from:
+                return Waiting(key.file, key.group, key.rule, "window", runner.ready_from)
+        return None
+
+    def _farewell(self, at: int) -> list[Alert]:
+        """The ends of alerts whose rule is gone, since a reload or since a restart."""
+        alerts = [alert for runner in self._retired for alert in runner.retire(at)]
+        alerts += [row.ended("rule_removed", at) for row in self._orphans]
+        self._retired, self._orphans = [], []
+        return alerts
+
+    # State
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """Every alert that is pending, fires or is held."""
+        return tuple(row.alert() for runner in self._alerting() for row in runner.rows.values())
+
+    def groups(self) -> tuple[GroupStatus, ...]:
+        return tuple(
+            GroupStatus(
+                run.file,
+                run.group.name,
+                self._interval(run.group) / 1000,
+                run.group.limit,
+                run.evaluated_at,
+                run.seconds,
+                tuple(map(rule_status, run.runners)),
+            )
+            for run in self._groups
+        )
+
+    def rules(self) -> tuple[RuleStatus, ...]:
+        return tuple(rule_status(runner) for runner in self._runners())
+
+    def snapshot(self) -> list[AlertRow]:
+        """All alerts, to be kept by the caller and given to ``restore`` after a restart."""
+        return [row for runner in self._alerting() for row in runner.rows.values()] + self._orphans
+
+    def restore(self, rows: Iterable[AlertRow], at: int, downtime_ms: int) -> None:
+        """Take up the alerts of a former process, after ``load``; ``downtime_ms`` is how long nothing was evaluated.
+
+        A firing or held alert stays as it is until data says otherwise; missing data is held against nobody before the
+        lookback has passed. A pending one goes on where it was, the outage not counted, or starts over when that was
+        longer than an hour. An alert whose rule is gone ends with the next evaluation.
+        """
+        by_key = {runner.key: runner for runner in self._alerting()}
+        by_name = {(runner.key.rule, runner.key.labels): runner for runner in reversed(list(self._alerting()))}
+        for row in rows:
+            if row.state is AlertState.PENDING and downtime_ms > RESTORE_TOLERANCE:
+                continue
+            key = RuleKey(row.file, row.group, row.rule, row.rule_labels, row.nth)
+            runner = by_key.get(key) or by_name.get((row.rule, row.rule_labels))
+            if runner is None:
+                if row.state is not AlertState.PENDING:
+                    self._orphans.append(row)
+                continue
+            runner.adopt(row, downtime_ms, at + self._settings.lookback)
+
+    def rebase(self, delta_ms: int) -> None:
+        """Move every stored time by ``delta_ms``: the wall clock jumped. The series window is the caller's to move."""
+        for runner in self._runners():
+            runner.rebase(delta_ms)
+        for run in self._groups:
+            if run.evaluated_at is not None:
+                run.evaluated_at += delta_ms
+        self._orphans = [row.moved(delta_ms) for row in self._orphans]
+        self._first_at = None if self._first_at is None else self._first_at + delta_ms
+        self._last_at = None if self._last_at is None else self._last_at + delta_ms
+
+    def _runners(self) -> Iterator[Runner]:
+        for run in self._groups:
+            yield from run.runners
+
+    def _alerting(self) -> Iterator[AlertingRunner]:
+        return (runner for runner in self._runners() if isinstance(runner, AlertingRunner))

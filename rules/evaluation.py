@@ -1,0 +1,367 @@
+"""One rule at work: its compiled expression, its alerts or recorded series, and how its last evaluation went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar
+
+import msgspec
+
+from rules import lookback
+from rules.alerting import AlertRow, Hit, Rows, step
+from rules.evidence import Evidence, Verdict
+from rules.files import AlertingRule, RecordingRule
+from rules.model import Alert, AlertState, Labels
+from rules.promql.compile import compile_expr
+from rules.promql.errors import EvalError, ExprError
+from rules.promql.parse import parse
+from rules.promql.values import Element, EvalOptions, ScalarResult, Vector
+from rules.series import SeriesWindow
+from rules.template.evaluator import Template
+from rules.template.functions import Scope
+from rules.template.lexer import TemplateError
+from rules.template.printing import Element as TemplateElement
+
+
+class Health(Enum):
+    """How the last evaluation of a rule went; WAITING is cold start, UNKNOWN not evaluated yet."""
+
+    OK = "ok"
+    ERR = "err"
+    WAITING = "waiting"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all rules of an engine share. ``rule_cpu_ms`` bounds the CPU time of one rule's evaluation."""
+
+    series: SeriesWindow
+    interval: int
+    external_labels: Mapping[str, str]
+    external_url: str
+    lookback: int
+    rule_series: int
+    rule_cpu_ms: int
+    left_closed: bool = False
+
+    def options(self) -> EvalOptions:
+        """Evaluation options whose time starts to run now. CPU time: a starved host must not make rules fail."""
+        end = time.thread_time() + self.rule_cpu_ms / 1000
+        return EvalOptions(
+            lookback=self.lookback,
+            default_step=self.interval,
+            left_closed=self.left_closed,
+            deadline=lambda: time.thread_time() > end,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RuleKey:
+    """Names a rule over reloads: the ``nth`` (from 0) of this name and these labels in its group."""
+
+    file: str
+    group: str
+    rule: str
+    labels: tuple[tuple[str, str], ...]
+    nth: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one evaluation of a rule changed; ``error`` is empty when it went well."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    error: str = ""
+
+
+class Runner:
+    """A rule with its state. Subclasses say what to do with the result of the expression."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, key: RuleKey, rule: AlertingRule | RecordingRule, settings: Settings) -> None:
+        self.key = key
+        self.health = Health.UNKNOWN
+        self.error = ""
+        self.seconds = 0.0
+        self.evaluated_at: int | None = None
+        self.ready_from: int | None = None
+        self.needs_two_cycles = lookback.has_absent(rule.expr)
+        self.window = lookback.longest_window(rule.expr)
+        self._settings = settings
+        self._query = compile_expr(rule.expr)
+
+    def evaluate(self, at: int, offset: int, limit: int) -> Outcome:
+        """Evaluate at ``at`` on data as of ``at - offset``; an error changes nothing and is told, never raised."""
+        started = time.perf_counter()
+        try:
+            outcome = Outcome(self._apply(self._elements(at - offset), at, offset, limit))
+            self.health, self.error = Health.OK, ""
+        except EvalError as error:
+            outcome = Outcome([], str(error))
+            self.health, self.error = Health.ERR, str(error)
+        self.evaluated_at = at
+        self.seconds = time.perf_counter() - started
+        return outcome
+
+    def wait(self) -> None:
+        """Note that the rule was passed over because the process is too young for it."""
+        self.health, self.error = Health.WAITING, ""
+
+    def reads(self) -> Iterable[tuple[str, int]]:
+        """Each metric the rule reads and how far back in ms."""
+        return lookback.reads(self._query.expr)
+
+    def rebase(self, delta: int) -> None:
+        """Move every stored time by ``delta`` ms."""
+        if self.evaluated_at is not None:
+            self.evaluated_at += delta
+        if self.ready_from is not None:
+            self.ready_from += delta
+
+    def retire(self, at: int) -> list[Alert]:
+        """End the rule's series; returns the alerts that end because the rule is gone."""
+        self._settings.series.stale(self._source(), at)
+        return []
+
+    def _elements(self, at: int) -> Sequence[Element]:
+        result = self._query.instant(self._settings.series, at, self._settings.options())
+        if isinstance(result, ScalarResult):
+            return (Element("", (), result.value),)
+        if not isinstance(result, Vector):
+            raise EvalError("rule result is not a vector or scalar")
+        cap = self._settings.rule_series
+        if len(result.elements) > cap:
+            raise EvalError(f"the result has {len(result.elements)} series, more than the {cap} a rule may have")
+        return result.elements
+
+    def _source(self) -> str:
+        return f"rule {self.key.file} {self.key.group} {self.key.rule} {self.key.nth} {self.key.labels}"
+
+    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
+        raise NotImplementedError
+
+
+class RecordingRunner(Runner):
+    kind = "recording"
+
+    def __init__(self, key: RuleKey, rule: RecordingRule, settings: Settings) -> None:
+        super().__init__(key, rule, settings)
+        self.rule = rule
+        self._labels = dict(rule.labels)
+
+    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
+        if limit and len(elements) > limit:
+            raise EvalError(f"exceeded limit of {limit} with {len(elements)} series")
+        name = self.rule.name
+        recorded = {self._labelled(element.labels): element.value for element in elements}
+        if len(recorded) != len(elements):
+            raise EvalError("vector contains metrics with the same labelset after applying rule labels")
+        samples = [(name, labels, value, None) for labels, value in recorded.items()]
+        self._settings.series.ingest(self._source(), samples, at - offset)
+        return []
+
+    def _labelled(self, labels: Labels) -> Labels:
+        if not self._labels:
+            return labels
+        return _canonical(dict(labels) | self._labels)
+
+
+class AlertingRunner(Runner):
+    kind = "alerting"
+
+    def __init__(self, key: RuleKey, rule: AlertingRule, settings: Settings) -> None:
+        super().__init__(key, rule, settings)
+        self.rule = rule
+        self.rows: Rows = {}
+        self._evidence: Evidence | None = None
+        self._static_labels = _static(rule.labels)
+        self._static_annotations = _static(rule.annotations)
+        self._texts: dict[Labels, tuple[float, Labels, dict[str, str]]] = {}
+        self._pure = all(template.pure for _, template in (*rule.labels, *rule.annotations))
+        self._constant = self._static_labels is not None and self._static_annotations is not None
+        self._marked = False
+
+    @property
+    def evidence(self) -> Evidence:
+        if self._evidence is None:
+            self._evidence = Evidence(self.rule.expr)
+        return self._evidence
+
+    def reads(self) -> Iterable[tuple[str, int]]:
+        yield from super().reads()
+        for _, template in (*self.rule.labels, *self.rule.annotations):
+            for text in template.queries:
+                try:
+                    yield from lookback.reads(parse(text))
+                except ExprError:
+                    continue  # told when the template is expanded, in its text
+
+    def rebase(self, delta: int) -> None:
+        super().rebase(delta)
+        self.rows = {labels: row.moved(delta) for labels, row in self.rows.items()}
+
+    def retire(self, at: int) -> list[Alert]:
+        super().retire(at)
+        return [row.ended("rule_removed", at) for row in self.rows.values()]
+
+    def marked_like(self, before: AlertingRunner) -> None:
+        """Go on with the ``ALERTS`` series of a runner of the same key."""
+        self._marked = before._marked
+
+    def adopt(self, row: AlertRow, downtime: int, held_until: int) -> None:
+        """Take up an alert of a former process. Time without evaluation does not count toward ``for``."""
+        since = row.since + downtime if row.state is AlertState.PENDING else row.since
+        self.rows[row.labels] = msgspec.structs.replace(
+            row, file=self.key.file, group=self.key.group, nth=self.key.nth, expr=self.rule.text, since=since,
+            held_until=held_until, reason="restored",
+        )  # fmt: skip
+
+    def skipped(self, gap: int) -> None:
+        """Evaluations were missed for ``gap`` ms (a suspend): that time does not count toward ``for``."""
+        for labels, row in self.rows.items():
+            if row.state is AlertState.PENDING:
+                self.rows[labels] = msgspec.structs.replace(row, since=row.since + gap)
+
+    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
+        if not elements and not self.rows and not self._marked:
+            return []
+        time_of_data = at - offset
+        hits = self._hits(elements, time_of_data)
+        if limit and len(hits) > limit:
+            raise EvalError(f"exceeded limit of {limit} with {len(hits)} alerts")
+        before = self.rows
+        look = None
+
+        def verdict(row: AlertRow) -> Verdict:
+            nonlocal look
+            if look is None:
+                look = self.evidence.at(self._settings.series, time_of_data, self._settings.options())
+            return look.verdict(row.element, None if row.branches is None else frozenset(row.branches))
+
+        if self._evidence is None or self._evidence.has_branches:
+            before = self._with_branches(before, hits, offset)
+        done = step(
+            before, hits, at=at, for_=self.rule.for_, keep_firing_for=self.rule.keep_firing_for,
+            fresh=lambda hit: self._fresh(hit, at), verdict=verdict,
+            started=lambda row: self._noting_branches(row, time_of_data),
+        )  # fmt: skip
+        changed = [
+            row.alert()
+            for labels, row in done.rows.items()
+            if row.state is not AlertState.PENDING or labels not in self.rows
+        ]
+        self.rows = done.rows
+        self._write_states(time_of_data)
+        return changed + done.ended
+
+    def _with_branches(self, rows: Rows, hits: Mapping[Labels, Hit], offset: int) -> Rows:
+        """Rows that have just gone missing, with the sides of ``or`` that told of them while they were true."""
+        gone = [row for labels, row in rows.items() if labels not in hits and row.state is AlertState.FIRING]
+        if not gone or not self.evidence.has_branches:
+            return rows
+        rows = dict(rows)
+        for row in gone:
+            if row.held_until is None:
+                rows[row.labels] = self._noting_branches(row, row.evaluated_at - offset)
+        return rows
+
+    def _noting_branches(self, row: AlertRow, at: int) -> AlertRow:
+        if not self.evidence.has_branches:
+            return row
+        look = self.evidence.at(self._settings.series, at, self._settings.options())
+        found = look.branches(row.element) | frozenset(row.branches or ())
+        return msgspec.structs.replace(row, branches=tuple(sorted(found)))
+
+    def _fresh(self, hit: Hit, at: int) -> AlertRow:
+        return AlertRow(
+            file=self.key.file, group=self.key.group, rule=self.key.rule, rule_labels=self.key.labels, nth=self.key.nth,
+            labels=hit.labels, element=hit.element, state=AlertState.PENDING, since=at, evaluated_at=at,
+            value=repr(hit.value), annotations=hit.annotations, expr=self.rule.text,
+        )  # fmt: skip
+
+    def _hits(self, elements: Sequence[Element], at: int) -> dict[Labels, Hit]:
+        hits: dict[Labels, Hit] = {}
+        texts: dict[Labels, tuple[float, Labels, dict[str, str]]] = {}
+        for element in elements:
+            known = self._texts.get(element.labels)
+            if known is None or not (self._constant or (self._pure and known[0] == element.value)):
+                known = (element.value, *self._expand(element, at))
+            texts[element.labels] = known
+            if known[1] in hits:
+                raise EvalError("vector contains metrics with the same labelset after applying alert labels")
+            hits[known[1]] = Hit(known[1], element.labels, element.value, known[2])
+        self._texts = texts
+        return hits
+
+    def _expand(self, element: Element, at: int) -> tuple[Labels, dict[str, str]]:
+        labels = dict(element.labels)
+        if element.name:
+            labels["__name__"] = element.name
+        scope = Scope(
+            labels, element.value, at, lambda text: self._ask(text, at),
+            self._settings.external_labels, self._settings.external_url,
+        )  # fmt: skip
+        own = self._static_labels
+        if own is None:
+            own = {name: template.expand(scope) for name, template in self.rule.labels}
+        annotations = self._static_annotations
+        if annotations is None:
+            annotations = {name: template.expand(scope) for name, template in self.rule.annotations}
+        identity = _canonical(dict(element.labels) | own | {"alertname": self.rule.name})
+        return identity, annotations
+
+    def _ask(self, text: str, at: int) -> list[TemplateElement]:
+        """A template's ``query``."""
+        try:
+            result = compile_expr(parse(text)).instant(self._settings.series, at, self._settings.options())
+        except (ExprError, EvalError) as error:
+            raise TemplateError(str(error)) from error
+        if isinstance(result, ScalarResult):
+            return [TemplateElement({}, result.value)]
+        if not isinstance(result, Vector):
+            raise TemplateError("query result is not a vector or scalar")
+        return [
+            TemplateElement(dict(labels) | ({"__name__": name} if name else {}), value)
+            for name, labels, value in result.elements
+        ]
+
+    def _write_states(self, at: int) -> None:
+        """``ALERTS`` and ``ALERTS_FOR_STATE``; the window ends the series of alerts that are no more."""
+        if not self.rows and not self._marked:
+            return
+        samples: list[tuple[str, Labels, float, int | None]] = []
+        for labels, row in self.rows.items():
+            state = tuple(sorted((*labels, ("alertstate", row.state.value))))
+            samples.append(("ALERTS", state, 1.0, None))
+            samples.append(("ALERTS_FOR_STATE", labels, row.since / 1000, None))
+        self._settings.series.ingest(self._source(), samples, at)
+        self._marked = bool(self.rows)
+
+
+def make_runner(
+    key: RuleKey, rule: AlertingRule | RecordingRule, settings: Settings
+) -> AlertingRunner | RecordingRunner:
+    if isinstance(rule, RecordingRule):
+        return RecordingRunner(key, rule, settings)
+    return AlertingRunner(key, rule, settings)
+
+
+def labels_as_written(rule: AlertingRule | RecordingRule) -> tuple[tuple[str, str], ...]:
+    if isinstance(rule, RecordingRule):
+        return rule.labels
+    return tuple((name, template.source) for name, template in rule.labels)
+
+
+def _static(templates: Iterable[tuple[str, Template]]) -> dict[str, str] | None:
+    """Name to text when no template has an action, else None."""
+    texts = {name: template.static for name, template in templates}
+    return {name: text for name, text in texts.items() if text is not None} if None not in texts.values() else None
+
+
+def _canonical(labels: Mapping[str, str]) -> Labels:
+    return tuple(sorted((name, value) for name, value in labels.items() if value))
