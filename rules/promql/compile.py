@@ -91,8 +91,6 @@ def matrix_plan(expr: Expr) -> MatrixPlan:
         case MatrixSelector():
             return range_plan(expr)
         case Subquery(expr=inner):
-            if value_type(inner) is ValueType.SCALAR:
-                return subquery_plan(expr, _as_vector(scalar_plan(inner)))
             return subquery_plan(expr, vector_plan(inner))
     raise ExprError("expected type range vector", "add a range such as [5m]")
 

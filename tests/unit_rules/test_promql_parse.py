@@ -1,0 +1,220 @@
+"""Parsing: the guard before the native parser, the adapter after it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.promql.ast import (
+    Aggregate,
+    At,
+    AtKind,
+    Binary,
+    Call,
+    Card,
+    Matcher,
+    Matching,
+    MatchOp,
+    MatrixSelector,
+    Negate,
+    Number,
+    Subquery,
+    ValueType,
+    VectorSelector,
+)
+from rules.promql.compile import compile_expr
+from rules.promql.errors import ExprError
+from rules.promql.guard import MAX_BYTES, MAX_OPERATORS
+from rules.promql.parse import parse, value_type
+
+
+def selector(name: str, **options: object) -> VectorSelector:
+    return VectorSelector((Matcher(MatchOp.EQ, "__name__", name),), **options)  # type: ignore[arg-type] # test sugar
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x", selector("x")),
+        ("((x))", selector("x")),
+        ("+x", selector("x")),
+        ("-2 ^ 2", Negate(Binary("^", Number(2), Number(2), None))),
+        ("-3", Number(-3)),
+        ("5m", Number(300)),
+        ("x offset -1m30s", selector("x", offset=-90_000)),
+        ("x @ 1.5", selector("x", at=At(AtKind.TIME, 1500))),
+        ("x @ start() offset 1ms", selector("x", offset=1, at=At(AtKind.START))),
+        ("x[1h30m] @ end()", MatrixSelector(selector("x", at=At(AtKind.END)), 5_400_000)),
+        ("x[5m:]", Subquery(selector("x"), 300_000, None)),
+        ("x[5m:10s] offset 1d", Subquery(selector("x"), 300_000, 10_000, offset=86_400_000)),
+        ("rate(x[5m])", Call("rate", (MatrixSelector(selector("x"), 300_000),))),
+        ("sum(x)", Aggregate("sum", selector("x"), None, grouped=False, without=False, labels=())),
+        ("topk by (a, b) (3, x)", Aggregate("topk", selector("x"), Number(3), True, False, ("a", "b"))),
+        ("sum(x) without (a)", Aggregate("sum", selector("x"), None, True, True, ("a",))),
+        ("x > 1", Binary(">", selector("x"), Number(1), None)),
+        ("x == bool y", Binary("==", selector("x"), selector("y"), Matching(Card.ONE_TO_ONE, False, ()), True)),
+        (
+            "x / on (a) group_left (b) y",
+            Binary("/", selector("x"), selector("y"), Matching(Card.MANY_TO_ONE, True, ("a",), ("b",))),
+        ),
+        (
+            "x and ignoring (a) y",
+            Binary("and", selector("x"), selector("y"), Matching(Card.MANY_TO_MANY, False, ("a",))),
+        ),
+        ("1 > bool 2", Binary(">", Number(1), Number(2), None, True)),
+        (
+            '{"a.b", "c d"!~"e"}',
+            VectorSelector((Matcher(MatchOp.EQ, "__name__", "a.b"), Matcher(MatchOp.NRE, "c d", "e"))),
+        ),
+        ("x # a comment (((((", selector("x")),
+    ],
+)
+def test_text_becomes_values(text: str, expected: object) -> None:
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("1", ValueType.SCALAR),
+        ("-time()", ValueType.SCALAR),
+        ("scalar(x) + 1", ValueType.SCALAR),
+        ("scalar(x) + x", ValueType.VECTOR),
+        ("-x", ValueType.VECTOR),
+        ("x[5m]", ValueType.MATRIX),
+        ("vector(1)[5m:]", ValueType.MATRIX),
+        ('"a"', ValueType.STRING),
+        ("vector(1)", ValueType.VECTOR),
+    ],
+)
+def test_type_of_an_expression(text: str, kind: ValueType) -> None:
+    assert value_type(parse(text)) is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("", "no expression found", "write a PromQL expression"),
+        ("rat(x[5m])", "unknown function with name 'rat'", "did you mean rate?"),
+        ("x @ -1", "@ modifier takes no negative time", "start() or end()"),
+        ("x @   -1", "@ modifier takes no negative time", "start() or end()"),
+        ('x{a="1" or b="2"}', "'or' between label matchers", "regex matcher"),
+        ("x + fill(0) y", "fill modifiers are experimental", "'or'"),
+        ("info(x)", "function info is not supported", "group_left"),
+        ("start()", "function start is not supported", "experimental"),
+        ("limit_ratio(0.5, x)", "aggregation limit_ratio is not supported", "topk"),
+        ("limitk(2, x)", "aggregation limitk is experimental", "topk"),
+        ("mad_over_time(x[5m])", "function mad_over_time is experimental", "stable"),
+        ("first_over_time(x[5m])", "function first_over_time is experimental", "stable"),
+        ("sort_by_label(x, 'a')", "function sort_by_label is experimental", "stable"),
+        ("histogram_avg(x)", "function histogram_avg is not supported", "classic histograms"),
+        ("x[5m] smoothed", "invalid promql query", "experimental"),
+        (r'x{a="\xff"}', "single bytes above 0x7f", "character itself"),
+        (r'x{a="\\\377"}', "single bytes above 0x7f", "character itself"),
+        ("x[5000y]", "out of range", "100 years"),
+        ("x offset 101y", "out of range", "100 years"),
+        ("1 + on(a) x", "vector matching only allowed", ""),
+        ("rate(x)", "expected type matrix", ""),
+        ("1 == 2", "must use BOOL", ""),
+        ("{}", "at least one non-empty matcher", ""),
+        ("(" * 65 + "x" + ")" * 65, "nested deeper than 64", "recording rules"),
+        ("x" + "+x" * 401, "more than 400 operators", "recording rules"),
+        ("-" * 401 + "x", "more than 400 operators", ""),
+        ("x" + "[5m:]" * 401, "more than 400 operators", ""),
+        ("x" + " unless x" * 401, "more than 400 operators", ""),
+        ("0x1e" + "-0x1e" * 401, "more than 400 operators", ""),
+        (f'x{{a="{"y" * MAX_BYTES}"}}', "longer than 16384 bytes", ""),
+        ("é" * (MAX_BYTES // 2 + 1), "longer than 16384 bytes", ""),
+    ],
+)
+def test_refused_with_reason_and_mend(text: str, message: str, hint: str) -> None:
+    with pytest.raises(ExprError) as caught:
+        parse(text)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'x{a="((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((("}',
+        "x{a='" + "+-" * 300 + "'}",
+        "x{a=`" + "[" * 300 + "`}",
+        r'x{a="\\x41", b="\"[[["}',
+        r'x{a="\\xff"}',
+        "x " + "# (((( + - * /\n" * 100,
+        "x offset -5m",
+        "x" + "+x" * MAX_OPERATORS,
+        "(" * 64 + "x" + ")" * 64,
+    ],
+)
+def test_strings_comments_and_the_limits_themselves_pass(text: str) -> None:
+    compile_expr(parse(text))
+
+
+def test_experimental_functions_only_when_asked() -> None:
+    assert parse("mad_over_time(x[5m])", experimental=True)
+    with pytest.raises(ExprError):
+        parse("info(x)", experimental=True)
+
+
+@pytest.mark.parametrize(
+    "text", ['x{a=~"b(?=c)"}', r'x{a=~"(a)\\1"}', 'x{a=~"("}', 'label_replace(x, "a", "", "b", "(")']
+)
+def test_regex_that_is_not_re2_is_refused_when_loaded(text: str) -> None:
+    with pytest.raises(ExprError, match=r"regular expression|regex"):
+        compile_expr(parse(text))
+
+
+def test_empty_target_label_is_refused_when_loaded() -> None:
+    with pytest.raises(ExprError, match="invalid destination label name"):
+        compile_expr(parse('label_replace(x, "", "$1", "a", "(.*)")'))
+
+
+@pytest.mark.parametrize("text", ["(" * 200_000, "-" * 200_000 + "1", "x" + "[1m:]" * 50_000, "1" + "+1" * 200_000])
+def test_depth_ends_in_an_error_and_not_in_the_process(text: str) -> None:
+    program = (
+        "import sys\n"
+        "from rules.promql.errors import ExprError\n"
+        "from rules.promql.parse import parse\n"
+        "try:\n    parse(sys.stdin.read())\n"
+        "except ExprError as error:\n    print('refused:', error.message)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=text, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("refused: expression is longer than")
+
+
+def test_the_deepest_text_let_through_fits_a_thread_of_one_mebibyte() -> None:
+    program = (
+        "import threading\n"
+        "from rules.promql.compile import compile_expr\n"
+        "from rules.promql.parse import parse\n"
+        "from rules.series import SeriesWindow\n"
+        "texts = ['x' + '+x' * 400, '-' * 400 + 'x', '(' * 64 + 'x' + ')' * 64,\n"
+        "         'abs(' * 64 + 'x' + ')' * 64, 'x^' * 400 + 'x', 'max_over_time(x' + '[1m:])' * 1]\n"
+        "def work():\n"
+        "    for text in texts:\n"
+        "        compile_expr(parse(text)).instant(SeriesWindow(), 0)\n"
+        "    print('fits')\n"
+        "threading.stack_size(1 << 20)\n"
+        "thread = threading.Thread(target=work)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "fits\n", done.stderr
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="xab01.:{}[]()=~!<>+-*/%^\"'`\\,@ #\n\xff\u4e2deEmsoffby", max_size=60))
+def test_any_text_is_an_expression_or_a_named_error(text: str) -> None:
+    with contextlib.suppress(ExprError):
+        compile_expr(parse(text))
