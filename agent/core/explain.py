@@ -89,7 +89,7 @@ def _age(text: str) -> Callable[[Detail], str]:
 _WORDS: Mapping[Reason, Callable[[Detail], str]] = {
     Reason.NEW_FAULT: _with("first firing of this fault", "rule", "ci", "episode"),
     Reason.NEW_EPISODE: _with("fires again; the table `again` asks for a new ticket", "rule", "ci", "episode"),
-    Reason.ROUTED: _with("routed", "path", "backends"),
+    Reason.ROUTED: _with("routed by the tree", "path", "backends"),
     Reason.CLASSIFIED: _classified,
     Reason.GATHERED: _with("group_wait is over: ticket opened"),
     Reason.MANDATORY_MISSING: _with("held back: a mandatory field is empty; set it in `classification`", "missing"),

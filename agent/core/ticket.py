@@ -60,7 +60,8 @@ def changed_wishes(before: Incident | None, after: Incident, ctx: Context) -> Ma
         content = _content(after, backend)
         asked = before is not None and backend in before.reopening
         asks = backend in after.reopening and not asked
-        if content is not None and (asks or before is None or content != _content(before, backend)):
+        known = _content(before, backend) if before is not None and backend in before.backends else None
+        if content is not None and (asks or content != known):
             wishes[backend] = to_ticket(after, backend, ctx)
     return wishes
 

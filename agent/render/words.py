@@ -7,12 +7,12 @@ text is needed, so that an agent without a fault never loads it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agent.core.decision import NoteRequest
 from agent.core.model import Incident
-from agent.core.policy import Category, IncidentPolicy
+from agent.core.policy import Category, IncidentPolicy, Language
 from agent.render.text import line, when
 from agent.render.view import incident_view, member_views
 
@@ -63,20 +63,23 @@ class TemplateWords:
     def _render(self, name: str, incident: Incident, **more: Any) -> str:
         view = incident_view(incident, self._categories, self._policy.language, self._policy.notes.members)
         seconds = self._policy.cool_down // 1000
-        return self._environment.get_template(f"{name}.j2").render(i=view, cool_down=seconds, **more)
+        return _environment(self._policy.language).get_template(f"{name}.j2").render(i=view, cool_down=seconds, **more)
 
-    @cached_property
-    def _environment(self) -> SandboxedEnvironment:
-        from jinja2 import PackageLoader, StrictUndefined  # noqa: PLC0415 - see the module's docstring
-        from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415 - the same
 
-        return SandboxedEnvironment(
-            loader=PackageLoader("agent.render", f"templates/{self._policy.language.value}"),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            autoescape=False,  # plain text for a ticket, not HTML; the view makes every value inert
-        )
+@cache
+def _environment(language: Language) -> SandboxedEnvironment:
+    """Compiled templates of one language: kept for good, also across reloads."""
+    from jinja2 import PackageLoader, StrictUndefined  # noqa: PLC0415 - see the module's docstring
+    from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415 - the same
+
+    return SandboxedEnvironment(
+        loader=PackageLoader("agent.render", f"templates/{language.value}"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # plain text for a ticket, not HTML; the view makes every value inert
+        auto_reload=False,
+    )
 
 
 def _bounded(text: str, limit: int) -> str:
