@@ -16,6 +16,7 @@ all; ``keep_firing_for`` counts from the evidence, not from the absence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
@@ -30,9 +31,9 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     Its rule (file, group, name, labels as written, and the how many-th of these), its identity, the labels of its
     element before the rule's labels came in, and its times in timeline ms.
 
-    ``value`` is text, because JSON has no infinity. ``keep_since`` is when evidence first said that the condition is over while ``keep_firing_for`` holds the alert;
-    ``branches`` are the sides of ``or`` that had data; ``held_until`` is set by a restart: until then missing data is
-    taken for a collector that has not yet caught up.
+    ``value`` is text, because JSON has no infinity. ``keep_since`` is when evidence first said that the condition is
+    over, while ``keep_firing_for`` holds the alert. ``branches`` are the sides of ``or`` that had data. ``held_until``
+    is set by a restart: until then missing data is taken for a collector that has not yet caught up.
     """
 
     file: str
@@ -57,19 +58,31 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
 
     def alert(self) -> Alert:
         return Alert(
-            rule=self.rule, group=self.group, file=self.file, labels=self.labels, annotations=self.annotations,
-            state=self.state, reason=self.reason, since=self.since, evaluated_at=self.evaluated_at, value=float(self.value),
-            fired_at=self.fired_at, no_data_since=self.no_data_since, expr=self.expr,
-        )  # fmt: skip
+            rule=self.rule,
+            group=self.group,
+            file=self.file,
+            labels=self.labels,
+            annotations=self.annotations,
+            state=self.state,
+            reason=self.reason,
+            since=self.since,
+            evaluated_at=self.evaluated_at,
+            value=float(self.value),
+            fired_at=self.fired_at,
+            no_data_since=self.no_data_since,
+            expr=self.expr,
+        )
 
     def ended(self, reason: str, at: int, evidence_value: float | None = None) -> Alert:
         """The alert in the one evaluation in which it ends."""
-        return Alert(
-            rule=self.rule, group=self.group, file=self.file, labels=self.labels, annotations=self.annotations,
-            state=AlertState.INACTIVE, reason=reason, since=self.since, evaluated_at=at, value=float(self.value),
-            fired_at=self.fired_at, no_data_since=self.no_data_since, resolved_at=at, evidence_value=evidence_value,
-            expr=self.expr,
-        )  # fmt: skip
+        return replace(
+            self.alert(),
+            state=AlertState.INACTIVE,
+            reason=reason,
+            evaluated_at=at,
+            resolved_at=at,
+            evidence_value=evidence_value,
+        )
 
     def moved(self, delta: int) -> AlertRow:
         """The row after the timeline moved by ``delta`` ms."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from rules.alerting import AlertRow
-from rules.evaluation import AlertingRunner, RuleKey, Settings
+from rules.evaluation import AlertingRunner, Recovery, RuleKey, Settings
 from rules.files import Group, RuleFile
 from rules.model import Alert, AlertState
 from rules.reload import GroupRun, Runner, build
@@ -45,12 +45,16 @@ class Engine:
         rule_cpu_ms: int = 100,
         start: Start = Start.COLD,
         left_closed: bool = False,
+        recovery: Recovery = Recovery.EVIDENCE,
     ) -> None:
-        """``interval_ms`` is the time between calls of ``evaluate_due`` and the interval of groups that name none."""
+        """``interval_ms`` is the time between calls of ``evaluate_due`` and the interval of groups that name none.
+
+        ``left_closed`` and ``Recovery.ABSENCE`` are Prometheus's ways, for its own test files.
+        """
         labels = dict(external_labels or {})
         self._series = series
         self._settings = Settings(
-            series, interval_ms, labels, external_url, lookback_ms, rule_series, rule_cpu_ms, left_closed
+            series, interval_ms, labels, external_url, lookback_ms, rule_series, rule_cpu_ms, left_closed, recovery
         )
         self._query_offset = query_offset_ms
         self._cold = start is Start.COLD

@@ -12,7 +12,7 @@ import msgspec
 
 from rules import lookback
 from rules.alerting import AlertRow, Hit, Rows, step
-from rules.evidence import Evidence, Verdict
+from rules.evidence import Evidence, Truth, Verdict
 from rules.files import AlertingRule, RecordingRule
 from rules.model import Alert, AlertState, Labels
 from rules.promql.compile import compile_expr
@@ -35,6 +35,13 @@ class Health(Enum):
     UNKNOWN = "unknown"
 
 
+class Recovery(Enum):
+    """What takes a firing alert back: EVIDENCE that the condition is false, or, as in Prometheus, its mere ABSENCE."""
+
+    EVIDENCE = "evidence"
+    ABSENCE = "absence"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What all rules of an engine share. ``rule_cpu_ms`` bounds the CPU time of one rule's evaluation."""
@@ -46,7 +53,8 @@ class Settings:
     lookback: int
     rule_series: int
     rule_cpu_ms: int
-    left_closed: bool = False
+    left_closed: bool
+    recovery: Recovery
 
     def options(self) -> EvalOptions:
         """Evaluation options whose time starts to run now. CPU time: a starved host must not make rules fail."""
@@ -239,6 +247,8 @@ class AlertingRunner(Runner):
 
         def verdict(row: AlertRow) -> Verdict:
             nonlocal look
+            if self._settings.recovery is Recovery.ABSENCE:
+                return Verdict(Truth.FALSE)
             if look is None:
                 look = self.evidence.at(self._settings.series, time_of_data, self._settings.options())
             return look.verdict(row.element, None if row.branches is None else frozenset(row.branches))
