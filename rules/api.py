@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rules.alerting import AlertRow
 from rules.engine import Engine, Start
-from rules.evaluation import Health
+from rules.evaluation import Health, Recovery
 from rules.evidence import Evidence, Truth, Verdict
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
 from rules.model import Alert, AlertState, Labels, Problem, Severity
@@ -33,13 +33,14 @@ from rules.promql.values import (
 from rules.series import Ingest, RawSample, SeriesWindow, Stats
 from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, read_yaml
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus, Waiting
+from rules.unittest import CaseResult, TestReport, run_test_file
 
 __all__ = [
-    "Alert", "AlertRow", "AlertState", "AlertingRule", "Documents", "Element", "Engine", "EvalError", "EvalOptions",
-    "Evaluation", "Evidence", "Expr", "ExprError", "Failure", "Group", "GroupStatus", "Health", "Ingest", "Labels",
-    "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node", "OpenMetricsError", "Problem", "Query", "RawSample",
-    "RecordingRule", "Result", "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesWindow",
-    "Severity", "Start", "Stats", "StringResult", "Truth", "ValueType", "Vector", "VectorSelector", "Verdict",
-    "Waiting", "compile_expr", "did_you_mean", "load_openmetrics", "parse", "parse_rule_file", "read_rule_file",
-    "read_yaml", "to_api_json", "value_type",
+    "Alert", "AlertRow", "AlertState", "AlertingRule", "CaseResult", "Documents", "Element", "Engine", "EvalError",
+    "EvalOptions", "Evaluation", "Evidence", "Expr", "ExprError", "Failure", "Group", "GroupStatus", "Health",
+    "Ingest", "Labels", "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node", "OpenMetricsError", "Problem",
+    "Query", "RawSample", "RecordingRule", "Recovery", "Result", "RuleFile", "RuleStatus", "Scalar", "ScalarResult",
+    "Sequence", "SeriesWindow", "Severity", "Start", "Stats", "StringResult", "TestReport", "Truth", "ValueType",
+    "Vector", "VectorSelector", "Verdict", "Waiting", "compile_expr", "did_you_mean", "load_openmetrics", "parse",
+    "parse_rule_file", "read_rule_file", "read_yaml", "run_test_file", "to_api_json", "value_type",
 ]  # fmt: skip
