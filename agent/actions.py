@@ -22,7 +22,7 @@ from agent.core.outbox import RowState
 from agent.core.reason import Kind, Reason
 from agent.delivery import Delivery
 from agent.http.tocsin_api import NotFound, Refused
-from rules.api import Alert, AlertState, Engine, did_you_mean
+from rules.api import Alert, AlertingRule, AlertState, did_you_mean, exercise_alert
 
 NOTE_LIMIT = 2_000
 
@@ -31,10 +31,15 @@ class Actions:
     """What the command can have the agent do: exercises, and sending again what was refused."""
 
     def __init__(
-        self, book: Book, engine: Engine, instance: str, delivery: Callable[[], Delivery], now: Callable[[], int]
+        self,
+        book: Book,
+        rules: Callable[[], Mapping[str, tuple[str, AlertingRule]]],
+        instance: str,
+        delivery: Callable[[], Delivery],
+        now: Callable[[], int],
     ) -> None:
         self._book = book
-        self._engine = engine
+        self._rules = rules
         self._instance = instance
         self._delivery = delivery
         self._now = now
@@ -80,8 +85,8 @@ class Actions:
         alerts = tuple(
             Alert(
                 rule=found.rule, group="drill", file="drill", labels=member.labels, annotations={},
-                state=AlertState.INACTIVE, reason="recovered", since=member.since, evaluated_at=now, value=member.value,
-                fired_at=member.fired_at, resolved_at=now, evidence_value=member.value,
+                state=AlertState.INACTIVE, reason="recovered", since=member.since, evaluated_at=now, value=0.0,
+                fired_at=member.fired_at, resolved_at=now, evidence_value=0.0,
             )
             for member in found.members
         )  # fmt: skip
@@ -97,18 +102,12 @@ class Actions:
         return replace(ctx, policy=msgspec.structs.replace(ctx.policy, cool_down=0, good_evaluations=0, again=()))
 
     def _alert(self, name: str, labels: Mapping[str, str], now: int) -> Alert:
-        rules = self._engine.alerting_rules()
+        rules = self._rules()
         if name not in rules:
             hint = did_you_mean(name, list(rules))
             raise NotFound(f"no alert rule is called {name[:80]!r}" + (f"; {hint}" if hint else ""))
         file, rule = rules[name]
-        merged = {"instance": self._instance, **{k: v for k, v in rule.labels.items() if "{{" not in v}, **labels}
-        annotations = {k: f"EXERCISE: {v}" if k.startswith("summary") else v for k, v in rule.annotations.items()}
-        return Alert(
-            rule=name, group="drill", file=file, labels=tuple(sorted({**merged, "alertname": name}.items())),
-            annotations=annotations, state=AlertState.FIRING, reason="drill", since=now, evaluated_at=now, value=0.0,
-            fired_at=now, expr=rule.text,
-        )  # fmt: skip
+        return exercise_alert(rule, file, {"instance": self._instance, **labels}, now)
 
     def _find(self, name: str) -> Incident:
         for incident in self._book.live.values():

@@ -69,8 +69,8 @@ async def _run(path: Path | None, loaded: Loaded, directory: Path, store: Store,
         _say(str(error))
         return EX_UNAVAILABLE
     except ExceptionGroup as failed:  # a part died: the process goes with it, and says why
-        for error in failed.exceptions:
-            _log.critical("part_died", error=f"{type(error).__name__}: {error}", exc_info=error)
+        for each in failed.exceptions:
+            _log.critical("part_died", error=f"{type(each).__name__}: {each}", exc_info=each)
         return 1
     finally:
         await store.aclose()

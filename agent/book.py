@@ -84,7 +84,7 @@ class Book:
         if incident is None:
             return
         now = self._now()
-        self._believe(incident.key, observe(incident, seen.backend, seen.remote, self.ctx, now), now)
+        self._believe(incident.key, observe(incident, seen.backend, seen.remote, self.ctx, now))
         self._wake.set()
 
     def stray(self, stray: Stray) -> None:

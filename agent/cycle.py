@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,10 +13,11 @@ from agent import log
 from agent.book import Book
 from agent.clock import Timeline
 from collectors.api import Sample, Scrape, Scraper
-from rules.api import Alert, AlertState, Engine, SeriesWindow
+from rules.api import Alert, AlertRow, AlertState, Engine, Health, SeriesWindow
 
 JUMP_SAID_MS = 30_000
 PAUSE_CYCLES = 4
+PENDING_KEPT_MS = 60_000
 OWN_SOURCE = "tocsin"
 _log = log.get("cycle")
 
@@ -33,6 +35,8 @@ class CycleStats:
     last_evaluation: float = 0.0
     refused_samples: int = 0
     rule_failures: int = 0
+    rules_waiting: int = 0
+    rules_failing: dict[str, str] = field(default_factory=dict)
     scrapes: dict[str, Scrape] = field(default_factory=dict)
 
 
@@ -41,7 +45,7 @@ class Cycle:
 
     def __init__(
         self, timeline: Timeline, scraper: Scraper, series: SeriesWindow, engine: Engine, book: Book, *, interval_ms: int,
-        own: Callable[[], Iterable[Sample]], moved: Callable[[int], None], loaded_alerts: Mapping[str, bytes],
+        own: Callable[[], Iterable[Sample]], moved: Callable[[int], None], restored: Iterable[AlertRow],
     ) -> None:  # fmt: skip
         self.scraper = scraper
         self.interval_ms = interval_ms
@@ -53,10 +57,9 @@ class Cycle:
         self._book = book
         self._own = own
         self._moved = moved
-        self._alert_rows = dict(loaded_alerts)
+        self._kept = {alert_key(row): row for row in restored}
         self._failing: dict[str, str] = {}
         self._warned: dict[str, tuple[str, ...]] = {}
-        self._rules_failing: dict[str, str] = {}
         self._lock = asyncio.Lock()
 
     async def run(self) -> None:
@@ -106,18 +109,42 @@ class Cycle:
 
     def _evaluate(self, at: int) -> None:
         evaluation = self._engine.evaluate_due(at)
-        self.stats.last_evaluation = evaluation.duration_s
-        self._say_rules()
-        self._owe_alert_rows()
-        ended = (alert for alert in evaluation.alerts if alert.state is AlertState.INACTIVE)
-        self._book.consider(_by_labels(self._engine.alerts(), ended), self._engine.evaluated())
-        self._book.touch()
+        self.stats.last_evaluation = evaluation.seconds
+        self.stats.rules_waiting = evaluation.waiting
+        self.stats.rule_failures += len(evaluation.failures)
+        if evaluation.failures or self.stats.rules_failing:
+            self._say_rules()
+        self._owe_alert_rows(at)
+        ended = [alert for alert in evaluation.alerts if alert.state is AlertState.INACTIVE]
+        alerts = _ordered([*self._engine.alerts(), *ended])
+        if alerts or self._book.live:
+            self._book.consider(alerts, self._evaluated())
+            self._book.touch()
 
-    def _owe_alert_rows(self) -> None:
-        rows = {row.key: msgspec.json.encode(row) for row in self._engine.snapshot()}
-        changed = {key: body for key, body in rows.items() if self._alert_rows.get(key) != body}
-        self._book.owe_alerts(changed, [key for key in self._alert_rows if key not in rows])
-        self._alert_rows = rows
+    def _evaluated(self) -> Mapping[str, int]:
+        """When each rule was last evaluated without an error, by name; the earliest where several share it."""
+        found: dict[str, int] = {}
+        for rule in self._engine.rules():
+            if rule.evaluated_at is not None and rule.health is Health.OK:
+                found[rule.name] = min(rule.evaluated_at, found.get(rule.name, rule.evaluated_at))
+        return found
+
+    def _owe_alert_rows(self, at: int) -> None:
+        """Store alert rows that changed. What merely goes on is written when it changed state, and once a minute while
+        an alert is pending, so that a crash costs at most a minute of the time it has waited.
+        """
+        rows = {alert_key(row): row for row in self._engine.snapshot()}
+        upserts = {}
+        for key, row in rows.items():
+            kept = self._kept.get(key)
+            again = row.state is AlertState.PENDING and kept is not None and at - kept.evaluated_at >= PENDING_KEPT_MS
+            if kept is None or again or _settled_part(kept) != _settled_part(row):
+                self._kept[key] = row
+                upserts[key] = msgspec.json.encode(row)
+        gone = [key for key in self._kept if key not in rows]
+        for key in gone:
+            del self._kept[key]
+        self._book.owe_alerts(upserts, gone)
 
     def _clock_stepped(self, step: int) -> None:
         self.stats.clock_steps += 1
@@ -129,10 +156,9 @@ class Cycle:
         self._moved(step)
 
     def _paused(self, gap: int) -> None:
-        """The machine or the process stood still: that time does not count towards a rule's ``for``."""
+        """The machine or the process stood still; the engine leaves that time out of a rule's ``for``."""
         self.stats.pauses += 1
         _log.warning("stood_still", seconds=gap / 1000)
-        self._engine.paused(gap)
 
     def _say(self, scrape: Scrape) -> None:
         """One line when a collector fails, recovers or warns of something else than before."""
@@ -151,16 +177,30 @@ class Cycle:
                 _log.warning("collector_warns", collector=scrape.source, warning=warning)
 
     def _say_rules(self) -> None:
-        failing = dict(self._engine.failing())
-        self.stats.rule_failures += len(failing)
+        failing = {
+            f"{rule.file}: {rule.group}: {rule.name}": rule.last_error
+            for rule in self._engine.rules()
+            if rule.last_error
+        }
         for rule, error in failing.items():
-            if self._rules_failing.get(rule) != error:
+            if self.stats.rules_failing.get(rule) != error:
                 _log.warning("rule_failed", rule=rule, error=error)
-        for rule in self._rules_failing.keys() - failing.keys():
+        for rule in self.stats.rules_failing.keys() - failing.keys():
             _log.info("rule_recovered", rule=rule)
-        self._rules_failing = failing
+        self.stats.rules_failing = failing
 
 
-def _by_labels(current: Iterable[Alert], ended: Iterable[Alert]) -> list[Alert]:
-    """Both, in a fixed order, so that the same alerts always make the same tickets."""
-    return sorted((*current, *ended), key=lambda alert: (alert.file, alert.group, alert.rule, alert.labels))
+def alert_key(row: AlertRow) -> str:
+    """The key of an alert's row in the store."""
+    parts = (row.file, row.group, row.rule, row.rule_labels, row.nth, row.labels)
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]
+
+
+def _settled_part(row: AlertRow) -> tuple[object, ...]:
+    """What of a row is worth a write when it changes; values and texts of an alert that goes on are not."""
+    return (row.state, row.since, row.fired_at, row.no_data_since, row.keep_since, row.branches)
+
+
+def _ordered(alerts: Iterable[Alert]) -> list[Alert]:
+    """In a fixed order, so that the same alerts always make the same tickets."""
+    return sorted(alerts, key=lambda alert: (alert.file, alert.group, alert.rule, alert.labels))

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+import msgspec
+
 from agent import log
 from agent.actions import Actions
 from agent.book import Book
@@ -41,7 +43,7 @@ from agent.store import Store
 from agent.view import View
 from collectors.api import Metric, Sample
 from integrations.api import DeskBook, Ports
-from rules.api import AlertRow, Engine, SeriesWindow, decode_alert_row
+from rules.api import AlertingRule, AlertRow, Engine, SeriesWindow
 
 LAST_GOOD = "last-good.json"
 TOKEN = "token"  # noqa: S105 - the name of a file
@@ -83,11 +85,11 @@ class Daemon:
         self.book = Book(self.store, stored, parts.context, self.timeline.now)
         self.delivery = self._delivery(parts, stored.outbox)
         self.book.delivery = self.delivery
-        self._load_rules(stored)
+        restored = self._load_rules(stored)
         self._adopt(parts)
         self.cycle = Cycle(
             self.timeline, parts.scraper, self.series, self.engine, self.book, interval_ms=self.config.collect.interval,
-            own=self._samples, moved=self._moved, loaded_alerts=stored.alerts,
+            own=self._samples, moved=self._moved, restored=restored,
         )  # fmt: skip
         listener = await self._listen(parts)
         loop = asyncio.get_running_loop()
@@ -151,7 +153,7 @@ class Daemon:
         if address == "off" and not inherited:
             return None
         view = View(self)
-        acts = Actions(self.book, self.engine, self.own.instance, lambda: self.delivery, self.timeline.now)
+        acts = Actions(self.book, self.alert_rules, self.own.instance, lambda: self.delivery, self.timeline.now)
         access = Access(load_or_create_token(self.state / TOKEN), frozenset(self.config.listen.names))
         front = Front(
             latest=self._latest, declared=lambda: self.declared, ready=self.cycle.first_done.is_set,
@@ -171,7 +173,7 @@ class Daemon:
         """The loop turns: say so. A stuck loop cannot, and the service manager restarts the process."""
         while True:
             self._manager.alive()
-            await asyncio.sleep(every)  # noqa: ASYNC110 - a heartbeat, not a wait for something
+            await asyncio.sleep(every)
 
     async def _upkeep(self) -> None:
         """Once an hour: forget what is older than the configuration keeps, and keep a copy of the store."""
@@ -204,15 +206,27 @@ class Daemon:
             on_remote=self.book.remote_seen, on_stray=self.book.stray,
         )  # fmt: skip
 
+    def alert_rules(self) -> dict[str, tuple[str, AlertingRule]]:
+        """The alert rules in force by name, each with its file; the first where several share a name."""
+        found: dict[str, tuple[str, AlertingRule]] = {}
+        for file in self.loaded.rules:
+            for rule in (rule for group in file.groups for rule in group.rules):
+                if isinstance(rule, AlertingRule):
+                    found.setdefault(rule.name, (file.file, rule))
+        return found
+
     def _cis(self) -> list[str]:
         """Whose tickets are ours to audit: this machine's, and every CI with a live incident."""
         return sorted({self.own.ci.id, *(incident.ci.id for incident in self.book.live.values())})
 
-    def _load_rules(self, stored: Stored) -> None:
+    def _load_rules(self, stored: Stored) -> list[AlertRow]:
+        """Rules, and the alerts of the last process; returns the latter."""
         self.engine.load(self.loaded.rules)
-        self.series.retain(self.engine.needs())
-        rows: list[AlertRow] = [decode_alert_row(body) for body in stored.alerts.values()]
-        self.engine.restore(rows, self.timeline.now())
+        rows = [msgspec.json.decode(body, type=AlertRow) for body in stored.alerts.values()]
+        if rows:
+            now = self.timeline.now()
+            self.engine.restore(rows, now, max(0, now - max(row.evaluated_at for row in rows)))
+        return rows
 
     def _latest(self) -> Iterator[Sample]:
         """The last cycle of every collector, and the agent's own numbers as of now."""
@@ -223,7 +237,6 @@ class Daemon:
     def _samples(self) -> list[Sample]:
         sources = Sources(
             self.cycle.stats,
-            self.engine,
             self.series,
             self.book,
             self.delivery,
@@ -275,7 +288,6 @@ class Daemon:
         old, self.loaded, self.config = self._parts_now, loaded, config
         log.setup(config.log.level.value)
         self.engine.load(loaded.rules, interval_ms=config.collect.interval)
-        self.series.retain(self.engine.needs())
         self.book.ctx = parts.context
         await self.cycle.replace(parts.scraper, config.collect.interval)
         await old.scraper.aclose()

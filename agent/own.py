@@ -14,7 +14,7 @@ from agent.delivery import Delivery, DeliveryStats, GateState
 from agent.store import Store
 from agent.version import VERSION
 from collectors.api import Labels, Metric, MetricType, Sample, labels
-from rules.api import Engine, SeriesWindow
+from rules.api import SeriesWindow
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -96,7 +96,6 @@ class Sources:
     """Where the numbers come from."""
 
     cycle: CycleStats
-    engine: Engine
     series: SeriesWindow
     book: Book
     delivery: Delivery
@@ -166,8 +165,8 @@ def _plain(s: Sources) -> Iterable[tuple[str, float]]:
         ("tocsin_cycle_duration_seconds", s.cycle.last_duration),
         ("tocsin_rule_evaluation_duration_seconds", s.cycle.last_evaluation),
         ("tocsin_rule_evaluation_failures_total", s.cycle.rule_failures),
-        ("tocsin_rules_failing", len(s.engine.failing())),
-        ("tocsin_rules_waiting", len(s.engine.waiting())),
+        ("tocsin_rules_failing", len(s.cycle.rules_failing)),
+        ("tocsin_rules_waiting", s.cycle.rules_waiting),
         ("tocsin_clock_steps_total", s.cycle.clock_steps),
         ("tocsin_pauses_total", s.cycle.pauses),
         ("tocsin_series", held.series),

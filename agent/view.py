@@ -15,7 +15,7 @@ from agent.http.tocsin_api import NotFound
 from agent.store import IncidentQuery
 from agent.version import VERSION
 from collectors.api import Metric
-from rules.api import Alert, AlertState, SeriesWindow, did_you_mean, explain_rule
+from rules.api import Alert, AlertState, GroupStatus, RuleStatus, SeriesWindow, did_you_mean, explain_rule
 
 if TYPE_CHECKING:
     from agent.daemon import Daemon
@@ -41,30 +41,19 @@ class View:
         return self._d.timeline.now()
 
     def rule_groups(self) -> Sequence[Mapping[str, Any]]:
-        return [msgspec.to_builtins(group) for group in self._d.engine.rules()]
+        """The groups of Prometheus's ``/api/v1/rules``."""
+        return [_group(group) for group in self._d.engine.groups()]
 
     def alert_list(self) -> Sequence[Mapping[str, Any]]:
         """The shape of Prometheus's ``/api/v1/alerts``; an alert held without data counts as firing there."""
-        shown = []
-        for alert in self._d.engine.alerts():
-            state = "pending" if alert.state is AlertState.PENDING else "firing"
-            shown.append(
-                {
-                    "labels": dict(alert.labels),
-                    "annotations": dict(alert.annotations),
-                    "state": state,
-                    "activeAt": _rfc3339(alert.since),
-                    "value": repr(alert.value),
-                }
-            )
-        return shown
+        return [_prometheus_alert(alert) for alert in self._d.engine.alerts()]
 
     def alerts(self) -> Sequence[Mapping[str, Any]]:
         return [_alert(alert) for alert in self._d.engine.alerts()]
 
     def status(self) -> Mapping[str, Any]:
         d, cycle = self._d, self._d.cycle.stats
-        failing = d.engine.failing()
+        failing = cycle.rules_failing
         failed = [scrape for scrape in cycle.scrapes.values() if not scrape.ok]
         backends = d.delivery.status()
         stuck = sum(each.rejected + each.in_doubt for each in backends)
@@ -126,7 +115,10 @@ class View:
                 for scrape in cycle.scrapes.values()
             ],
             "rules_failing": [{"rule": rule, "error": error} for rule, error in failing.items()],
-            "rules_waiting": [{"rule": rule, "for": why} for rule, why in d.engine.waiting().items()],
+            "rules_waiting": [
+                {"rule": each.rule, "for": each.reason, "until": "" if each.until is None else _rfc3339(each.until)}
+                for each in d.engine.waiting()
+            ],
         }
 
     async def incidents(self, state: str, limit: int) -> Sequence[Mapping[str, Any]]:
@@ -151,7 +143,7 @@ class View:
         return {"incident": incident.id, "lines": lines}
 
     def explain_rule(self, name: str) -> Mapping[str, Any]:
-        rules = self._d.engine.alerting_rules()
+        rules = self._d.alert_rules()
         if name not in rules:
             raise NotFound(f"no alert rule is called {name[:80]!r}; {did_you_mean(name, rules)}".rstrip("; "))
         file, rule = rules[name]
@@ -191,6 +183,53 @@ def _states(text: str) -> tuple[IncidentState, ...]:
         raise BadParameter(f"state is {text[:40]!r}; write one of {choices}") from None
 
 
+def _prometheus_alert(alert: Alert) -> Mapping[str, Any]:
+    return {
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "state": "pending" if alert.state is AlertState.PENDING else "firing",
+        "activeAt": _rfc3339(alert.since),
+        "value": repr(alert.value),
+    }
+
+
+def _group(group: GroupStatus) -> Mapping[str, Any]:
+    return {
+        "name": group.name,
+        "file": group.file,
+        "interval": group.interval_seconds,
+        "limit": group.limit,
+        "evaluationTime": group.evaluation_seconds,
+        "lastEvaluation": _rfc3339(group.evaluated_at or 0),
+        "rules": [_rule(rule) for rule in group.rules],
+    }
+
+
+def _rule(rule: RuleStatus) -> Mapping[str, Any]:
+    plain: dict[str, Any] = {
+        "name": rule.name,
+        "query": rule.query,
+        "labels": dict(rule.labels),
+        "health": rule.health.value,
+        "type": rule.type,
+        "lastEvaluation": _rfc3339(rule.evaluated_at or 0),
+        "evaluationTime": rule.evaluation_seconds,
+    }
+    if rule.last_error:
+        plain["lastError"] = rule.last_error
+    if rule.type == "alerting":
+        states = {alert.state for alert in rule.alerts}
+        firing = states & {AlertState.FIRING, AlertState.NO_DATA}
+        plain |= {
+            "state": "firing" if firing else "pending" if states else "inactive",
+            "duration": rule.for_seconds,
+            "keepFiringFor": rule.keep_firing_for_seconds,
+            "annotations": dict(rule.annotations),
+            "alerts": [_prometheus_alert(alert) for alert in rule.alerts],
+        }
+    return plain
+
+
 def _alert(alert: Alert) -> Mapping[str, Any]:
     return {
         "rule": alert.rule,
@@ -209,11 +248,9 @@ def _alert(alert: Alert) -> Mapping[str, Any]:
 def _incident(incident: Incident, rows: Sequence[OutboxRow]) -> Mapping[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(incident)
     plain["id"] = incident.id
-    plain["tickets"] = [
-        {"backend": row.backend, "id": row.ref.id, "number": row.ref.number, "url": row.ref.url}
-        for row in rows
-        if row.ref is not None
-    ]
+    tickets = {name: {"number": each.number, "url": each.url} for name, each in incident.people.items() if each.number}
+    tickets |= {row.backend: {"number": row.ref.number or row.ref.id, "url": row.ref.url} for row in rows if row.ref}
+    plain["tickets"] = [{"backend": name, **ticket} for name, ticket in sorted(tickets.items())]
     return plain
 
 

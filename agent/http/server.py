@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from agent import log
 from agent.http.access import Access, middleware
@@ -29,7 +31,7 @@ class Listener:
     """Started and stopped by the daemon; requests are handled on its event loop."""
 
     def __init__(self, routes: Iterable[web.RouteDef], access: Access) -> None:
-        application = web.Application(middlewares=[middleware(access)], client_max_size=BODY_LIMIT)
+        application = web.Application(middlewares=[cast("Middleware", middleware(access))], client_max_size=BODY_LIMIT)
         application.add_routes(routes)
         self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=LINGER_S)
 

@@ -1,0 +1,61 @@
+"""kill -9 of the whole agent at random moments of incidents' lives, against a real Request Tracker.
+
+After every kill it must be ready again within 3 s; at the end every episode of every fault has exactly one ticket, and
+all tickets are resolved. ``TOCSIN_KILLS`` sets how many kills (200).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from agent_at_rt import Agent, Rt, key_of
+
+KILLS = int(os.environ.get("TOCSIN_KILLS", "200"))
+FAULTS = 6
+READY_WITHIN_S = 3.0
+
+
+@pytest.mark.slow
+def test_no_ticket_is_lost_or_doubled_by_kill_9(tmp_path: Path, real_rt: Rt) -> None:
+    seed = int(os.environ.get("TOCSIN_SEED", str(time.time_ns() % 1_000_000)))
+    dice = random.Random(seed)
+    agent = Agent(tmp_path, real_rt, f"crash-{seed}")
+    agent.configure()
+    episodes: Counter[str] = Counter()
+    for number in range(FAULTS):
+        agent.set_fault(f"f{number}", False)
+    for _ in range(KILLS):
+        name = f"f{dice.randrange(FAULTS)}"
+        agent.start()
+        agent.set_fault(name, not agent.faults[name])
+        # The life of an incident at an interval of 1 s: seen within 1 s, created and resolved within another.
+        time.sleep(dice.uniform(0.0, 1.6))
+        agent.kill()
+    agent.start()
+    for name in agent.faults:
+        agent.set_fault(name, False)
+    deadline = time.monotonic() + 120
+    while not agent.settled() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert agent.settled(), f"seed {seed}: {agent.ask('outbox')}"
+    incidents = agent.ask("incidents?state=all&limit=1000")
+    assert agent.stop() == 0
+    for incident in incidents:
+        episodes[incident["tickets"][0]["id"] if incident["tickets"] else "none"] += 1
+    tickets = real_rt.tickets(agent.environment)
+    assert len(incidents) > KILLS // 20, f"seed {seed}: the test made too few incidents to mean anything"
+    assert "none" not in episodes, f"seed {seed}: lost: {[i['id'] for i in incidents if not i['tickets']]}"
+    assert sorted(episodes) == sorted(str(ticket["id"]) for ticket in tickets), f"seed {seed}: stray tickets"
+    assert set(episodes.values()) == {1}, f"seed {seed}: one ticket for two incidents"
+    assert {ticket["Status"] for ticket in tickets} == {"resolved"}, f"seed {seed}"
+    assert len({key_of(ticket) for ticket in tickets}) <= FAULTS
+    assert agent.slowest_start <= READY_WITHIN_S, f"seed {seed}: ready only after {agent.slowest_start:.2f} s"
+    print(
+        f"{KILLS} kills, {len(incidents)} incidents, {len(tickets)} tickets, 0 lost, 0 duplicates, "
+        f"slowest start {agent.slowest_start:.2f} s, seed {seed}"
+    )
