@@ -21,13 +21,16 @@ Policy, create and resolve both queued before anything was sent: the ticket is c
 outlived ``group_wait`` happened, and the owner of the ITSM wants its record; one that did not never becomes a wish.
 
 Policy, a doubtful ``apply`` (the ticket is known): it is read and applied again without waiting for W, because state is
-idempotent and notes carry markers. Waiting would only hold back a resolve.
+idempotent and notes carry markers. Waiting would only hold back a resolve. But the lost request may still arrive, so for
+W after it no request that moves the same ticket the other way may leave (``Late``): a resolve that arrives late must not
+end a ticket that was reopened in between.
 
 All times are timeline milliseconds; ``jitter`` is a random number in [0, 1) from the caller.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 import msgspec
@@ -56,6 +59,13 @@ class Verb(Enum):
     APPLY = "apply"
 
 
+class Late(msgspec.Struct, frozen=True):
+    """A lost request that may still arrive: the state it moves a ticket to, and when it was lost."""
+
+    to: TicketState
+    since: int
+
+
 class OutboxError(Exception):
     """A transition was asked of a row in the wrong state: a programming error, never a backend's fault."""
 
@@ -66,7 +76,8 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     ``revision`` grows by one with every transition; the store keeps the higher one, so an old copy never wins.
     ``attempts`` counts failures since the last success. ``due_at`` is the earliest next try. ``doubt_since`` is when
     the last doubtful create failed, None when no create is in doubt. ``recreated`` is set once W was waited out, so
-    that the worker looks for a twin after the next create. ``remote_state`` is the state the backend showed last.
+    that the worker looks for a twin after the next create. ``moves_to`` is the state to which the claimed request moves an
+    existing ticket, None when it only adds to it; ``late`` is the last such request that was lost. ``remote_state`` is the state the backend showed last.
     """
 
     incident: str
@@ -82,6 +93,8 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     due_at: int = 0
     doubt_since: int | None = None
     recreated: bool = False
+    moves_to: TicketState | None = None
+    late: Late | None = None
     ref: Ref | None = None
     remote_state: RemoteState | None = None
     last_error: str = ""
@@ -126,7 +139,35 @@ def claim(row: OutboxRow) -> OutboxRow:
     """Before a write: commit what this returns, then send ``row.wish``."""
     _require(row, RowState.PENDING)
     verb = Verb.APPLY if row.ref is not None else Verb.CREATE
-    return _next(row, state=RowState.SENDING, verb=verb, claimed_version=row.version)
+    return _next(row, state=RowState.SENDING, verb=verb, claimed_version=row.version, moves_to=moves(row.wish))
+
+
+def moves(ticket: Ticket) -> TicketState | None:
+    """The state to which applying this would move an existing ticket, if any."""
+    if ticket.state is TicketState.RESOLVED:
+        return TicketState.RESOLVED
+    return TicketState.OPEN if ticket.reopen else None
+
+
+def held_until(row: OutboxRow, others: Iterable[OutboxRow], window_ms: int) -> int | None:
+    """Until when the row's wish must wait for a lost request for the same ticket that says the opposite.
+
+    ``others`` are the rows of the backend; None when there is nothing to wait for.
+    """
+    wanted = moves(row.wish)
+    ends = [
+        other.late.since + window_ms
+        for other in others
+        if other.late is not None and other.ref is not None and row.ref is not None and other.ref.id == row.ref.id
+        if wanted is not None and other.late.to is not wanted
+    ]
+    return max(ends, default=None)
+
+
+def wait(row: OutboxRow, until: int) -> OutboxRow:
+    """Due at that time, through no fault of its own."""
+    _require(row, RowState.PENDING)
+    return _next(row, due_at=until)
 
 
 def created(row: OutboxRow, remote: Remote, now: int) -> OutboxRow:
@@ -170,6 +211,7 @@ def doubt(row: OutboxRow, now: int, reason: str, *, jitter: float) -> OutboxRow:
         state=RowState.IN_DOUBT,
         attempts=row.attempts + 1,
         doubt_since=now if row.verb is Verb.CREATE else None,
+        late=Late(row.moves_to, now) if row.verb is Verb.APPLY and row.moves_to is not None else row.late,
         due_at=now + backoff_ms(0, jitter),
         last_error=_text(reason),
     )
@@ -246,7 +288,8 @@ def restart(row: OutboxRow, now: int) -> OutboxRow:
 def rebase(row: OutboxRow, delta_ms: int) -> OutboxRow:
     """The row after the timeline was moved by ``delta_ms``: no duration changes."""
     since = None if row.doubt_since is None else row.doubt_since + delta_ms
-    return _next(row, due_at=row.due_at + delta_ms, queued_at=row.queued_at + delta_ms, doubt_since=since)
+    late = None if row.late is None else Late(row.late.to, row.late.since + delta_ms)
+    return _next(row, due_at=row.due_at + delta_ms, queued_at=row.queued_at + delta_ms, doubt_since=since, late=late)
 
 
 def _attached(remote: Remote) -> dict[str, object]:

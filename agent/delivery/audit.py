@@ -49,7 +49,7 @@ class Audit:
                 return
             before = {row.key: row.revision for row in self._ledger.of(self._lane.name)}
             try:
-                listed = await self._lane.look(self._lane.integration.list_open(self._environment, ci))
+                listed = await self._lane.look(self._lane.integration.list_open, self._environment, ci)
                 for fault, tickets in _by_fault(listed).items():
                     rows = [row for row in self._ledger.of(self._lane.name) if row.wish.correlation_id == fault]
                     moved_on = any(before.get(row.key) != row.revision for row in rows)
@@ -75,13 +75,13 @@ class Audit:
 
     async def _repair(self, tickets: list[Remote], newest: OutboxRow | None) -> None:
         lane = self._lane
-        active = [now for ticket in tickets if (now := await lane.look(lane.integration.read(ticket.ref))) is not None]
+        active = [now for ticket in tickets if (now := await lane.look(lane.integration.read, ticket.ref)) is not None]
         active = [ticket for ticket in active if ticket.state.active]
         if not active:
             return
         ours = None
         if newest is not None and newest.ref is not None:
-            ours = await lane.look(lane.integration.read(newest.ref))
+            ours = await lane.look(lane.integration.read, newest.ref)
         if newest is None or ours is None:
             self._report(active, "")
         elif newest.wish.state is TicketState.OPEN and ours.state.active:

@@ -53,6 +53,8 @@ class DeliveryStats:
     unauthorised: int = 0
     unexpected: int = 0
     """Exceptions outside the adapter contract; the first of each kind is logged with its traceback."""
+    waited: int = 0
+    """Sends put off because a lost request for the same ticket may still arrive and say the opposite."""
     held: int = 0
     """Sends held back because the claim could not be made durable."""
     sent_undurably: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -13,6 +13,7 @@ from agent.delivery.events import DeliveryStats, RemoteSeen
 from agent.delivery.gate import Gate
 from integrations.api import InDoubt, Integration, NotSent, Rejected, Remote, Unauthorised
 
+P = ParamSpec("P")
 T = TypeVar("T")
 log = structlog.get_logger("tocsin.delivery")
 
@@ -41,16 +42,12 @@ class Lane:
         self._last_seen: dict[str, Remote | None] = {}
         self._said: set[str] = set()
 
-    async def look(self, call: Awaitable[T]) -> T:
+    async def look(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """A call that changes nothing. Raises NotSent, Rejected or Unauthorised: a lost answer is simply no answer."""
         try:
-            return await self._call(call)
+            return await self.write(method, *args, **kwargs)
         except InDoubt as error:
             raise NotSent(str(error)) from error
-
-    async def write(self, call: Awaitable[T]) -> T:
-        """A call that changes something. Raises NotSent, InDoubt, Rejected or Unauthorised."""
-        return await self._call(call)
 
     def seen(self, row: OutboxRow, remote: Remote | None) -> None:
         """Tell the agent, if this is news."""
@@ -61,10 +58,11 @@ class Lane:
             del self._last_seen[row.incident]
         self._on_remote(RemoteSeen(row.incident, self.name, remote))
 
-    async def _call(self, call: Awaitable[T]) -> T:
+    async def write(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A call that changes something. Raises NotSent, InDoubt, Rejected or Unauthorised, nothing else."""
         try:
             async with asyncio.timeout(self._deadline):
-                result = await call
+                result = await method(*args, **kwargs)
         except NotSent as error:
             self._failed(str(error), error.retry_after)
             raise

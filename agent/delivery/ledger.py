@@ -107,7 +107,7 @@ class Ledger:
     def rebase(self, delta_ms: int) -> None:
         """The timeline was moved: so are all timers."""
         for key, row in list(self._rows.items()):
-            if row.unsettled or row.doubt_since is not None:
+            if row.unsettled or row.doubt_since is not None or row.late is not None:
                 self._put(outbox.rebase(row, delta_ms))
                 self._unwritten.add(key)
 

@@ -52,7 +52,7 @@ class Poller:
         if row.ref is None or row.wish.correlation_id in lane.busy:
             return
         try:
-            remote = await lane.look(lane.integration.read(row.ref))
+            remote = await lane.look(lane.integration.read, row.ref)
         except IntegrationError:
             return
         lane.stats.reads += 1

@@ -29,7 +29,7 @@ async def retire(lane: Lane, twins: Iterable[Remote], keep: Remote) -> None:
     """Link and resolve the twins. One that fails stays for the next audit."""
     for twin in twins:
         try:
-            await lane.write(lane.integration.retire_twin(twin, keep))
+            await lane.write(lane.integration.retire_twin, twin, keep)
         except IntegrationError as error:
             log.warning("twin_not_retired", backend=lane.name, ticket=twin.ref.id, error=str(error))
             return
@@ -41,7 +41,7 @@ async def settle_twins(lane: Lane, ledger: Ledger, key: Key) -> None:
     """After a second create: search again, and keep one."""
     row = ledger[key]
     try:
-        found = await lane.look(lane.integration.find(row.wish.correlation_id))
+        found = await lane.look(lane.integration.find, row.wish.correlation_id)
     except IntegrationError as error:
         log.warning("twins_not_looked_for", backend=lane.name, incident=row.incident, error=str(error))
         return

@@ -12,7 +12,8 @@ Rows of one fault are sent one after the other, in the order of their episodes; 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ParamSpec
 
 import structlog
 
@@ -26,6 +27,7 @@ from agent.delivery.twins import retire, settle_twins, taken
 from agent.store import StoreUnavailable
 from integrations.api import InDoubt, NotSent, Rejected, Remote, Unauthorised
 
+P = ParamSpec("P")
 log = structlog.get_logger("tocsin.delivery")
 
 
@@ -146,7 +148,7 @@ class Worker:
         lane, ledger = self._lane, self._ledger
         capabilities = lane.integration.capabilities
         searched_at = lane.now()
-        found = await lane.look(lane.integration.find(ledger[key].wish.correlation_id))
+        found = await lane.look(lane.integration.find, ledger[key].wish.correlation_id)
         row = ledger[key]
         choice = choose(row, found, taken(ledger, row), can_reopen=capabilities.can_reopen)
         if choice.keep is not None:
@@ -171,7 +173,7 @@ class Worker:
     async def _create(self, key: Key) -> None:
         lane, ledger = self._lane, self._ledger
         row = await self._claim(key)
-        remote = await self._send(key, lane.integration.create(row.wish))
+        remote = await self._send(key, lane.integration.create, row.wish)
         row = await ledger.settle(key, lambda row: outbox.created(row, remote, lane.now()))
         lane.stats.created += 1
         log.info("ticket_created", backend=lane.name, incident=key[0], ticket=remote.ref.number or remote.ref.id)
@@ -183,7 +185,7 @@ class Worker:
         lane, ledger = self._lane, self._ledger
         ref = ledger[key].ref
         assert ref is not None  # noqa: S101 - _attempt has looked; nobody else moves a busy row
-        remote = await lane.look(lane.integration.read(ref))
+        remote = await lane.look(lane.integration.read, ref)
         if remote is None:
             row = await ledger.settle(key, lambda row: outbox.gone(row, lane.now()))
             lane.stats.gone += 1
@@ -197,8 +199,14 @@ class Worker:
 
     async def _apply(self, key: Key, remote: Remote) -> None:
         lane, ledger = self._lane, self._ledger
+        window = int(lane.integration.capabilities.uncertainty * 1000)
+        until = outbox.held_until(ledger[key], ledger.of(lane.name), window)
+        if until is not None and until > lane.now():
+            lane.stats.waited += 1
+            await ledger.settle(key, lambda row: outbox.wait(row, until))
+            return
         row = await self._claim(key)
-        after = await self._send(key, lane.integration.apply(row.wish, remote))
+        after = await self._send(key, lane.integration.apply, row.wish, remote)
         row = await ledger.settle(key, lambda row: outbox.sent(row, after, lane.now()))
         lane.stats.applied += 1
         lane.seen(row, after)
@@ -213,9 +221,11 @@ class Worker:
             self._lane.stats.sent_undurably += 1
             return self._ledger[key]
 
-    async def _send(self, key: Key, call: Awaitable[Remote]) -> Remote:
+    async def _send(
+        self, key: Key, method: Callable[P, Awaitable[Remote]], *args: P.args, **kwargs: P.kwargs
+    ) -> Remote:
         try:
-            return await self._lane.write(call)
+            return await self._lane.write(method, *args, **kwargs)
         except asyncio.CancelledError:
             await self._doubt(key, "the agent was stopped before the answer came")
             raise

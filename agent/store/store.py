@@ -26,6 +26,8 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 TOKEN = "last_commit"  # noqa: S105 - the name of a row, not a password
 DEGRADED_AFTER = 3
+LATE_MS = 3_600_000
+"""Longer than any backend's window of uncertainty: rows as young as this matter to the next episode."""
 
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _DISK = {
@@ -138,8 +140,9 @@ class Store:
             live = reader.incidents("state != ?", (IncidentState.RESOLVED.value,))
             resolved = reader.resolved(resolved_since)
             outbox = reader.outbox("finished = 0")
-            for incident in resolved:
-                outbox += reader.outbox("finished = 1 AND incident = ?", (incident.id,))
+            late = reader.incidents("state = ? AND resolved_at >= ?", (IncidentState.RESOLVED.value, now - LATE_MS))
+            for incident_id in {incident.id for incident in (*resolved, *late)}:
+                outbox += reader.outbox("finished = 1 AND incident = ?", (incident_id,))
             episodes, alerts, meta = reader.episodes(), reader.alerts(), reader.meta()
             return Loaded(
                 incidents=tuple(live), resolved=tuple(resolved), episodes=episodes, outbox=tuple(outbox),
