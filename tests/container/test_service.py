@@ -5,6 +5,7 @@ One machine for all tests, in the order of the file; each test leaves the servic
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +121,23 @@ def test_a_killed_agent_is_back_within_three_seconds(host: Machine) -> None:
     before = main_pid(host)
     host.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT)
     assert restarted(host, before, 20) <= 3
+
+
+def test_the_drop_ins_add_their_rights_and_it_still_runs(host: Machine) -> None:
+    folder = host.tree / "etc/systemd/system/tocsin.service.d"
+    for name in ("process-details.conf", "closed-directories.conf", "memory-limit.conf"):
+        shutil.copy(host.tree / "opt/tocsin/share/tocsin/drop-ins" / name, folder)
+    try:
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "restart", UNIT)
+        status = host.run("cat", f"/proc/{main_pid(host)}/status")
+        sys_ptrace, dac_read_search = 1 << 19, 1 << 2  # capability.h
+        assert f"CapEff:\t{sys_ptrace | dac_read_search:016x}\n" in status
+    finally:
+        for name in ("process-details.conf", "closed-directories.conf", "memory-limit.conf"):
+            (folder / name).unlink(missing_ok=True)
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "restart", UNIT)
 
 
 def test_stop_is_clean_and_lasting(host: Machine) -> None:
