@@ -11,6 +11,8 @@ from rules.alerting import AlertRow
 from rules.engine import Engine, Start
 from rules.evaluation import Health, Recovery
 from rules.evidence import Evidence, Truth, Verdict
+from rules.exercise import exercise_alert
+from rules.explain import explain_rule
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
 from rules.model import Alert, AlertState, Labels, Problem, Severity
 from rules.openmetrics import OpenMetricsError, load_openmetrics
@@ -41,6 +43,7 @@ __all__ = [
     "Ingest", "Labels", "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node", "OpenMetricsError", "Problem",
     "Query", "RawSample", "RecordingRule", "Recovery", "Result", "RuleFile", "RuleStatus", "Scalar", "ScalarResult",
     "Sequence", "SeriesWindow", "Severity", "Start", "Stats", "StringResult", "TestReport", "Truth", "ValueType",
-    "Vector", "VectorSelector", "Verdict", "Waiting", "compile_expr", "did_you_mean", "load_openmetrics", "parse",
-    "parse_rule_file", "read_rule_file", "read_yaml", "run_test_file", "to_api_json", "value_type",
+    "Vector", "VectorSelector", "Verdict", "Waiting", "compile_expr", "did_you_mean", "exercise_alert",
+    "explain_rule", "load_openmetrics", "parse", "parse_rule_file", "read_rule_file", "read_yaml", "run_test_file",
+    "to_api_json", "value_type",
 ]  # fmt: skip

@@ -67,10 +67,14 @@ class Engine:
 
     # Rules
 
-    def load(self, rule_files: Iterable[RuleFile]) -> None:
-        """Put these rules in place of all others, at once. See ``reload`` for who keeps which alerts; those of a
-        removed rule end, as ``rule_removed``, with the next evaluation.
+    def load(self, rule_files: Iterable[RuleFile], *, interval_ms: int | None = None) -> None:
+        """Put these rules in place of all others, at once, and the interval too when one is given.
+
+        See ``reload`` for who keeps which alerts; those of a removed rule end, as ``rule_removed``, with the next
+        evaluation.
         """
+        if interval_ms is not None:
+            self._settings.interval = interval_ms
         self._groups, retired = build(rule_files, self._groups, self._settings)
         self._retired.extend(retired)
         needs = self.needs()

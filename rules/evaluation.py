@@ -42,9 +42,12 @@ class Recovery(Enum):
     ABSENCE = "absence"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settings:
-    """What all rules of an engine share. ``rule_cpu_ms`` bounds the CPU time of one rule's evaluation."""
+    """What all rules of an engine share. ``rule_cpu_ms`` bounds the CPU time of one rule's evaluation.
+
+    Only ``interval`` changes, and only when the engine loads rules.
+    """
 
     series: SeriesWindow
     interval: int

@@ -41,8 +41,8 @@ from rules.promql.parse import value_type
 from rules.promql.query import Query
 from rules.promql.values import Element, EvalOptions, ScalarResult, Source, Vector
 
-_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-_SELECTING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
+COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+SELECTING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 _ABSENT = frozenset({"absent", "absent_over_time"})
 
 
@@ -214,9 +214,9 @@ class Look:
                 return self._no_unless(expr, target)
             case Binary(op="or"):
                 return self._no_or(expr, target)
-            case Binary() if expr.op in _COMPARISONS and not expr.bool_modifier:
+            case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
                 return self._no_comparison(expr, target)
-            case Aggregate() if expr.op in _SELECTING:
+            case Aggregate() if expr.op in SELECTING:
                 inner = self._verdict(expr.expr, target)
                 return inner if inner.truth is Truth.UNKNOWN else Verdict(Truth.FALSE, inner.value)
             case Call() if expr.func in _ABSENT:
@@ -297,7 +297,7 @@ def _children(expr: Expr, target: Target) -> Iterator[tuple[Expr, Target]]:
             yield expr.expr, target
         case Subquery() if expr.offset == 0 and expr.at is None:
             yield expr.expr, target
-        case Aggregate() if expr.op in _SELECTING:
+        case Aggregate() if expr.op in SELECTING:
             yield expr.expr, target
         case Aggregate():
             names = frozenset(expr.labels)
@@ -380,9 +380,9 @@ def _can_be_false(expr: Expr) -> bool:
             return _can_be_false(expr.lhs) and _can_be_false(expr.rhs)
         case Binary(op="unless"):
             return True
-        case Binary() if expr.op in _COMPARISONS and not expr.bool_modifier:
+        case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
             return True
-        case Aggregate() if expr.op in _SELECTING:
+        case Aggregate() if expr.op in SELECTING:
             return True
         case Call() if expr.func in _ABSENT:
             return True

@@ -1,4 +1,4 @@
-"""The nouns of the rules package: labels, a problem in a file, an alert. ``rules.api`` re-exports them for the agent."""
+"""The nouns of the rules package: labels, a problem in a file, an alert. ``rules.api`` re-exports them."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class AlertState(Enum):
 class Alert:
     """One alert of one rule, as of the evaluation at ``evaluated_at``. All times are timeline milliseconds.
 
-    ``labels`` is its identity (rule labels and ``alertname`` included). ``state`` is INACTIVE only in the one evaluation
-    in which it recovers or is dropped; ``reason`` then says which (``recovered``, ``pending_dropped``, ``rule_removed``).
-    ``since`` is when the condition became true, ``fired_at`` when ``for`` had passed, ``no_data_since`` when its evidence
-    went away. ``value`` is the last value for which the condition was true; ``evidence_value`` is the value of the
-    evidence expression that showed the recovery, when there is one.
+    ``labels`` is its identity (rule labels and ``alertname`` included). ``state`` is INACTIVE only in the one
+    evaluation in which it recovers or is dropped; ``reason`` then says which (``recovered``, ``pending_dropped``,
+    ``rule_removed``). ``since`` is when the condition became true, ``fired_at`` when ``for`` had passed,
+    ``no_data_since`` when its evidence went away. ``value`` is the last value for which the condition was true;
+    ``evidence_value`` is the value of the evidence expression that showed the recovery, when there is one.
     """
 
     rule: str

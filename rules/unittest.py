@@ -45,18 +45,24 @@ class TestReport:
     cases: tuple[CaseResult, ...]
 
     @property
-    def ok(self) -> bool:
-        errors = any(problem.severity is Severity.ERROR for problem in self.problems)
-        return not errors and not any(case.failures for case in self.cases)
+    def passed(self) -> bool:
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """All that went wrong, each a text of one or more lines."""
+        errors = [str(problem) for problem in self.problems if problem.severity is Severity.ERROR]
+        failed = [
+            f"test on line {case.line}{f', {case.name!r}' if case.name else ''}:\n"
+            + "\n".join(f"  {line}" for failure in case.failures for line in failure.splitlines())
+            for case in self.cases
+            if case.failures
+        ]
+        return (*errors, *failed)
 
     def __str__(self) -> str:
-        lines = [f"{self.file}: {'ok' if self.ok else 'FAILED'}"]
-        lines += [f"  {problem}" for problem in self.problems]
-        for case in self.cases:
-            if case.failures:
-                lines.append(f"  test on line {case.line}{f', {case.name!r}' if case.name else ''}:")
-                lines += [f"    {line}" for failure in case.failures for line in failure.splitlines()]
-        return "\n".join(lines)
+        lines = [f"  {line}" for failure in self.failures for line in failure.splitlines()]
+        return "\n".join([f"{self.file}: {'passed' if self.passed else 'FAILED'}", *lines])
 
 
 def run_test_file(path: str | Path, *, left_closed: bool = False) -> TestReport:

@@ -1,0 +1,165 @@
+"""A rule in words: when it fires, and which fresh data takes its alerts back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rules.evidence import COMPARISONS, SELECTING
+from rules.files import AlertingRule
+from rules.lookback import has_absent, longest_window, parts
+from rules.promql.ast import (
+    Aggregate,
+    At,
+    AtKind,
+    Binary,
+    Call,
+    Card,
+    Expr,
+    Matching,
+    MatrixSelector,
+    Negate,
+    Number,
+    String,
+    Subquery,
+    VectorSelector,
+)
+from rules.template.printing import quote, show_float
+
+_INDENT = "  "
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
+
+
+def explain_rule(rule: AlertingRule) -> list[str]:
+    """Lines for people; what is indented belongs to the line above it."""
+    lines = []
+    if rule.for_:
+        lines.append(
+            f"waits {duration(rule.for_)} (for) while the condition holds; one evaluation without it starts over"
+        )
+    if has_absent(rule.expr):
+        lines.append("after a start it waits for two cycles, because it asks for what is not there")
+    window = longest_window(rule.expr)
+    if window:
+        lines.append(f"after a start it waits {duration(window // 2)}, half of its longest window")
+    lines.append("a firing alert recovers only when fresh data for its labels shows this:")
+    lines += [_INDENT + line for line in _over(rule.expr)]
+    if rule.keep_firing_for:
+        lines.append(f"it is then kept firing for {duration(rule.keep_firing_for)} (keep_firing_for)")
+    lines.append("while data is missing the alert is held as no_data")
+    return lines
+
+
+def _over(expr: Expr) -> Iterator[str]:
+    """What shows that the condition does not hold, as an indented list."""
+    match expr:
+        case Binary(op="and"):
+            yield "either of these:"
+            yield from _list((expr.lhs, expr.rhs))
+        case Binary(op="or"):
+            yield "both of these (a side that had no data while the alert was true does not count):"
+            yield from _list((expr.lhs, expr.rhs))
+        case Binary(op="unless"):
+            yield f"there is {show(expr.rhs)}, or:"
+            yield from _list((expr.lhs,))
+        case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
+            yield f"{show(expr.lhs)} has a value that is not {expr.op} {show(expr.rhs)}"
+            for side in (expr.lhs, expr.rhs):
+                if _conditional(side):
+                    yield "or:"
+                    yield from _list((side,))
+        case Aggregate() if expr.op in SELECTING:
+            yield f"{show(expr.expr)} has a value and is not among the {expr.op}"
+        case Call(func="absent" | "absent_over_time"):
+            yield f"there is {show(expr.args[0])}"
+        case _:
+            inner = [part for part in parts(expr) if _conditional(part)]
+            if inner:
+                yield from (line for part in inner for line in _over(part))
+            else:
+                yield f"nothing: {show(expr)} holds whenever it has a value, and without one nothing is known"
+
+
+def _list(exprs: tuple[Expr, ...]) -> Iterator[str]:
+    for expr in exprs:
+        for number, line in enumerate(_over(expr)):
+            yield ("- " if number == 0 else _INDENT) + line
+
+
+def _conditional(expr: Expr) -> bool:
+    match expr:
+        case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
+            return True
+        case Binary(op="and" | "or" | "unless") | Call(func="absent" | "absent_over_time"):
+            return True
+        case Aggregate() if expr.op in SELECTING:
+            return True
+    return any(_conditional(part) for part in parts(expr))
+
+
+def show(expr: Expr) -> str:
+    """The expression as PromQL text, for reading; it is never parsed back."""
+    match expr:
+        case Number():
+            return show_float(expr.value, "g", None)
+        case String():
+            return quote(expr.value)
+        case VectorSelector():
+            return _selector(expr) + _when(expr.offset, expr.at)
+        case MatrixSelector():
+            selector = expr.selector
+            return f"{_selector(selector)}[{duration(expr.range)}]{_when(selector.offset, selector.at)}"
+        case Subquery():
+            step = duration(expr.step) if expr.step else ""
+            return f"{_operand(expr.expr)}[{duration(expr.range)}:{step}]{_when(expr.offset, expr.at)}"
+        case Negate():
+            return f"-{_operand(expr.expr)}"
+        case Call():
+            return f"{expr.func}({', '.join(map(show, expr.args))})"
+        case Aggregate():
+            by = f" {'without' if expr.without else 'by'} ({', '.join(expr.labels)})" if expr.grouped else ""
+            inner = show(expr.expr) if expr.param is None else f"{show(expr.param)}, {show(expr.expr)}"
+            return f"{expr.op}{by} ({inner})" if by else f"{expr.op}({inner})"
+    word = expr.op + (" bool" if expr.bool_modifier else "") + _matching(expr.matching)
+    return f"{_operand(expr.lhs)} {word} {_operand(expr.rhs)}"
+
+
+def duration(ms: int) -> str:
+    """``90000`` as ``1m30s``."""
+    text = ""
+    for size, unit in _UNITS:
+        count, ms = divmod(ms, size)
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
+
+
+def _operand(expr: Expr) -> str:
+    return f"({show(expr)})" if isinstance(expr, Binary) else show(expr)
+
+
+def _selector(selector: VectorSelector) -> str:
+    name = next((m.value for m in selector.matchers if m.name == "__name__" and m.op.value == "="), "")
+    rest = [m for m in selector.matchers if not (m.name == "__name__" and m.op.value == "=" and m.value == name)]
+    body = ", ".join(f"{m.name}{m.op.value}{quote(m.value)}" for m in rest)
+    return f"{name}{{{body}}}" if body or not name else name
+
+
+def _when(offset: int, at: At | None) -> str:
+    text = ""
+    if at is not None:
+        text = f" @ {at.time / 1000:g}" if at.kind is AtKind.TIME else f" @ {at.kind.value}()"
+    if offset:
+        text += f" offset {'-' if offset < 0 else ''}{duration(abs(offset))}"
+    return text
+
+
+def _matching(matching: Matching | None) -> str:
+    if matching is None:
+        return ""
+    text = (
+        f" {'on' if matching.on else 'ignoring'} ({', '.join(matching.labels)})"
+        if matching.on or matching.labels
+        else ""
+    )
+    if matching.card in (Card.MANY_TO_ONE, Card.ONE_TO_MANY):
+        text += f" {matching.card.value}" + (f" ({', '.join(matching.include)})" if matching.include else "")
+    return text
