@@ -21,9 +21,9 @@ Policy, create and resolve both queued before anything was sent: the ticket is c
 outlived ``group_wait`` happened, and the owner of the ITSM wants its record; one that did not never becomes a wish.
 
 Policy, a doubtful ``apply`` (the ticket is known): it is read and applied again without waiting for W, because state is
-idempotent and notes carry markers. Waiting would only hold back a resolve. But the lost request may still arrive, so for
-W after it no request that moves the same ticket the other way may leave (``Late``): a resolve that arrives late must not
-end a ticket that was reopened in between.
+idempotent and notes carry markers. Waiting would only hold back a resolve. But the lost request may still arrive, so
+for W after it no request that moves the same ticket the other way may leave (``Late``): a resolve that arrives late
+must not end a ticket that was reopened in between.
 
 All times are timeline milliseconds; ``jitter`` is a random number in [0, 1) from the caller.
 """
@@ -76,8 +76,9 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     ``revision`` grows by one with every transition; the store keeps the higher one, so an old copy never wins.
     ``attempts`` counts failures since the last success. ``due_at`` is the earliest next try. ``doubt_since`` is when
     the last doubtful create failed, None when no create is in doubt. ``recreated`` is set once W was waited out, so
-    that the worker looks for a twin after the next create. ``moves_to`` is the state to which the claimed request moves an
-    existing ticket, None when it only adds to it; ``late`` is the last such request that was lost. ``remote_state`` is the state the backend showed last.
+    that the worker looks for a twin after the next create. ``moves_to`` is the state to which the claimed request moves
+    an existing ticket, None when it only adds to it; ``late`` is the last such request that was lost. ``remote_state``
+    is the state the backend showed last.
     """
 
     incident: str

@@ -48,8 +48,8 @@ class Loaded:
     ``incidents`` are those not resolved. ``resolved`` is, for each key without a live incident, the newest resolved one
     (for reopen-or-new). ``episodes`` is the highest episode number of every key ever used, also of pruned incidents.
     ``outbox`` has every row not finished, and every row of an incident in ``resolved`` or resolved in the last hour.
-    ``quarantined`` are rows found bad while loading; for an ``outbox`` one (key ``incident backend``) render the incident's ticket again: nothing is
-    sent twice, since delivery looks first.
+    ``quarantined`` are rows found bad while loading; for an ``outbox`` one (key ``incident backend``) render the
+    incident's ticket again: nothing is sent twice, since delivery looks first.
     """
 
     incidents: tuple[Incident, ...]

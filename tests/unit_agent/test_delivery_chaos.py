@@ -15,7 +15,8 @@ from fakes.fake_backend import Fault
 
 from integrations.api import TicketState
 
-SEEDS = 25
+SEEDS = (*range(15), 36, 157, 158)
+"""The last three showed that a resolve which arrives late ended a ticket that had been reopened in between."""
 STEPS = 60
 BAD = [fault for fault in Fault if fault not in (Fault.NONE, Fault.REJECTED)]
 
@@ -71,7 +72,7 @@ class Life:
         assert {ticket.title for ticket in self.rig.backend.tickets.values()} == set(self.wanted)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_random_life_ends_as_wished(tmp_path: Path, seed: int) -> None:
     async def steps(rig: Rig) -> None:
         await Life(rig, seed).run()
