@@ -13,11 +13,10 @@ from agent.core.reason import Reason
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do and why. ``until`` is when a verdict `leave` is to be looked at again."""
+    """What to do and why."""
 
     then: Then
     reason: Reason
-    until: int | None = None
 
 
 def again(previous: Incident, bucket: Bucket, ctx: Context, now: int) -> Verdict:
@@ -36,7 +35,7 @@ def again(previous: Incident, bucket: Bucket, ctx: Context, now: int) -> Verdict
     if row is None or row.then is Then.NEW:
         return new
     if row.then is Then.LEAVE:
-        return Verdict(Then.LEAVE, Reason.LEFT_TO_PERSON, until=max(now, (previous.resolved_at or 0) + row.within) + 1)
+        return Verdict(Then.LEAVE, Reason.LEFT_TO_PERSON)
     if ctx.cannot_reopen.intersection(previous.backends):
         return new
     return Verdict(Then.REOPEN, Reason.REOPENED_WITHIN_WINDOW)

@@ -23,14 +23,14 @@ from agent.core.standby import taken_up
 from rules.api import AlertState
 
 
-def step(
+def step(  # noqa: PLR0917 - what the decision looks at: the fault, its alerts, the policy, the time
     incident: Incident | None,
     previous: Incident | None,
     bucket: Bucket | None,
     ctx: Context,
     now: int,
-    *,
     evaluated_at: int | None = None,
+    used: int = 0,
 ) -> Decision:
     """Decide about one fault.
 
@@ -38,9 +38,10 @@ def step(
     alerts of an evaluation: every one that is not inactive, and those that became inactive in it; None without any.
     ``evaluated_at`` is the time of the rule's last evaluation, None when there was none since the last step: the
     cool-down counts them. A member of a recovering incident whose evidence went away is given as a NO_DATA alert.
+    ``used`` is the highest episode number this key ever had, when it is known apart from ``previous``.
     """
     if incident is None or incident.state is IncidentState.RESOLVED:
-        return _fresh(incident or previous, bucket, ctx, now, evaluated_at)
+        return _fresh(incident or previous, bucket, ctx, now, evaluated_at, used)
     draft = Draft(incident, incident, now)
     alerts = bucket.alerts if bucket else ()
     members = merge(incident.members, alerts, ctx.policy.language, now)
@@ -51,27 +52,27 @@ def step(
     return finish(draft, ctx)
 
 
-def _fresh(
-    previous: Incident | None, bucket: Bucket | None, ctx: Context, now: int, evaluated_at: int | None
+def _fresh(  # noqa: PLR0917 - as above
+    previous: Incident | None, bucket: Bucket | None, ctx: Context, now: int, evaluated_at: int | None, used: int
 ) -> Decision:
     """A fault that has no live incident: nothing, a new episode, or the old ticket again."""
     if bucket is None or not any(alert.state is AlertState.FIRING for alert in bucket.alerts):
         return Decision(None, Reason.NOTHING_CHANGED, {}, (), None, changed=False)
     if previous is None:
-        draft = _created(bucket, None, Reason.NEW_FAULT, ctx, now)
+        draft = _created(bucket, None, Reason.NEW_EPISODE if used else Reason.NEW_FAULT, used, ctx, now)
     else:
         verdict = again(previous, bucket, ctx, now)
         if verdict.then is Then.LEAVE:
-            return _left(previous, verdict.until, ctx, now)
+            return _left(previous, now)
         if verdict.then is Then.REOPEN:
             draft = _revived(previous, bucket, verdict.reason, ctx, now)
         else:
-            draft = _created(bucket, previous, verdict.reason, ctx, now)
+            draft = _created(bucket, previous, verdict.reason, max(previous.episode, used), ctx, now)
     advance(draft, ctx, evaluated_at)
     return finish(draft, ctx)
 
 
-def _left(previous: Incident, until: int | None, ctx: Context, now: int) -> Decision:
+def _left(previous: Incident, now: int) -> Decision:
     """Policy leaves this fault without a ticket. Said once, on the incident that ended."""
     draft = Draft(previous, previous, now)
     if previous.reason != Reason.LEFT_TO_PERSON.value:
@@ -81,19 +82,21 @@ def _left(previous: Incident, until: int | None, ctx: Context, now: int) -> Deci
         reason=Reason.LEFT_TO_PERSON,
         wishes={},
         timeline=tuple(draft.timeline),
-        wake_at=until,
+        wake_at=None,
         changed=draft.incident != previous,
     )
 
 
-def _created(bucket: Bucket, previous: Incident | None, reason: Reason, ctx: Context, now: int) -> Draft:
-    """Episode 1, or the one after ``previous``."""
+def _created(  # noqa: PLR0917 - as above
+    bucket: Bucket, previous: Incident | None, reason: Reason, used: int, ctx: Context, now: int
+) -> Draft:
+    """The episode after all that were ``used``."""
     firing = [alert for alert in bucket.alerts if alert.state is AlertState.FIRING]
     members = merge((), firing, ctx.policy.language, now)
     graded = worst(members, bucket.ci, ctx)
     incident = Incident(
         key=bucket.key,
-        episode=previous.episode + 1 if previous else 1,
+        episode=used + 1,
         rule=bucket.rule,
         ci=bucket.ci,
         grouping=bucket.grouping,

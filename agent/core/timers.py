@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.core import standby
 from agent.core.model import Incident, IncidentState
-from agent.core.policy import Ended, IncidentPolicy, OnHold
+from agent.core.policy import IncidentPolicy, OnHold
 from agent.core.reason import Reason
 
 
@@ -18,7 +18,6 @@ def wake_at(incident: Incident, policy: IncidentPolicy, now: int) -> int | None:
             resolve_due(incident, policy),
             give_up_due(incident, policy),
             standby.due(incident, policy),
-            incident.resolved_at if incident.ended is Ended.SUPERSEDED else None,
         )
         if due is not None
     ]

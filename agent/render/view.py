@@ -57,6 +57,7 @@ class IncidentView:
     no_data_since: str
     resolved: str
     minutes_open: int
+    seconds_good: int
     members: Sequence[MemberView]
     members_total: int
     members_left: int
@@ -100,6 +101,9 @@ def incident_view(
         no_data_since=when(incident.no_data_since),
         resolved=when(ended_at),
         minutes_open=max(0, ((ended_at or 0) - (opened_at or 0)) // 60_000) if ended_at and opened_at else 0,
+        seconds_good=max(0, ended_at - incident.recovering_since) // 1000
+        if ended_at and incident.recovering_since
+        else 0,
         members=member_views(members[:listed]),
         members_total=len(members),
         members_left=max(0, len(members) - listed),
@@ -135,6 +139,10 @@ def label_text(member: Member) -> str:
         f'{line(name, NAME_LIMIT)}="{line(value, NAME_LIMIT)}"' for name, value in member.labels if name != ALERTNAME
     )
     return line(" ".join(pairs), LABELS_LIMIT)
+
+
+def _between(start: int | None, end: int | None) -> int:
+    return max(0, end - start) if start is not None and end is not None else 0
 
 
 def _in_order(members: Iterable[Member]) -> list[Member]:

@@ -112,7 +112,7 @@ class World:
         buckets = group(alerts, self.ctx.tree, self.ctx.classifier, live)
         assert len(buckets) <= 1
         bucket: Bucket | None = next(iter(buckets.values()), None)
-        return self._take(step(self.live, self.last, bucket, self.ctx, self.now, evaluated_at=self.now))
+        return self._take(step(self.live, self.last, bucket, self.ctx, self.now, self.now))
 
     def tick(self, after: int) -> Decision:
         """Only time passes."""

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 from core_kit import MINUTE, SECOND, World, alert, context, recovered
 
+from agent.core.group import group
+from agent.core.incident import step
 from agent.core.model import IncidentState
 from agent.core.policy import Again, Ended, IncidentPolicy, Then
 from agent.core.reason import Reason
@@ -65,7 +67,7 @@ def test_the_first_row_that_fits_wins():
     )
     world = ended(Ended.RESOLVED_BY_US, again=rows)
     left = world.evaluate(alert(), after=MINUTE)
-    assert (left.reason, left.wishes, left.wake_at) == (Reason.LEFT_TO_PERSON, {}, world.now + 1)
+    assert (left.reason, left.wishes, left.wake_at) == (Reason.LEFT_TO_PERSON, {}, None)
     assert left.changed
     assert world.live is None
     again = world.evaluate(alert(), after=0)
@@ -104,6 +106,14 @@ def test_a_person_who_closes_before_the_reopening_arrives_is_respected():
     decision = world.see(RemoteState.CLOSED)
     assert (decision.reason, decision.incident.reopening) == (Reason.CLOSED_BY_PERSON, ())
     assert not decision.wishes
+
+
+def test_episodes_count_on_when_the_last_incident_is_no_longer_kept():
+    ctx = context()
+    world = World(ctx)
+    (bucket,) = group([alert()], ctx.tree, ctx.classifier, {}).values()
+    decision = step(None, None, bucket, ctx, world.now, world.now, 7)
+    assert (decision.incident.episode, decision.reason) == (8, Reason.NEW_EPISODE)
 
 
 def test_what_was_over_stays_out_of_the_reopened_incident():

@@ -122,7 +122,7 @@ def test_policy_new_ends_the_old_one_silently_and_opens_a_ticket_that_names_it(c
     world.see(RemoteState.NEW)
     world.see(RemoteState.RESOLVED)
     ended = world.tick(MINUTE)
-    assert (ended.reason, ended.incident.ended, ended.wake_at) == (Reason.SUPERSEDED, Ended.SUPERSEDED, world.now + 1)
+    assert (ended.reason, ended.incident.ended, ended.wake_at) == (Reason.SUPERSEDED, Ended.SUPERSEDED, None)
     world.evaluate(alert())
     fresh = world.tick(SECOND)
     assert (fresh.incident.episode, fresh.incident.previous) == (2, "INC0000007")
