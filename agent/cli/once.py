@@ -6,6 +6,7 @@ import argparse
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent.cli._config import add_config, load_or_fail
@@ -51,15 +52,18 @@ async def _once(loaded: Loaded, pause: int, *, json: bool) -> int:
     import asyncio  # noqa: PLC0415
 
     from agent.build import build_scraper  # noqa: PLC0415 - the frame and the engine, for this command only
-    from rules.api import Engine, SeriesWindow  # noqa: PLC0415
+    from rules.api import Engine, SeriesWindow, Start  # noqa: PLC0415
 
     config = loaded.config
     if config is None:
         raise ValueError("load_or_fail returns a configuration")
     scraper, _ = build_scraper(config, socket.gethostname())
     series = SeriesWindow()
-    engine = Engine(series, interval_ms=config.collect.interval, external_labels=config.identity.labels)
-    engine.load(loaded.rules)
+    # All rules now, whatever their interval and however short the time we look at: nothing is opened from here.
+    engine = Engine(series, interval_ms=1, external_labels=config.identity.labels, start=Start.WARM)
+    engine.load(
+        replace(file, groups=tuple(replace(group, interval=None) for group in file.groups)) for file in loaded.rules
+    )
     try:
         scrapes = await _cycle(scraper, series, engine)
         if pause:

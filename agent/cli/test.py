@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from agent.cli._errors import FINDINGS, NO_INPUT, CommandError
 from agent.cli._output import Colour, add_format, paint, print_json, wants_json
 from agent.cli._progress import Progress
+
+if TYPE_CHECKING:
+    from rules.api import TestReport
 
 SUMMARY = "Run unit tests of rules: the files that 'promtool test rules' takes, unchanged."
 DETAILS = """\
@@ -34,14 +38,21 @@ def execute(args: argparse.Namespace) -> int:
     reports = []
     with Progress("testing", len(args.files)) as bar:
         for path in args.files:
-            reports.append((path, run_test_file(path)))
+            reports.append(run_test_file(path))
             bar.step(str(path))
     if wants_json(args):
-        print_json([{"file": str(path), "passed": r.passed, "failures": list(r.failures)} for path, r in reports])
+        print_json([_plain(report) for report in reports])
     else:
-        for path, report in reports:
-            word = paint("passed", Colour.GREEN) if report.passed else paint("FAILED", Colour.RED)
-            print(f"{path}: {word}")
-            for failure in report.failures:
-                print("  " + str(failure).rstrip().replace("\n", "\n  "))
-    return 0 if all(report.passed for _, report in reports) else FINDINGS
+        for report in reports:
+            first, _, rest = str(report).partition("\n")
+            print(paint(first, Colour.PLAIN if report.passed else Colour.RED) + (f"\n{rest}" if rest else ""))
+    return 0 if all(report.passed for report in reports) else FINDINGS
+
+
+def _plain(report: TestReport) -> dict[str, Any]:
+    return {
+        "file": report.file,
+        "passed": report.passed,
+        "problems": [str(problem) for problem in report.problems],
+        "tests": [{"name": case.name, "line": case.line, "failures": list(case.failures)} for case in report.cases],
+    }

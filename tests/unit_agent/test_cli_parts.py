@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,41 @@ def test_what_is_no_url_is_said(url: str) -> None:
     with pytest.raises(CommandError) as raised:
         Agent(url)
     assert raised.value.status == USAGE
+
+
+ONCE = """
+rules: {packs: [], files: [r.yml]}
+collect:
+  host: {cpu: off, diskstats: off, filesystem: off, meminfo: off, netclass: off, netdev: off, processes: off, stat: off,
+         systemd: off, textfile: off, uname: off}
+"""
+ONCE_RULES = """
+groups:
+  - name: g
+    interval: 1h
+    rules:
+      - {alert: Now, expr: node_load1 >= 0, labels: {severity: info}, annotations: {summary: load is measured}}
+      - {alert: Later, expr: node_load1 >= 0, for: 5m}
+      - {alert: Moving, expr: 'delta(node_time_seconds[1m]) > 0'}
+      - {alert: Never, expr: node_load1 < 0}
+"""
+
+
+@pytest.mark.parametrize(("more", "rules"), [([], ["Later", "Now"]), (["--again", "10ms"], ["Later", "Moving", "Now"])])
+def test_once_shows_what_would_alert(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], rules: list[str]
+) -> None:
+    (tmp_path / "c.yaml").write_text(ONCE)
+    (tmp_path / "r.yml").write_text(ONCE_RULES)
+    assert main(["once", "--config", str(tmp_path / "c.yaml"), "--format", "json", *more]) == FINDINGS
+    shown = json.loads(capsys.readouterr().out)
+    assert [one["collector"] for one in shown["collectors"]] == ["loadavg", "time"]
+    assert sorted(alert["rule"] for alert in shown["alerts"]) == rules
+    assert {alert["state"] for alert in shown["alerts"] if alert["rule"] == "Later"} == {"pending"}
+    assert main(["once", "--config", str(tmp_path / "c.yaml")]) == FINDINGS
+    text = capsys.readouterr().out
+    assert "load is measured" in text
+    assert "loadavg" in text
 
 
 class FakeAgent(Agent):
