@@ -20,7 +20,8 @@ def _log(log: Callable[[float], float]) -> Callable[[float], float]:
 
 
 def sgn(value: float) -> float:
-    return math.copysign(1.0, value) if value else value
+    """-1 or 1; zero (of either sign) and NaN stay as they are."""
+    return value if value == 0 or math.isnan(value) else math.copysign(1.0, value)
 
 
 def _floor(value: float) -> float:
