@@ -8,8 +8,8 @@ right side is present. Labels are followed inwards through matching, grouping an
 
 Three rules keep missing data from looking like recovery. A range function counts as present only while its series still
 has a current sample, since old samples leave its window one by one. ``scalar()`` of nothing is NaN, so nothing is FALSE
-while one is. An ``or`` side without data is left out only when it had none while the alert was
-true (``branches``).
+while one is. What ``or`` takes from its right side proves nothing when the left has lost its data (except a constant),
+and an ``or`` side without data is left out only when it had none while the alert was true (``branches``).
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ class Evidence:
         nodes = list(_nodes(expr))
         self._ors = {id(node): 2 * number for number, node in enumerate(n for n in nodes if _is_or(n))}
         self._scalars = [node for node in nodes if isinstance(node, Call) and node.func == "scalar"]
-        self._ranged = {id(node) for node in nodes if any(isinstance(n, MatrixSelector) for n in _nodes(node))}
+        self._careful = {
+            id(node) for node in nodes if any(isinstance(n, MatrixSelector) or _is_or(n) for n in _nodes(node))
+        }
         self._queries: dict[int, Query] = {}
         self._present: dict[int, Expr] = {}
 
@@ -126,8 +128,9 @@ class Evidence:
         """Number of the left side of this ``or``; its right side has the next number."""
         return self._ors[id(expr)]
 
-    def ranged(self, expr: Expr) -> bool:
-        return id(expr) in self._ranged
+    def needs_care(self, expr: Expr) -> bool:
+        """Whether an element may be present on old or stand-in data: there is a range or an ``or`` in it."""
+        return id(expr) in self._careful
 
     def scalars(self) -> Sequence[Expr]:
         return self._scalars
@@ -201,7 +204,7 @@ class Look:
         elements = self._elements(expr, target)
         if not elements:
             return self._absence(expr, target)
-        if self._evidence.ranged(expr) and not self._fresh(expr, target):
+        if not self._settled(expr, target):
             return Verdict(Truth.UNKNOWN, elements[0].value)
         return Verdict(Truth.TRUE, elements[0].value)
 
@@ -271,23 +274,33 @@ class Look:
             verdicts.append(verdict)
         return next((verdict for verdict in verdicts if verdict.truth is Truth.FALSE), _UNKNOWN)
 
-    def _fresh(self, expr: Expr, target: Target) -> bool:
-        """Whether every series a range function reads for these elements has a current sample."""
+    def _settled(self, expr: Expr, target: Target) -> bool:
+        """Whether present elements speak for current data.
+
+        Every series that a range function reads must have a current sample, and no ``or`` may have fallen back on its
+        right side because the left has lost its data.
+        """
+        if not self._evidence.needs_care(expr):
+            return True
         match expr:
             case MatrixSelector():
                 return bool(self._elements(expr.selector, target))
             case Binary(op="or"):
-                return any(
-                    bool(self._elements(child, inner)) and self._fresh(child, inner)
-                    for child, inner in _children(expr, target)
-                )
+                return self._settled_or(expr, target)
             case Binary(op="unless"):
-                return self._fresh(expr.lhs, target)
+                return self._settled(expr.lhs, target)
             case Call() if expr.func in _ABSENT:
                 return True
-        if not self._evidence.ranged(expr):
-            return True
-        return all(self._fresh(child, inner) for child, inner in _children(expr, target))
+        return all(self._settled(child, inner) for child, inner in _children(expr, target))
+
+    def _settled_or(self, expr: Binary, target: Target) -> bool:
+        if self._elements(expr.lhs, target):
+            return self._settled(expr.lhs, target)
+        default = isinstance(expr.rhs, Call) and expr.rhs.func == "vector"  # the author says what absence means
+        idle = self._branches is not None and self._evidence.branch(expr) not in self._branches
+        if not default and not idle and self._verdict(expr.lhs, target).truth is Truth.UNKNOWN:
+            return False
+        return self._settled(expr.rhs, target)
 
 
 def _children(expr: Expr, target: Target) -> Iterator[tuple[Expr, Target]]:

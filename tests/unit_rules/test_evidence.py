@@ -1,0 +1,222 @@
+"""Evidence: an alert never recovers from missing data, and always does on data that makes its condition false."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from rules.evidence import Evidence, Truth
+from rules.model import Labels
+from rules.promql.compile import compile_expr
+from rules.promql.errors import EvalError
+from rules.promql.parse import parse
+from rules.promql.values import EvalOptions, Vector
+from rules.series import SeriesWindow
+
+STEP = 15_000
+BEFORE = 12 * STEP
+NOW = 13 * STEP
+OPTIONS = EvalOptions()
+
+Series = tuple[str, Labels]
+Data = dict[Series, float]
+
+
+def series(text: str) -> Series:
+    name, _, rest = text.partition("{")
+    return name, tuple(sorted((k, v) for k, _, v in (pair.partition("=") for pair in rest.rstrip("}").split(",")) if k))
+
+
+def window(before: Data, now: Data) -> SeriesWindow:
+    """Three minutes of ``before``, then one cycle of ``now``; what is missing in it has ended with a stale marker."""
+    filled = SeriesWindow()
+    for at in range(STEP, NOW + STEP, STEP):
+        data = before if at < NOW else now
+        filled.ingest("s", [(name, labels, value, None) for (name, labels), value in data.items()], at)
+    return filled
+
+
+def result(expr: str, filled: SeriesWindow, at: int) -> dict[Labels, float]:
+    found = compile_expr(parse(expr)).instant(filled, at, OPTIONS)
+    assert isinstance(found, Vector)
+    return {element.labels: element.value for element in found.elements}
+
+
+def judge(expr: str, labels: Labels, before: Data, now: Data) -> tuple[Truth, float | None]:
+    """The verdict on the alert with these labels, that was true at BEFORE."""
+    filled = window(before, now)
+    evidence = Evidence(parse(expr))
+    branches = evidence.at(filled, BEFORE, OPTIONS).branches(labels) if evidence.has_branches else None
+    verdict = evidence.at(filled, NOW, OPTIONS).verdict(labels, branches)
+    return verdict.truth, verdict.value
+
+
+I1: Labels = (("i", "1"),)
+D1: Labels = (("d", "a"), ("i", "1"))
+FALSE, UNKNOWN = Truth.FALSE, Truth.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("x > 5", I1, {"x{i=1}": 9}, {"x{i=1}": 3}, FALSE, 3),
+        ("x > 5", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
+        ("5 < x", I1, {"x{i=1}": 9}, {"x{i=1}": 3}, FALSE, 3),
+        ("x", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
+        ("x > 5 and y > 1", I1, {"x{i=1}": 9, "y{i=1}": 2}, {"y{i=1}": 0}, FALSE, 0),
+        ("x > 5 and y > 1", I1, {"x{i=1}": 9, "y{i=1}": 2}, {"y{i=1}": 2}, UNKNOWN, None),
+        ("x > 5 and on(i) y > 1", D1, {"x{i=1,d=a}": 9, "y{i=1}": 2}, {"y{i=1}": 0}, FALSE, 0),
+        ("x > 5 and y", I1, {"x{i=1}": 9, "y{i=1}": 2}, {"x{i=1}": 9}, UNKNOWN, None),
+        ("x > 5 or y > 1", I1, {"x{i=1}": 9}, {"x{i=1}": 3}, FALSE, 3),
+        ("x > 5 or y > 1", I1, {"x{i=1}": 9, "y{i=1}": 0}, {"x{i=1}": 3}, UNKNOWN, None),
+        ("x > 5 or y > 1", I1, {"x{i=1}": 9, "y{i=1}": 0}, {"x{i=1}": 3, "y{i=1}": 0}, FALSE, 3),
+        ("(x or y) > 5", I1, {"x{i=1}": 9, "y{i=1}": 0}, {"y{i=1}": 0}, UNKNOWN, None),
+        ("(x or y) > 5", I1, {"y{i=1}": 9}, {"y{i=1}": 0}, FALSE, 0),
+        ("(sum(x) or vector(0)) > 5", (), {"x{i=1}": 9}, {}, FALSE, 0),
+        ("x > 5 unless y", I1, {"x{i=1}": 9}, {"x{i=1}": 9, "y{i=1}": 1}, FALSE, 9),
+        ("x > 5 unless on(i) y", I1, {"x{i=1}": 9}, {"y{i=1}": 1}, FALSE, 1),
+        ("x > 5 unless y", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
+        ("count(x > 5) > 1", (), {"x{i=1}": 9, "x{i=2}": 9}, {"x{i=1}": 9, "x{i=2}": 3}, FALSE, 1),
+        ("count(x > 5) > 1", (), {"x{i=1}": 9, "x{i=2}": 9}, {"x{i=1}": 1, "x{i=2}": 3}, FALSE, 1),
+        ("count(x > 5) > 1", (), {"x{i=1}": 9, "x{i=2}": 9}, {}, UNKNOWN, None),
+        ("sum by(i)(x > 5) > 1", I1, {"x{i=1,d=a}": 9}, {"x{i=1,d=a}": 2}, FALSE, 2),
+        ("sum without(d)(x > 5) > 1", I1, {"x{i=1,d=a}": 9}, {"x{i=2,d=a}": 2}, UNKNOWN, None),
+        ("absent(y)", (), {}, {"y{i=1}": 1}, FALSE, None),
+        ("rate(x[2m]) >= 0", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
+        ("count_over_time(x[2m]) >= 8", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
+        ("delta(x[2m]) > -1", I1, {"x{i=1}": 9}, {"x{i=1}": 1}, FALSE, None),
+        ("x > scalar(y)", I1, {"x{i=1}": 9, "y{}": 3}, {"x{i=1}": 9}, UNKNOWN, None),
+        ("x > scalar(y)", I1, {"x{i=1}": 9, "y{}": 3}, {"x{i=1}": 2, "y{}": 3}, FALSE, 2),
+        ("x + scalar(y) > 3", I1, {"x{i=1}": 9, "y{}": 3}, {"x{i=1}": 9}, UNKNOWN, None),
+        ("x > y", I1, {"x{i=1}": 9, "y{i=1}": 3}, {"x{i=1}": 1, "y{i=1}": 3}, FALSE, 1),
+        ("x > y", I1, {"x{i=1}": 9, "y{i=1}": 3}, {"x{i=1}": 9}, UNKNOWN, None),
+        ("x > on(i) group_left y", D1, {"x{i=1,d=a}": 9, "y{i=1}": 3}, {"x{i=1,d=a}": 1, "y{i=1}": 3}, FALSE, 1),
+        ("x > on(i) group_left y", D1, {"x{i=1,d=a}": 9, "y{i=1}": 3}, {"x{i=1,d=b}": 1, "y{i=1}": 3}, UNKNOWN, None),
+        ("(x > 5) * 2 > 11", I1, {"x{i=1}": 9}, {"x{i=1}": 3}, FALSE, 3),
+        ("topk(1, x) > 3", I1, {"x{i=1}": 9}, {"x{i=1}": 8, "x{i=2}": 9}, FALSE, 8),
+        ('label_replace(x > 5, "k", "v", "", "")', (("i", "1"), ("k", "v")), {"x{i=1}": 9}, {"x{i=1}": 3}, FALSE, 3),
+        ('label_replace(x > 5, "k", "v", "", "")', (("i", "1"), ("k", "v")), {"x{i=1}": 9}, {}, UNKNOWN, None),
+        ("(x == bool 9) == 1", I1, {"x{i=1}": 9}, {"x{i=1}": 3}, FALSE, 0),
+        ("-(x > 5)", I1, {"x{i=1}": 9}, {"x{i=1}": 3}, FALSE, 3),
+        ("x / y > 5", I1, {"x{i=1}": 9, "y{i=1}": 1}, {"x{i=1}": 0, "y{i=1}": 0}, FALSE, None),
+    ],
+)  # fmt: skip
+def test_cases(case: tuple[str, Labels, dict[str, float], dict[str, float], Truth, float | None]) -> None:
+    """Expression, the alert's labels, data while it was true, data now, the verdict and the value that decided it."""
+    expr, labels, before, now, truth, value = case
+    then = {series(text): float(number) for text, number in before.items()}
+    if "absent" not in expr:
+        assert labels in result(expr, window(then, then), BEFORE)
+    got = judge(expr, labels, then, {series(text): float(number) for text, number in now.items()})
+    assert got[0] is truth
+    if value is not None:
+        assert got[1] == value
+
+
+NODE = "(a / s < 0.1 and on(i, d) ro == 0) * on(i) group_left(nodename) u"
+NODE_LABELS: Labels = (("d", "a"), ("i", "1"), ("nodename", "n"))
+NODE_DATA: Data = {("a", D1): 1.0, ("s", D1): 100.0, ("ro", D1): 0.0, ("u", (("i", "1"), ("nodename", "n"))): 1.0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "gone", "truth"),
+    [("a", None, FALSE), ("ro", None, FALSE), (None, "a", UNKNOWN), (None, "s", UNKNOWN), (None, "u", UNKNOWN),
+     ("ro", "a", FALSE), ("a", "u", FALSE)],
+)  # fmt: skip
+def test_a_condition_joined_with_names_is_followed_through_the_join(
+    changed: str | None, gone: str | None, truth: Truth
+) -> None:
+    """The form that node-exporter's own rules have."""
+    now = {key: (50.0 if key[0] == changed else value) for key, value in NODE_DATA.items() if key[0] != gone}
+    assert judge(NODE, NODE_LABELS, NODE_DATA, now)[0] is truth
+
+
+@pytest.mark.parametrize(
+    ("expr", "possible"),
+    [("x", False), ("rate(x[5m])", False), ("x + y", False), ("x > 5", True), ("x > bool 5", False),
+     ("x > 5 or y", False), ("x > 5 or y > 1", True), ("x and y", False), ("x and y > 1", True),
+     ("sum(x > 5)", True), ("absent(x)", True), ("x unless y", True), ("topk(3, x)", True)],
+)  # fmt: skip
+def test_whether_any_data_could_show_recovery_is_known_beforehand(expr: str, possible: bool) -> None:
+    assert Evidence(parse(expr)).possible is possible
+
+
+# Properties over generated conditions
+
+METRICS = ("x", "y", "z")
+ALL = [(name, (("d", d), ("i", i))) for name in METRICS for d in "ab" for i in "12"]
+numbers = st.integers(0, 9)
+
+
+def values(depth: int) -> st.SearchStrategy[str]:
+    leaf = st.sampled_from(
+        [*METRICS, "max_over_time(x[1m])", "avg_over_time(y[1m])", "abs(z)", "-x", "count_over_time(z[2m])"]
+    )
+    if depth == 0:
+        return leaf
+    inner = values(depth - 1)
+    return st.one_of(
+        leaf,
+        st.builds("({} {} {})".format, inner, st.sampled_from("+-*/"), inner),
+        st.builds("(sum by (d, i) ({}))".format, inner),
+        st.builds("({} + on(d, i) group_left {})".format, inner, inner),
+        st.builds("({} + scalar(sum(z)))".format, inner),
+    )
+
+
+def comparisons() -> st.SearchStrategy[str]:
+    op = st.sampled_from([">", "<", ">=", "<=", "==", "!="])
+    return st.builds("({} {} {})".format, values(1), op, st.one_of(numbers.map(str), values(0)))
+
+
+def conditions(depth: int) -> st.SearchStrategy[str]:
+    if depth == 0:
+        return comparisons()
+    inner = conditions(depth - 1)
+    return st.one_of(
+        comparisons(),
+        st.builds("({} and {})".format, inner, inner),
+        st.builds("({} and on(i) {})".format, inner, inner),
+        st.builds("({} or {})".format, inner, inner),
+        st.builds("({} unless {})".format, inner, comparisons()),
+        st.builds("({} * 2 > {})".format, inner, numbers),
+        st.builds("(-{})".format, inner),
+        st.builds("(sum by (i, d) ({}) > {})".format, comparisons(), numbers),
+        st.builds("(count by (i) ({}) >= 1)".format, comparisons()),
+        st.builds("(topk by (i) (1, {}))".format, comparisons()),
+        st.builds('label_replace({}, "k", "v", "", "")'.format, inner),
+    )
+
+
+data = st.fixed_dictionaries({key: numbers.map(float) for key in ALL})
+
+
+def alerts(expr: str, before: Data, now: Data) -> list[Labels]:
+    """The alerts of ``expr`` that are true with ``before`` and gone with ``now``."""
+    filled = window(before, now)
+    try:
+        gone = result(expr, filled, BEFORE).keys() - result(expr, filled, NOW).keys()
+    except EvalError:
+        gone = set()
+    assume(gone)
+    return sorted(gone)
+
+
+@settings(max_examples=80, deadline=None)
+@given(conditions(2), data, st.sets(st.sampled_from(METRICS), min_size=1))
+def test_no_alert_recovers_because_metrics_vanish(expr: str, before: Data, vanished: set[str]) -> None:
+    now = {key: value for key, value in before.items() if key[0] not in vanished}
+    for labels in alerts(expr, before, now):
+        assert judge(expr, labels, before, now)[0] is UNKNOWN
+
+
+@settings(max_examples=80, deadline=None)
+@given(conditions(2), data, data, st.sets(st.sampled_from(ALL)))
+def test_every_alert_recovers_on_data_that_makes_it_false(
+    expr: str, before: Data, now: Data, never: set[Series]
+) -> None:
+    """``never`` are series that exist neither before nor now: they do not stand in the way."""
+    before, now = ({key: value for key, value in data.items() if key not in never} for data in (before, now))
+    for labels in alerts(expr, before, now):
+        assert judge(expr, labels, before, now)[0] is FALSE
