@@ -18,9 +18,9 @@ The incident is made from a rule's labels and texts and says in its title that i
 through route, classification, outbox and adapter like any other.
 
 examples:
-  tocsin drill HostOutOfMemory
-  tocsin drill HostOutOfDiskSpace --label mountpoint=/data
-  tocsin drill HostOutOfMemory --keep   leave it open, to look at it in the ITSM
+  tocsin drill HostMemoryLow
+  tocsin drill HostFilesystemSpaceLow --label mountpoint=/data
+  tocsin drill HostMemoryLow --keep   leave it open, to look at it in the ITSM
 
 exit status:
   0 opened, noted and resolved   1 a step failed or took too long   69 no agent answers   77 no token

@@ -14,8 +14,8 @@ SUMMARY = "Explain an incident, decision by decision, or how a rule proves that 
 DETAILS = """\
 examples:
   tocsin explain ID                        an incident of the running agent, by id or ticket number
-  tocsin explain --rule HostOutOfMemory    a rule of the running agent
-  tocsin explain --rule HostOutOfMemory --config /etc/tocsin/tocsin.yaml
+  tocsin explain --rule HostMemoryLow    a rule of the running agent
+  tocsin explain --rule HostMemoryLow --config /etc/tocsin/tocsin.yaml
                                            the same without an agent
 
 exit status:

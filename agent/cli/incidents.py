@@ -106,7 +106,7 @@ def print_incident(found: dict[str, Any]) -> None:
     if incident["members"]:
         print("\nmembers")
         members = [
-            (m["state"], m["reason"], moment(m["since"]), f"{m['value']:.6g}", labels_text(m["labels"]))
+            (m["state"], m["reason"], moment(m["since"]), f"{float(m['value']):.6g}", labels_text(m["labels"]))
             for m in incident["members"]
         ]
         print_table(("STATE", "REASON", "SINCE", "VALUE", "LABELS"), members)

@@ -8,6 +8,7 @@ load(bundle.main, bundle)     the last good configuration, as ``Loaded.bundle()`
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from agent.config import packs
 from agent.config.bind import INVALID, Binder, quoted
 from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
-from agent.config.schema import Backend, CollectorChoice, Config
+from agent.config.schema import LISTEN_ADDRESS, Backend, CollectorChoice, Config
 from agent.config.sections import bind_backend, bind_collectors
 from agent.core.policy import Catalogue, Policy, Receiver
 from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, parse_rule_file, read_yaml
@@ -227,9 +228,18 @@ def _written_in(root: Mapping) -> Mapping:
     backends = root.get("integrations")
     if backends is None or _is_empty(backends):
         items = [entry for entry in items if entry[0].value != "integrations"]
-        desk = Mapping((_entry("type", Scalar("desk", line, column)),), line, column)
+        desk = Mapping((_entry("type", Scalar("desk", line, column)), *_desk_address(root)), line, column)
         items.append(_entry("integrations", Mapping((_entry("desk", desk),), line, column)))
     return Mapping(tuple(items), line, column)
+
+
+def _desk_address(root: Mapping) -> tuple[tuple[Scalar, Node], ...]:
+    """Links of the embedded desk lead to our own listener, wherever that was put."""
+    listen = root.get("listen")
+    address = listen.get("address") if isinstance(listen, Mapping) else None
+    if not isinstance(address, Scalar) or not re.fullmatch(LISTEN_ADDRESS, address.value) or address.value == "off":
+        return ()
+    return (_entry("url_base", Scalar(f"http://{address.value}", address.line, address.column)),)
 
 
 def _is_empty(node: Node) -> bool:

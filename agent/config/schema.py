@@ -18,6 +18,8 @@ from agent.core.policy import Catalogue, Classification, IncidentPolicy, Receive
 _MS = {"unit": "ms"}
 """Marks a duration, like ``agent.core.policy.Duration``; msgspec takes each bound only once, so ours stand here."""
 
+LISTEN_ADDRESS = r"(off|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}|[A-Za-z0-9.-]+:[0-9]{1,5})"
+
 
 class LogLevel(Enum):
     """The least serious line that is written."""
@@ -146,7 +148,7 @@ class Listen(Section, frozen=True):
         str,
         Meta(
             description="Address and port, or `off`. Ignored under socket activation.",
-            pattern=r"^(off|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}|[A-Za-z0-9.-]+:[0-9]{1,5})$",
+            pattern=f"^{LISTEN_ADDRESS}$",
             extra={"form": "HOST:PORT, [IPV6]:PORT or off"},
             examples=["127.0.0.1:9787"],
         ),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -242,6 +243,15 @@ def test_help_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"tocsin {command}" in text
     assert "examples:" in text
     assert max(map(len, text.splitlines())) <= 110
+
+
+def test_help_names_rules_that_are_shipped(root: Path) -> None:
+    from agent.cli.parser import command_module
+
+    shipped = set(re.findall(r"alert: (\w+)", (root / "rules" / "packs" / "host.rules.yml").read_text()))
+    named = {name for command in COMMANDS for name in re.findall(r"\bHost\w+", command_module(command).DETAILS)}
+    assert named
+    assert named <= shipped
 
 
 LIGHT = """

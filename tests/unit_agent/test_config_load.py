@@ -46,6 +46,11 @@ def test_the_example_configuration_is_right(root: Path) -> None:
     good(load(root / "deploy" / "systemd" / "tocsin.yaml"))
 
 
+def test_links_of_the_embedded_desk_lead_to_the_listener(tmp_path: Path) -> None:
+    config = good(load(write(tmp_path / "c.yaml", "listen: {address: '127.0.0.1:8000'}\n")))
+    assert config.integrations["desk"].options.url_base == "http://127.0.0.1:8000"
+
+
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert dump(good(load(write(tmp_path / "c.yaml", "# nothing\n")))) == dump(good(load(None)))
 
