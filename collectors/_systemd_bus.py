@@ -6,16 +6,15 @@ opens another.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import AuthError, DBusFastError
 
 from collectors._model import CollectorError
+from collectors.systemd import SERVICE, TIMER, NoServiceManager, Unit
 
-SERVICE = "org.freedesktop.systemd1.Service"
-TIMER = "org.freedesktop.systemd1.Timer"
 MANAGER = "org.freedesktop.systemd1.Manager"
 _NAME = "org.freedesktop.systemd1"
 _ROOT = "/org/freedesktop/systemd1"
@@ -31,19 +30,6 @@ _GONE = (
     "org.freedesktop.DBus.Error.UnknownMethod",
     "org.freedesktop.systemd1.NoSuchUnit",
 )
-
-
-class NoServiceManager(Exception):
-    """There is a bus, but no systemd on it."""
-
-
-class Unit(NamedTuple):
-    """One row of ListUnits: what the collector needs of it."""
-
-    name: str
-    load: str
-    active: str
-    path: str
 
 
 class SystemdBus:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -21,12 +21,11 @@ from collectors._host import HostFS
 from collectors._labels import NONE, OneLabel, missing
 from collectors._model import CollectorError, Labels, Notice, Sample, counter, gauge, labels
 
-if TYPE_CHECKING:
-    from collectors._systemd_bus import Unit
-
 STATES = ("active", "activating", "deactivating", "inactive", "failed")
 UNIT_EXCLUDE = r".+\.(automount|device|mount|scope|slice)"
 REVISIT = 2
+SERVICE = "org.freedesktop.systemd1.Service"
+TIMER = "org.freedesktop.systemd1.Timer"
 
 METRICS = (
     gauge("node_systemd_unit_state", "1 for the state the unit is in, 0 for the others.", "name", "state", "type"),
@@ -49,6 +48,19 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit_include: str = ""
     unit_exclude: str = UNIT_EXCLUDE
     expect: tuple[str, ...] = ()
+
+
+class NoServiceManager(Exception):
+    """There is a bus, but no systemd on it."""
+
+
+class Unit(NamedTuple):
+    """One row of ListUnits: what the collector needs of it."""
+
+    name: str
+    load: str
+    active: str
+    path: str
 
 
 class ServiceManager(Protocol):
@@ -90,8 +102,6 @@ class Systemd:
         self._state = OneLabel("state")
 
     async def collect(self) -> Iterable[Sample | Notice]:
-        from collectors._systemd_bus import NoServiceManager  # noqa: PLC0415 - dbus-fast only where this collector runs
-
         try:
             manager = await self._connected()
             return await self._read(manager) if manager is not None else self._nothing("there is no system bus")
@@ -108,13 +118,13 @@ class Systemd:
         self._forget()
 
     async def _connected(self) -> ServiceManager | None:
-        from collectors._systemd_bus import SystemdBus  # noqa: PLC0415 - dbus-fast only where this collector runs
-
         if self._manager is not None and self._manager.connected:
             return self._manager
         self._forget()
         if not self._host.socket_exists(self._host.system_bus):
             return None
+        from collectors._systemd_bus import SystemdBus  # noqa: PLC0415 - dbus-fast only where there is a bus
+
         self._manager = await SystemdBus.open(self._host.system_bus)
         return self._manager
 
@@ -191,8 +201,6 @@ class Systemd:
 
 
 async def _details(manager: ServiceManager, unit: Unit) -> _Details:
-    from collectors._systemd_bus import SERVICE, TIMER  # noqa: PLC0415 - dbus-fast only where this collector runs
-
     kind = ""
     value: object = None
     scale = 1.0

@@ -109,8 +109,8 @@ def test_diskstats_units_filters_and_identity(tmp_path: Path) -> None:
     assert got['node_disk_read_time_seconds_total{device="sda"}'] == pytest.approx(18492.372)
     assert got['node_disk_io_now{device="sda"}'] == 2
     assert got['node_disk_flush_requests_time_seconds_total{device="sda"}'] == pytest.approx(0.06)
-    identity = 'device="sda",major="8",minor="0",model="ST8000",path="pci-0",revision="81",rotational="1",serial="ZA1",wwn="0x5000"'
-    assert got[f"node_disk_info{{{identity}}}"] == 1
+    identity = 'major="8",minor="0",model="ST8000",path="pci-0",revision="81",rotational="1",serial="ZA1",wwn="0x5000"'
+    assert got[f'node_disk_info{{device="sda",{identity}}}'] == 1
     assert got['node_disk_io_time_weighted_seconds_total{device="cciss/c0d0"}'] == pytest.approx(0.011)
     assert 'node_disk_discards_completed_total{device="cciss/c0d0"}' not in got
     assert not any("loop0" in key or "sda1" in key for key in got)

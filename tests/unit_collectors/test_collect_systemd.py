@@ -1,0 +1,244 @@
+"""Units of the service manager: what is published, what is asked, and a bus that is absent, refused, lost or real."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_systemd import PATH, FakeSystemd, RealBus
+from golden_host import notices, table
+
+from collectors import systemd
+from collectors.api import CollectorError, HostFS, Notice, Sample, Scraper
+from collectors.systemd import NoServiceManager, Options, Unit
+
+
+class FakeManager:
+    """A service manager with state: units, properties, and a count of what it was asked."""
+
+    def __init__(self, *units: Unit) -> None:
+        self.units = list(units)
+        self.unloaded: list[Unit] = []
+        self.properties: dict[tuple[str, str], object] = {}
+        self.changed: set[str] = set()
+        self.connected = True
+        self.asked: list[str] = []
+        self.fail: Exception | None = None
+
+    def close(self) -> None:
+        self.connected = False
+
+    async def list_units(self) -> list[Unit]:
+        if self.fail:
+            raise self.fail
+        return self.units
+
+    async def units_by_name(self, names: list[str]) -> list[Unit]:
+        known = {unit.name: unit for unit in self.unloaded}
+        return [known.get(name, Unit(name, "not-found", "inactive", PATH + name)) for name in names]
+
+    async def manager_property(self, name: str) -> object:
+        return {"Version": "252.22-1~deb12u1", "SystemState": "degraded"}[name]
+
+    async def unit_property(self, path: str, interface: str, name: str) -> object:
+        self.asked.append(f"{path.removeprefix(PATH)} {name}")
+        return self.properties.get((path.removeprefix(PATH), name))
+
+
+def unit(name: str, active: str = "active", load: str = "loaded") -> Unit:
+    return Unit(name, load, active, PATH + name)
+
+
+def make(tmp_path: Path, manager: FakeManager, **options: Any) -> systemd.Systemd:
+    collector = systemd.build(Options(**options), HostFS(root=str(tmp_path)))
+    collector._manager = manager
+    return collector
+
+
+async def gather(collector: systemd.Systemd) -> Iterable[Sample | Notice]:
+    return await collector.collect()
+
+
+async def test_what_is_published(tmp_path: Path) -> None:
+    manager = FakeManager(
+        unit("ssh.service"), unit("cron.service", "failed"), unit("a.timer"), unit("dev-sda.device"),
+        unit("gone.service", "inactive", "not-found"), unit("x.target", "inactive"),
+    )  # fmt: skip
+    manager.properties |= {
+        ("ssh.service", "Type"): "notify", ("ssh.service", "NRestarts"): 3,
+        ("a.timer", "LastTriggerUSec"): 1_700_000_000_500_000, ("cron.service", "Type"): "simple",
+    }  # fmt: skip
+    got = table(await gather(make(tmp_path, manager)))
+    assert got == {
+        'node_systemd_unit_state{name="ssh.service",state="failed",type="notify"}': 0,
+        **{
+            f'node_systemd_unit_state{{name="cron.service",state="{state}",type="simple"}}': float(state == "failed")
+            for state in systemd.STATES
+        },
+        'node_systemd_unit_state{name="a.timer",state="failed"}': 0,
+        'node_systemd_unit_state{name="x.target",state="failed"}': 0,
+        'node_systemd_service_restart_total{name="ssh.service"}': 3,
+        'node_systemd_timer_last_trigger_seconds{name="a.timer"}': 1_700_000_000.5,
+        'node_systemd_units{state="active"}': 3,
+        'node_systemd_units{state="activating"}': 0,
+        'node_systemd_units{state="deactivating"}': 0,
+        'node_systemd_units{state="inactive"}': 2,
+        'node_systemd_units{state="failed"}': 1,
+        "node_systemd_system_running": 0,
+        'node_systemd_version{version="252.22-1~deb12u1"}': 252,
+    }
+
+
+async def test_included_and_expected_units_have_all_five_states(tmp_path: Path) -> None:
+    manager = FakeManager(unit("ssh.service"), unit("db.service"), unit("ssh.service.d.socket"))
+    manager.unloaded = [unit("stopped.service", "inactive")]
+    expect = ("db.service", "stopped.service", "typo.service")
+    items = await gather(make(tmp_path, manager, unit_include=r"ssh\.service", expect=expect))
+    states = [key for key in table(items) if "unit_state" in key]
+    count = {
+        name: sum(f'"{name}"' in key for key in states) for name in ("ssh.service", "ssh.service.d.socket", *expect)
+    }
+    assert count == {
+        "ssh.service": 5, "ssh.service.d.socket": 1, "db.service": 5, "stopped.service": 5, "typo.service": 0,
+    }  # fmt: skip
+    assert table(items)['node_systemd_unit_state{name="stopped.service",state="inactive"}'] == 1
+    (notice,) = notices(items)
+    assert "expected unit 'typo.service' is not there" in notice
+
+
+async def test_properties_are_asked_once_and_again_when_something_changed(tmp_path: Path) -> None:
+    manager = FakeManager(*(unit(f"s{number}.service") for number in range(20)))
+    collector = make(tmp_path, manager)
+    await gather(collector)
+    assert len(manager.asked) == 40
+    manager.asked.clear()
+    await gather(collector)
+    assert len(manager.asked) == 2 * systemd.REVISIT
+    manager.asked.clear()
+    manager.changed.add(PATH + "s15.service")
+    manager.properties["s15.service", "NRestarts"] = 7
+    got = table(await gather(collector))
+    assert got['node_systemd_service_restart_total{name="s15.service"}'] == 7
+    assert "s15.service NRestarts" in manager.asked
+    assert len(manager.asked) == 2 * systemd.REVISIT + 2
+    manager.units[10] = unit("s10.service", "failed")
+    manager.asked.clear()
+    await gather(collector)
+    assert "s10.service Type" in manager.asked
+    del manager.units[10]
+    await gather(collector)
+    assert "s10.service" not in collector._details
+
+
+async def test_a_lost_signal_is_made_good(tmp_path: Path) -> None:
+    manager = FakeManager(*(unit(f"s{number}.service") for number in range(7)))
+    collector = make(tmp_path, manager)
+    await gather(collector)
+    manager.properties |= {(f"s{number}.service", "NRestarts"): 1 for number in range(7)}
+    for _ in range(4):
+        got = table(await gather(collector))
+    assert sum(key.startswith("node_systemd_service_restart_total") for key in got) == 7
+
+
+async def test_no_bus_is_nothing_there(tmp_path: Path) -> None:
+    collector = systemd.build(Options(expect=("nginx.service",)), HostFS(root=str(tmp_path)))
+    assert await gather(collector) == [
+        Notice("expected unit 'nginx.service' cannot be watched: there is no system bus")
+    ]
+    assert await gather(systemd.build(Options(), HostFS(root=str(tmp_path)))) == []
+
+
+async def test_no_systemd_is_nothing_there(tmp_path: Path) -> None:
+    manager = FakeManager()
+    manager.fail = NoServiceManager()
+    assert await gather(make(tmp_path, manager)) == []
+    assert not manager.connected
+
+
+async def test_a_failed_call_drops_the_connection(tmp_path: Path) -> None:
+    manager = FakeManager()
+    manager.fail = CollectorError("lost")
+    collector = make(tmp_path, manager)
+    with pytest.raises(CollectorError):
+        await gather(collector)
+    assert not manager.connected
+    assert await gather(collector) == []
+
+
+async def test_a_socket_nobody_listens_on_is_refused_with_a_mend(tmp_path: Path) -> None:
+    import socket
+
+    path = tmp_path / "bus"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    collector = systemd.build(Options(), HostFS(system_bus=str(path)))
+    with pytest.raises(CollectorError, match=r"the system bus at .*/bus refuses us: .*\(is dbus running"):
+        await gather(collector)
+
+
+@pytest.fixture
+async def bus(tmp_path: Path, require: Callable[[str], Path]) -> AsyncIterator[RealBus]:
+    made = RealBus(require("dbus-daemon"), tmp_path)
+    yield made
+    await made.stop()
+
+
+@pytest.mark.server("dbus-daemon")
+async def test_over_a_real_bus(bus: RealBus) -> None:
+    await bus.start()
+    collector = systemd.build(Options(expect=("ssh.service", "typo.service")), HostFS(system_bus=bus.address))
+    items = await gather(collector)
+    got = table(items)
+    assert got['node_systemd_unit_state{name="ssh.service",state="active",type="notify"}'] == 1
+    assert got['node_systemd_service_restart_total{name="ssh.service"}'] == 0
+    assert got['node_systemd_timer_last_trigger_seconds{name="tidy.timer"}'] == 1_700_000_000
+    assert got['node_systemd_units{state="active"}'] == 202
+    assert got["node_systemd_system_running"] == 1
+    assert got['node_systemd_version{version="252.1"}'] == 252
+    assert "typo.service" in notices(items)[0]
+    assert bus.manager.subscribed == 1
+    manager = collector._manager
+    bus.service.restarts = 4
+    bus.service.emit_properties_changed({"NRestarts": 4})
+    while manager is not None and not manager.changed:
+        await asyncio.sleep(0.001)
+    assert manager is not None
+    assert manager.changed == {FakeSystemd.row("ssh.service", "")[6]}
+    got = table(await gather(collector))
+    assert got['node_systemd_service_restart_total{name="ssh.service"}'] == 4
+    assert collector._manager is manager
+    await collector.aclose()
+
+
+@pytest.mark.server("dbus-daemon")
+async def test_a_bus_that_is_lost_comes_back(bus: RealBus) -> None:
+    await bus.start()
+    collector = systemd.build(Options(), HostFS(system_bus=bus.address))
+    frame = Scraper({"systemd": collector}, job="j", instance="i", deadline_s=2)
+    (first,) = await frame.cycle(0)
+    assert first.ok
+    await bus.stop()
+    (lost,) = await frame.cycle(1)
+    assert not lost.ok
+    assert "the system bus" in lost.error
+    os.unlink(bus.address)
+    (absent,) = await frame.cycle(2)
+    assert absent.ok
+    await bus.start()
+    (again,) = await frame.cycle(3)
+    assert again.ok
+    assert len(again.samples) == len(first.samples)
+    await frame.aclose()
+
+
+@pytest.mark.server("dbus-daemon")
+async def test_a_bus_without_systemd_is_nothing_there(bus: RealBus) -> None:
+    await bus.start(with_systemd=False)
+    collector = systemd.build(Options(expect=("a.service",)), HostFS(system_bus=bus.address))
+    assert await gather(collector) == [
+        Notice("expected unit 'a.service' cannot be watched: there is no systemd on the system bus")
+    ]
