@@ -45,7 +45,10 @@ _EXPERIMENTAL_SYNTAX = (
     ("anchored and smoothed selectors", re.compile(r"\b(anchored|smoothed)\b")),
     ("fill modifiers", re.compile(r"\bfill(_left|_right)?\s*\(")),
     ("trim operators", re.compile(r"</|>/")),
-    ("duration expressions", re.compile(r"(\[[^\]]*|\boffset\s*)([-+*/%^(]|\b(step|range|min|max|min_of|max_of)\b)")),
+    (
+        "duration expressions",
+        re.compile(r"(\[[^\]]*|\boffset\s*)([-+*/%^(]|\b(step|range|min|max|min_of|max_of)\b)", re.IGNORECASE),
+    ),
     ("data selectors of info()", re.compile(r"\binfo\s*\(")),
 )
 
