@@ -2,7 +2,7 @@
 
 Every transition changes memory at once and is then written; the store's one thread keeps the order, and each row's
 revision keeps an older copy from winning. So memory is never behind the disk, and what a crash loses is only what no
-caller was told to be done.
+caller was told to be done. A wish is ready to be sent once the change that brought it, with its incident, is stored.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Protocol
 
 from agent.core import outbox
 from agent.core.outbox import OutboxRow
-from agent.store import Change, StoreUnavailable
+from agent.store import Change, Listener, Outcome, StoreUnavailable
 from integrations.api import Ticket
 
 Key = tuple[str, str]
@@ -24,26 +24,37 @@ Transition = Callable[[OutboxRow], OutboxRow]
 class Disk(Protocol):
     """The part of the store that delivery needs."""
 
+    listeners: list[Listener]
+
     @property
     def degraded(self) -> bool: ...
 
     async def commit(self, change: Change) -> None: ...
 
 
+class _OrphanError(StoreUnavailable):
+    """The row's incident did not get to the disk, and the agent is still trying (the foreign key noticed)."""
+
+
 class Ledger:
     """All outbox rows by (incident, backend). Use from the event loop only."""
 
-    def __init__(self, disk: Disk, rows: Iterable[OutboxRow], now: int) -> None:
-        """``rows`` as loaded; those that were being sent are in doubt from here on."""
+    def __init__(self, disk: Disk, rows: Iterable[OutboxRow], now: int, on_news: Callable[[], None]) -> None:
+        """``rows`` as loaded; those that were being sent are in doubt from here on.
+
+        ``on_news`` is called when rows may have become ready.
+        """
         self._disk = disk
+        self._on_news = on_news
+        self._wished: dict[Key, int] = {}
+        self._flushing: asyncio.Task[None] | None = None
+        disk.listeners.append(self._heard)
         self._rows: dict[Key, OutboxRow] = {}
         self._finished: dict[tuple[str, str], OutboxRow] = {}
         self._unwritten: set[Key] = set()
         for row in rows:
-            restarted = outbox.restart(row, now)
-            self._put(restarted)
-            if restarted is not row:
-                self._unwritten.add(row.key)
+            self._put(outbox.restart(row, now))
+            self._unwritten.add(row.key)  # mostly there already, which the store notices
 
     def __iter__(self) -> Iterator[OutboxRow]:
         return iter(self._rows.values())
@@ -73,7 +84,12 @@ class Ledger:
         if new is old:
             return None
         self._put(new)
+        self._wished[new.key] = new.revision
         return new
+
+    def ready(self, row: OutboxRow) -> bool:
+        """Whether the row's wish is stored with its incident. A store that has failed for long is not waited for."""
+        return row.key not in self._wished or self._disk.degraded
 
     async def move(self, key: Key, transition: Transition) -> OutboxRow:
         """Apply a transition and wait until it is durable. Cancelling does not undo it.
@@ -97,12 +113,35 @@ class Ledger:
             return self._rows[key]
 
     async def flush(self) -> None:
-        """Write what the disk has not taken yet; stops at the first refusal."""
+        """Write what the disk has not taken yet, as far as it takes it."""
         for key in list(self._unwritten):
-            try:
-                await self._write(self._rows[key])
-            except StoreUnavailable:
-                return
+            if key in self._rows and key not in self._wished:
+                try:
+                    await self._write(self._rows[key])
+                except _OrphanError:
+                    continue
+                except StoreUnavailable:
+                    return
+
+    def detach(self) -> None:
+        """Listen to the store no more; another ledger takes over."""
+        self._disk.listeners.remove(self._heard)
+
+    def _heard(self, change: Change, outcome: Outcome) -> None:
+        if outcome is Outcome.STORED:
+            for row in change.outbox:
+                if row.revision >= self._wished.get(row.key, row.revision + 1):
+                    del self._wished[row.key]
+            if self._unwritten and self._flushing is None:
+                self._flushing = asyncio.ensure_future(self.flush())
+                self._flushing.add_done_callback(self._flushed)
+        if change.outbox:
+            self._on_news()
+
+    def _flushed(self, task: asyncio.Task[None]) -> None:
+        self._flushing = None
+        if not task.cancelled():
+            task.result()
 
     def rebase(self, delta_ms: int) -> None:
         """The timeline was moved: so are all timers."""
@@ -114,10 +153,12 @@ class Ledger:
     async def _write(self, row: OutboxRow) -> None:
         try:
             await self._disk.commit(Change(outbox=(row,)))
-        except (StoreUnavailable, sqlite3.IntegrityError) as error:
-            # A foreign key: the incident itself did not get to the disk, and the agent is still trying.
+        except StoreUnavailable:
             self._unwritten.add(row.key)
-            raise StoreUnavailable(str(error)) from error
+            raise
+        except sqlite3.IntegrityError as error:
+            self._unwritten.add(row.key)
+            raise _OrphanError(f"incident {row.incident} itself is not stored yet") from error
         if self._rows.get(row.key, row).revision == row.revision:
             self._unwritten.discard(row.key)
 

@@ -66,7 +66,7 @@ class Delivery:
     ) -> None:  # fmt: skip
         options = options or DeliveryOptions()
         self._now = now
-        self.ledger = Ledger(disk, rows, now())
+        self.ledger = Ledger(disk, rows, now(), self.wake)
         self._lanes = {
             name: Lane(
                 name, integration, Gate(options.rate, options.burst),
@@ -87,8 +87,7 @@ class Delivery:
     def wish(self, incident: str, backend: str, ticket: Ticket) -> OutboxRow | None:
         """The row to commit with its incident (``Change.outbox``), or None when this is wished already.
 
-        Call it and start the commit without an await between them, so that the commit goes to the disk before
-        anything the worker does about the row; then ``wake``.
+        It is sent once that commit is durable, which delivery hears from the store.
         """
         old = self.ledger.get((incident, backend))
         row = self.ledger.wish(incident, backend, ticket, self._now())
@@ -98,7 +97,7 @@ class Delivery:
         return row
 
     def wake(self) -> None:
-        """There is something new to send."""
+        """Look again at what is to be sent."""
         for lane in self._lanes.values():
             lane.wake.set()
 
@@ -112,13 +111,16 @@ class Delivery:
 
     async def run(self) -> None:
         """Until ``stop``. Ends with the error of the first part that fails: the process must not go on without it."""
-        await self.ledger.flush()
-        async with asyncio.TaskGroup() as group:
-            self._background = [
-                group.create_task(part.run()) for parts in (self.pollers, self.audits) for part in parts
-            ]
-            for worker in self._workers:
-                group.create_task(worker.run())
+        try:
+            await self.ledger.flush()
+            async with asyncio.TaskGroup() as group:
+                self._background = [
+                    group.create_task(part.run()) for parts in (self.pollers, self.audits) for part in parts
+                ]
+                for worker in self._workers:
+                    group.create_task(worker.run())
+        finally:
+            self.ledger.detach()
 
     def stop(self) -> None:
         """Pick nothing more up; ``run`` then returns once what is in flight has settled.

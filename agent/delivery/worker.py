@@ -93,7 +93,7 @@ class Worker:
     def _first_of_each_fault(self) -> list[OutboxRow]:
         first: dict[str, OutboxRow] = {}
         for row in self._ledger.of(self._lane.name):
-            if row.unsettled:
+            if row.unsettled and self._ledger.ready(row):
                 other = first.setdefault(row.wish.correlation_id, row)
                 if row.wish.episode < other.wish.episode:
                     first[row.wish.correlation_id] = row

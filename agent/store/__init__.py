@@ -7,13 +7,15 @@ from agent.store.values import (
     Change,
     Found,
     IncidentQuery,
+    Listener,
     Loaded,
     OpenReport,
+    Outcome,
     Quarantined,
     StoreStats,
 )
 
 __all__ = [
-    "BadRow", "Change", "Found", "IncidentQuery", "Loaded", "OpenReport", "Quarantined", "StateBusy", "StateRefused",
-    "Store", "StoreCorrupt", "StoreError", "StoreStats", "StoreUnavailable",
+    "BadRow", "Change", "Found", "IncidentQuery", "Listener", "Loaded", "OpenReport", "Outcome", "Quarantined",
+    "StateBusy", "StateRefused", "Store", "StoreCorrupt", "StoreError", "StoreStats", "StoreUnavailable",
 ]  # fmt: skip

@@ -20,7 +20,16 @@ from agent.store.errors import StateRefused, StoreCorrupt, StoreUnavailable
 from agent.store.lock import DirectoryLock
 from agent.store.reader import Reader
 from agent.store.reserve import Reserve
-from agent.store.values import Change, IncidentQuery, Loaded, OpenReport, Quarantined, StoreStats
+from agent.store.values import (
+    Change,
+    IncidentQuery,
+    Listener,
+    Loaded,
+    OpenReport,
+    Outcome,
+    Quarantined,
+    StoreStats,
+)
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -50,6 +59,8 @@ class Store:
     ) -> None:  # fmt: skip
         self.opened = opened
         self.stats = StoreStats()
+        self.listeners: list[Listener] = []
+        """Called on the event loop after each commit, before its caller goes on."""
         self._directory = directory
         self._lock = lock
         self._thread = thread
@@ -129,7 +140,14 @@ class Store:
             for name, value in change.meta.items():
                 rows.put_meta(connection, name, value)
 
-        await self.transact(work)
+        done = asyncio.wrap_future(self.submit(work))
+        done.add_done_callback(lambda future: self._tell(change, future))
+        await asyncio.shield(done)
+
+    def _tell(self, change: Change, done: asyncio.Future[None]) -> None:
+        outcome = Outcome.STORED if done.exception() is None else Outcome.REFUSED
+        for listener in list(self.listeners):
+            listener(change, outcome)
 
     async def load(self, resolved_since: int = 0) -> Loaded:
         """All that a starting agent needs, every row verified; bad ones are put in quarantine and named."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -30,6 +30,16 @@ class Change:
         return not (
             self.incidents or self.outbox or self.alert_upserts or self.alert_deletes or self.timeline or self.meta
         )
+
+
+class Outcome(Enum):
+    """What became of a commit. REFUSED: nothing of the change is stored."""
+
+    STORED = "stored"
+    REFUSED = "refused"
+
+
+Listener = Callable[[Change, Outcome], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from fakes.fake_backend import Fault
 
 from agent.core.outbox import RowState
 from agent.delivery import GateState
+from agent.store import Change, StoreUnavailable
 from integrations.api import RemoteState
 
 
@@ -375,22 +376,55 @@ def test_stop_during_a_hanging_send_leaves_it_in_doubt(tmp_path: Path) -> None:
     assert len(scenario(tmp_path, steps).backend.tickets) == 1
 
 
-def test_a_claim_that_cannot_be_stored_sends_nothing(tmp_path: Path) -> None:
+def test_a_wish_is_sent_only_once_it_is_stored_with_its_incident(tmp_path: Path) -> None:
     async def steps(rig: Rig) -> None:
         await rig.start()
         row = rig.delivery.wish(name("disk"), "fake", ticket("disk", opened_at=rig.now()))
         assert row is not None
-        rig.delivery.wake()  # although its incident was not committed
-        await rig.passed(1)
-        assert rig.backend.calls["create"] == 0
-        assert rig.row("disk").state is RowState.PENDING
+        rig.delivery.wake()
+        await rig.passed(3600)
+        assert sum(rig.backend.calls.values()) == 1  # the audit
         await rig.fire("disk", opened_at=row.wish.opened_at, notes=1)
-        await rig.passed(10)
+        await rig.passed(0.001)
         assert len(rig.backend.active) == 1
-        assert rig.delivery.status()[0].stats.held >= 1
         await rig.stop()
 
     scenario(tmp_path, steps)
+
+
+def test_a_claim_that_cannot_be_stored_holds_the_send_until_the_store_has_failed_for_long(tmp_path: Path) -> None:
+    async def steps(rig: Rig) -> None:
+        rig.backend.fault = lambda verb: Fault.REFUSED
+        await rig.start()
+        await rig.fire("disk")
+        await rig.passed(1)
+        rig.backend.fault = lambda verb: Fault.NONE
+        commit = rig.store.commit
+
+        async def refuse(change: Change) -> None:
+            rig.store.stats.failed_in_a_row += 1
+            raise StoreUnavailable("disk full")
+
+        rig.store.commit = refuse  # type: ignore[method-assign] - the disk is full from here on
+        while rig.backend.calls["find"] < 2:
+            await rig.passed(0.1)
+        assert rig.backend.calls["create"] == 0
+        stats = rig.delivery.status()[0].stats
+        assert stats.held == 1
+        await rig.passed(60)
+        assert len(rig.backend.active) == 1
+        assert stats.sent_undurably == 1
+        assert rig.delivery.ledger.unwritten == 1
+        rig.store.commit = commit  # type: ignore[method-assign] - and there is room again
+        await rig.fire("other")
+        await rig.passed(1)
+        assert rig.delivery.ledger.unwritten == 0
+        await rig.crash()
+        await rig.start()
+        assert rig.row("disk").state is RowState.DONE
+        await rig.stop()
+
+    assert len(scenario(tmp_path, steps).backend.tickets) == 2
 
 
 def test_the_clock_jumps_and_no_timer_does(tmp_path: Path) -> None:
