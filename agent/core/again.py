@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from agent.core.decision import Context
 from agent.core.group import Bucket
 from agent.core.model import Incident
-from agent.core.policy import Ended, Then
+from agent.core.policy import Then
 from agent.core.reason import Reason
 
 
@@ -26,7 +26,7 @@ def again(previous: Incident, bucket: Bucket, ctx: Context, now: int) -> Verdict
     one would be a twin. A ticket whose fault outlived a person's word was given up on purpose: a new one follows it.
     """
     new = Verdict(Then.NEW, Reason.NEW_EPISODE)
-    if previous.opened_at is None or previous.ended is Ended.SUPERSEDED or bucket.test:
+    if previous.opened_at is None or bucket.test:
         return new
     if any(person.reopened_at is not None for person in previous.people.values()):
         return Verdict(Then.REOPEN, Reason.REOPENED_PERSON_HAS_IT_OPEN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.core.classify import Classifier
@@ -80,8 +80,9 @@ def _homes(live: Mapping[str, Incident]) -> dict[Labels, list[str]]:
     return homes
 
 
-def _home(key: str, backend: str, homes: Iterable[str], live: Mapping[str, Incident]) -> str:
-    if key in live:
+def _home(key: str, backend: str, homes: Sequence[str], live: Mapping[str, Incident]) -> str:
+    """The live incident the alert is a member of and that has this backend; else the one its labels name."""
+    if key in homes:
         return key
     return next((home for home in homes if backend in live[home].backends), key)
 

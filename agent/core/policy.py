@@ -291,6 +291,8 @@ class Again(Section, frozen=True):
     ]
 
     def __post_init__(self) -> None:
+        if self.ended is Ended.SUPERSEDED:
+            raise ValueError("a ticket that ended as `superseded` is followed by a new one at once; take this row out")
         if self.then is Then.REOPEN and self.ended not in REOPENABLE:
             raise ValueError(
                 f"a ticket that ended as `{self.ended.value}` is not reopened: it was meant to stay ended; "

@@ -51,17 +51,14 @@ def marker(episode: int, line: NoteLine) -> str:
 def changed_wishes(before: Incident | None, after: Incident, ctx: Context) -> Mapping[str, Ticket]:
     """The tickets an adapter has something to do for.
 
-    What it writes after creation is notes and state, so only these count, and being asked to reopen. Nothing is wished
-    for before the incident is open, nor of a ticket that people ended and that stays theirs; its notes follow if it is
-    reopened.
+    What it writes after creation is notes and state, so only these count. Nothing is wished for before the incident is
+    open, nor of a ticket that people ended and that stays theirs; its notes follow if it is reopened.
     """
     wishes = {}
     for backend in after.backends:
         content = _content(after, backend)
-        asked = before is not None and backend in before.reopening
-        asks = backend in after.reopening and not asked
         known = _content(before, backend) if before is not None and backend in before.backends else None
-        if content is not None and (asks or content != known):
+        if content is not None and content != known:
             wishes[backend] = to_ticket(after, backend, ctx)
     return wishes
 

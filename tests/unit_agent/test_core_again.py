@@ -126,7 +126,12 @@ def test_what_was_over_stays_out_of_the_reopened_incident():
     assert world.last.ended is Ended.RESOLVED_BY_US
 
 
-@pytest.mark.parametrize("how", [Ended.CLOSED, Ended.CANCELLED, Ended.GONE, Ended.NOT_MONITORED, Ended.SUPERSEDED])
+def test_a_row_for_what_is_followed_by_a_new_ticket_anyway_is_refused():
+    with pytest.raises(msgspec.ValidationError, match="take this row out"):
+        msgspec.convert({"again": [{"ended": "superseded", "within": 1, "then": "leave"}]}, IncidentPolicy)
+
+
+@pytest.mark.parametrize("how", [Ended.CLOSED, Ended.CANCELLED, Ended.GONE, Ended.NOT_MONITORED])
 def test_a_table_that_reopens_what_was_meant_to_end_is_refused(how):
     row = {"ended": how.value, "within": 1, "then": "reopen"}
     with pytest.raises(msgspec.ValidationError, match="use `new` or `leave`"):

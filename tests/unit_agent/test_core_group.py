@@ -61,6 +61,18 @@ def test_an_alert_stays_with_its_open_incident_when_routes_change():
     assert [len(found[incident.key].alerts), len(found)] == [1, 2]
 
 
+def test_an_alert_stays_where_it_is_a_member_when_both_faults_are_open():
+    both = World(context())
+    old = both.opened(alert(mountpoint="/"))
+    split = context(policy({"group_by": ["device"]}))
+    new = World(split).opened(alert(mountpoint="/", device="sda"))
+    live = {old.key: old, new.key: new}
+    plain = context(policy({"group_by": ["mountpoint", "device"]}))
+    assert list(buckets(plain, alert(mountpoint="/"), live=live)) == [old.key]
+    moved = msgspec.structs.replace(new, members=old.members)
+    assert list(buckets(context(), alert(mountpoint="/"), live={new.key: moved, old.key: old})) == [old.key]
+
+
 def test_a_new_backend_gets_its_own_incident_and_no_twin_in_the_old_one():
     world = World(context())
     incident = world.opened(alert(mountpoint="/"))

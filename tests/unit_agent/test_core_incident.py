@@ -139,6 +139,17 @@ def test_a_condition_that_is_back_but_pending_stops_the_cool_down():
     assert world.last.reason == "recovered"
 
 
+def test_a_pending_condition_that_is_never_heard_of_again_does_not_hold_the_ticket_for_good():
+    world = World(context())
+    world.opened()
+    world.evaluate(recovered())
+    world.evaluate(alert(state=PENDING))
+    pending_at = world.now
+    world.cooled()
+    assert world.last.reason == "recovered"
+    assert world.last.recovering_since == pending_at + 15 * SECOND, "the cool-down started over"
+
+
 def test_a_removed_rule_is_no_recovery():
     world = World(context())
     world.opened(alert(mountpoint="/"), alert(mountpoint="/home"))

@@ -182,6 +182,17 @@ def test_one_of_two_tickets_ended_leaves_the_other_alone():
     assert world.last.ended is Ended.RESOLVED_BY_US
 
 
+def test_only_the_resolved_one_of_two_tickets_is_reopened():
+    world = World(context(TWO))
+    world.opened()
+    world.see(RemoteState.CANCELLED, backend="desk")
+    world.now += SECOND
+    world.see(RemoteState.RESOLVED, backend="rt")
+    decision = world.tick(30 * MINUTE)
+    assert (decision.reason, list(decision.wishes)) == (Reason.REOPENED_STILL_FIRING, ["rt"])
+    assert decision.incident.people["desk"].ended_at is not None
+
+
 def test_closing_what_we_resolved_counts_when_the_fault_returns():
     world = opened()
     world.cooled(recovered())
