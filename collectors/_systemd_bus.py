@@ -10,7 +10,7 @@ from typing import cast
 
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
-from dbus_fast.errors import AuthError, DBusFastError
+from dbus_fast.errors import DBusFastError
 
 from collectors._model import CollectorError
 from collectors.systemd import SERVICE, TIMER, NoServiceManager, Unit
@@ -43,15 +43,9 @@ class SystemdBus:
     @classmethod
     async def open(cls, socket: str) -> SystemdBus:
         """Connect and subscribe. CollectorError when refused, NoServiceManager when nobody answers for systemd."""
+        self = cls(MessageBus(bus_address=f"unix:path={socket}"))
         try:
-            bus = await MessageBus(bus_address=f"unix:path={socket}").connect()
-        except (OSError, AuthError, DBusFastError, EOFError) as error:
-            raise CollectorError(
-                f"the system bus at {socket} refuses us: {error}"
-                " (is dbus running, and may the agent's user open the socket?)"
-            ) from error
-        self = cls(bus)
-        try:
+            await self._bus.connect()
             for interface in (SERVICE, TIMER):
                 rule = (
                     f"type='signal',sender='{_NAME}',interface='{_PROPERTIES}',member='PropertiesChanged',"
@@ -61,7 +55,13 @@ class SystemdBus:
                     "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", [rule], to="org.freedesktop.DBus"
                 )
             await self._call(_ROOT, MANAGER, "Subscribe")
-        except BaseException:
+        except (OSError, EOFError, DBusFastError) as error:
+            self.close()
+            raise CollectorError(
+                f"the system bus at {socket} refuses us: {error}"
+                " (is dbus running, and may the agent's user open the socket?)"
+            ) from error
+        except BaseException:  # also when given up at the deadline: a silent bus must not cost a socket each cycle
             self.close()
             raise
         return self

@@ -17,7 +17,8 @@ PATH = "/org/freedesktop/systemd1/unit/"
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>custom</type><listen>unix:path={path}</listen>
-<policy context="default"><allow send_destination="*"/><allow own="*"/></policy>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/>
+<allow eavesdrop="true"/><allow own="*"/></policy>
 </busconfig>"""
 
 
@@ -95,6 +96,7 @@ class RealBus:
         self.process = subprocess.Popen(
             [self.daemon, "--config-file", str(self.folder / "bus.conf"), "--nofork", "--print-address=1"],
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         assert self.process.stdout is not None
         await asyncio.to_thread(self.process.stdout.readline)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +171,6 @@ async def test_a_failed_call_drops_the_connection(tmp_path: Path) -> None:
 
 
 async def test_a_socket_nobody_listens_on_is_refused_with_a_mend(tmp_path: Path) -> None:
-    import socket
-
     path = tmp_path / "bus"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
@@ -183,8 +182,32 @@ async def test_a_socket_nobody_listens_on_is_refused_with_a_mend(tmp_path: Path)
 @pytest.fixture
 async def bus(tmp_path: Path, require: Callable[[str], Path]) -> AsyncIterator[RealBus]:
     made = RealBus(require("dbus-daemon"), tmp_path)
-    yield made
-    await made.stop()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+@pytest.fixture
+def silent_bus(tmp_path: Path) -> Iterator[str]:
+    """A socket that takes connections and never says a word."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "silent"))
+        listener.listen()
+        yield str(tmp_path / "silent")
+
+
+async def test_a_silent_bus_is_given_up_and_costs_no_sockets(silent_bus: str) -> None:
+    collector = systemd.build(Options(), HostFS(system_bus=silent_bus))
+    frame = Scraper({"systemd": collector}, job="j", instance="i", deadline_s=0.05)
+    before = len(os.listdir("/proc/self/fd"))
+    for cycle in range(3):
+        (scrape,) = await frame.cycle(cycle)
+        assert scrape.error.startswith("still running after 0.05 s")
+        for _ in range(3):  # the cancelled task takes a turn of the loop to end
+            await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) == before
+    await frame.aclose()
 
 
 @pytest.mark.server("dbus-daemon")
@@ -204,9 +227,10 @@ async def test_over_a_real_bus(bus: RealBus) -> None:
     manager = collector._manager
     bus.service.restarts = 4
     bus.service.emit_properties_changed({"NRestarts": 4})
-    while manager is not None and not manager.changed:
-        await asyncio.sleep(0.001)
     assert manager is not None
+    async with asyncio.timeout(10):
+        while not manager.changed:
+            await asyncio.sleep(0.001)
     assert manager.changed == {FakeSystemd.row("ssh.service", "")[6]}
     got = table(await gather(collector))
     assert got['node_systemd_service_restart_total{name="ssh.service"}'] == 4
