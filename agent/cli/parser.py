@@ -40,7 +40,7 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=30, width=100)
-        self._action_max_length = 12  # argparse forgets the names of sub-commands when it sets the column of the texts
+        self._action_max_length = 14  # argparse forgets the names of sub-commands when it sets the column of the texts
 
 
 def build_parser() -> argparse.ArgumentParser:

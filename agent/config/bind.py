@@ -19,6 +19,7 @@ import msgspec
 import msgspec.inspect as mi
 
 from agent.config.scalars import BadScalarError, duration_text, to_bool, to_duration, to_float, to_int
+from agent.config.words import describe, join, label, name_in_text, quoted, type_words
 from integrations.api import CredentialRef
 from rules.api import Mapping, Node, Problem, Scalar, Sequence, did_you_mean
 
@@ -33,8 +34,6 @@ INVALID = Invalid.INVALID
 Hook = Callable[["Binder", Node, str], object]
 """Binds a type in its own way: gets the node and the dotted name of the key; returns a value or ``INVALID``."""
 
-_URL_LOGIN = re.compile(r"//[^/\s@]*@")
-_PLURAL = {"a mapping": "mappings", "a duration": "durations", "a number": "numbers", "a whole number": "whole numbers"}
 _LISTS: tuple[type[mi.Type], ...] = (mi.VarTupleType, mi.ListType, mi.SetType, mi.FrozenSetType)
 
 
@@ -50,20 +49,6 @@ def bind(
 @cache
 def _info(wanted: Any) -> mi.Type:
     return mi.type_info(wanted)
-
-
-def quoted(text: str) -> str:
-    """A short form of what somebody wrote, fit for a message: one line, without the login of a URL."""
-    short = _URL_LOGIN.sub("//***@", text)
-    short = short if len(short) <= 40 else f"{short[:37]}..."
-    return "'" + "".join(c if c.isprintable() else "?" for c in short) + "'"
-
-
-def join(name: str, key: str | int) -> str:
-    """The dotted name of a key or item below ``name``."""
-    if isinstance(key, int):
-        return f"{name}[{key}]"
-    return f"{name}.{key}" if name else key
 
 
 class Binder:
@@ -118,7 +103,7 @@ class Binder:
                 else "write 'key: value' lines"
             )
             return self.problem(
-                node, f"{_label(name)} must be {'a credential' if secret else 'a mapping'}, found {found}", hint
+                node, f"{label(name)} must be {'a credential' if secret else 'a mapping'}, found {found}", hint
             )
         before = len(self.problems)
         fields = {field.encode_name: field for field in wanted.fields}
@@ -135,7 +120,7 @@ class Binder:
             values[field.name] = self.bind(value, field.type, join(name, key.value))
         for field in wanted.fields:
             if field.required and field.name not in values:
-                message = f"{_label(name)} has no '{field.encode_name}'"
+                message = f"{label(name)} has no '{field.encode_name}'"
                 self.problem(node, message, f"add '{field.encode_name}: ...'", "config/missing")
         if len(self.problems) > before:
             return INVALID
@@ -143,13 +128,13 @@ class Binder:
             return wanted.cls(**values)
         except (ValueError, msgspec.ValidationError) as error:
             where = name_in_text(str(error), mapping) or node
-            return self.problem(where, f"{_label(name)}: {error}", check="config/value")
+            return self.problem(where, f"{label(name)}: {error}", check="config/value")
 
     def _dict(self, node: Node, wanted: mi.DictType, name: str) -> Any:
         mapping = _empty_if_null(node)
         if not isinstance(mapping, Mapping):
             return self.problem(
-                node, f"{_label(name)} must be a mapping, found {describe(node)}", "write 'key: value' lines"
+                node, f"{label(name)} must be a mapping, found {describe(node)}", "write 'key: value' lines"
             )
         result = {}
         before = len(self.problems)
@@ -165,7 +150,7 @@ class Binder:
         sequence = Sequence((), node.line, node.column) if isinstance(node, Scalar) and node.is_null else node
         if not isinstance(sequence, Sequence):
             hint = "put it in brackets: [...]" if isinstance(node, Scalar) else "begin each item with '- '"
-            return self.problem(node, f"{_label(name)} must be a list, found {describe(node)}", hint)
+            return self.problem(node, f"{label(name)} must be a list, found {describe(node)}", hint)
         before = len(self.problems)
         items = [self.bind(item, wanted.item_type, join(name, index)) for index, item in enumerate(sequence.items)]
         self._check_length(node, len(items), wanted, name)
@@ -181,7 +166,7 @@ class Binder:
         count = len(wanted.item_types)
         if not isinstance(node, Sequence) or len(node.items) != count:
             found = f"{len(node.items)}" if isinstance(node, Sequence) else describe(node)
-            return self.problem(node, f"{_label(name)} must be a list of {count} values, found {found}")
+            return self.problem(node, f"{label(name)} must be a list of {count} values, found {found}")
         pairs = zip(node.items, wanted.item_types, strict=True)
         items = tuple(self.bind(item, kind, join(name, index)) for index, (item, kind) in enumerate(pairs))
         return INVALID if INVALID in items else items
@@ -190,7 +175,7 @@ class Binder:
         low, high = wanted.min_length, wanted.max_length
         if (low is not None and length < low) or (high is not None and length > high):
             bounds = f"at least {low}" if high is None else f"at most {high}" if not low else f"{low} to {high}"
-            self.problem(node, f"{_label(name)} must have {bounds} {unit}, found {length}", check="config/range")
+            self.problem(node, f"{label(name)} must have {bounds} {unit}, found {length}", check="config/range")
 
     def _union(self, node: Node, wanted: mi.UnionType, name: str) -> Any:
         if isinstance(node, Scalar) and node.is_null and wanted.includes_none:
@@ -208,14 +193,14 @@ class Binder:
             del self.problems[before:]
         secret = any(getattr(kind, "cls", None) is CredentialRef for kind in options)
         found = "something else" if secret else describe(node)
-        return self.problem(node, f"{_label(name)} must be {' or '.join(map(type_words, options))}, found {found}")
+        return self.problem(node, f"{label(name)} must be {' or '.join(map(type_words, options))}, found {found}")
 
     def _scalar(self, node: Node, wanted: mi.Type, extra: dict[str, Any], name: str) -> Any:
         words = type_words(wanted, extra)
         if not isinstance(node, Scalar):
-            return self.problem(node, f"{_label(name)} must be {words}, found {describe(node)}")
+            return self.problem(node, f"{label(name)} must be {words}, found {describe(node)}")
         if node.is_null and not isinstance(wanted, mi.NoneType):
-            return self.problem(node, f"{_label(name)} has no value", f"write {words}, or remove the key")
+            return self.problem(node, f"{label(name)} has no value", f"write {words}, or remove the key")
         try:
             match wanted:
                 case mi.BoolType():
@@ -233,14 +218,14 @@ class Binder:
                 case mi.LiteralType():
                     return self._choice(node, {str(value): value for value in wanted.values}, name)
         except BadScalarError as error:
-            message = f"{_label(name)} must be {error}, found {quoted(node.value)}"
+            message = f"{label(name)} must be {error}, found {quoted(node.value)}"
             return self.problem(node, message, error.hint)
         raise TypeError(f"{name}: the configuration cannot hold {wanted!r}")
 
     def _choice(self, node: Scalar, choices: dict[str, Any], name: str) -> Any:
         if node.value in choices:
             return choices[node.value]
-        message = f"{_label(name)} must be one of {', '.join(choices)}, found {quoted(node.value)}"
+        message = f"{label(name)} must be one of {', '.join(choices)}, found {quoted(node.value)}"
         near = did_you_mean(node.value, choices)
         return self.problem(node, message, near if near.startswith("did") else "")  # the message lists all of them
 
@@ -248,9 +233,7 @@ class Binder:
         self._check_length(node, len(node.value), wanted, name, "characters")
         if wanted.pattern is not None and not re.search(wanted.pattern, node.value):
             form = extra.get("form") or f"text of the form {wanted.pattern}"
-            return self.problem(
-                node, f"{_label(name)} must be {form}, found {quoted(node.value)}", check="config/value"
-            )
+            return self.problem(node, f"{label(name)} must be {form}, found {quoted(node.value)}", check="config/value")
         return node.value
 
     def _in_range(self, node: Scalar, value: Any, wanted: Any, name: str, show: Callable[[Any], str]) -> Any:
@@ -269,80 +252,8 @@ class Binder:
         at_least = "at least" if wanted.ge is not None else "more than"
         at_most = "at most" if wanted.le is not None else "less than"
         bounds = [f"{word} {show(bound)}" for word, bound in ((at_least, low), (at_most, high)) if bound is not None]
-        message = f"{_label(name)} must be {' and '.join(bounds)}, found {quoted(node.value)}"
+        message = f"{label(name)} must be {' and '.join(bounds)}, found {quoted(node.value)}"
         return self.problem(node, message, check="config/range")
-
-
-def describe(node: Node) -> str:
-    """What was found, in words."""
-    if isinstance(node, Mapping):
-        return "a mapping"
-    if isinstance(node, Sequence):
-        return "a list"
-    return "nothing" if node.is_null else f"the text {quoted(node.value)}"
-
-
-def type_words(wanted: mi.Type, extra: AbcMapping[str, Any] | None = None) -> str:
-    """A type in words: ``a duration``, ``a list of text``."""
-    extra = dict(extra or {})
-    while isinstance(wanted, mi.Metadata):
-        extra |= wanted.extra or {}
-        wanted = wanted.type
-    match wanted:
-        case mi.BoolType():
-            return "true or false"
-        case mi.IntType():
-            return "a duration" if extra.get("unit") == "ms" else "a whole number"
-        case mi.FloatType():
-            return "a number"
-        case mi.StrType():
-            return "text"
-        case mi.EnumType():
-            return "one of " + ", ".join(str(member.value) for member in wanted.cls)
-        case mi.LiteralType():
-            return "one of " + ", ".join(map(str, wanted.values)) if len(wanted.values) > 1 else f"{wanted.values[0]}"
-        case mi.VarTupleType() | mi.ListType() | mi.SetType() | mi.FrozenSetType():
-            item = type_words(wanted.item_type)
-            return f"a list of {_PLURAL.get(item, item)}"
-        case mi.TupleType():
-            return f"a list of {len(wanted.item_types)} values"
-        case mi.StructType() if wanted.cls is CredentialRef:
-            return "a credential"
-        case mi.StructType() | mi.DictType():
-            return "a mapping"
-        case mi.UnionType():
-            return " or ".join(type_words(kind) for kind in wanted.types if not isinstance(kind, mi.NoneType))
-        case _:
-            return "any value"
-
-
-def locate(root: Node | None, path: tuple[str | int, ...]) -> tuple[int, int]:
-    """Line and column of the value at ``path``; of the nearest thing above it when it is not written in the file."""
-    line, column = (root.line, root.column) if root is not None else (0, 0)
-    node = root
-    for step in path:
-        if isinstance(node, Mapping) and isinstance(step, str):
-            node = node.get(step)
-        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
-            node = node.items[step]
-        else:
-            node = None
-        if node is None:
-            break
-        line, column = node.line, node.column
-    return line, column
-
-
-def name_in_text(text: str, mapping: Mapping) -> Node | None:
-    """The value of the first key of a mapping that a message mentions as a word: the option it complains about."""
-    words = set(re.findall(r"[A-Za-z0-9_]+", text))
-    return next((value for key, value in mapping.items if key.value in words), None)
-
-
-def _label(name: str) -> str:
-    if not name:
-        return "the file"
-    return name if name.startswith("the key ") else f"'{name}'"
 
 
 def _empty_if_null(node: Node) -> Node:

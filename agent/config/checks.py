@@ -17,10 +17,10 @@ import msgspec
 
 import collectors.api
 import integrations.api
-from agent.config.bind import join, locate, name_in_text, quoted
 from agent.config.regex import compile_regex
 from agent.config.scalars import duration_text
 from agent.config.schema import Config
+from agent.config.words import join, locate, name_in_text, quoted
 from agent.core.matcher import MatcherError, compile_all
 from agent.core.policy import Catalogue, Route
 from agent.secret import open_to_others, valid_name

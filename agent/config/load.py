@@ -17,11 +17,12 @@ import msgspec
 from msgspec.structs import replace
 
 from agent.config import packs
-from agent.config.bind import INVALID, Binder, quoted
+from agent.config.bind import INVALID, Binder
 from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
 from agent.config.schema import LISTEN_ADDRESS, Backend, CollectorChoice, Config
 from agent.config.sections import bind_backend, bind_collectors
+from agent.config.words import quoted
 from agent.core.policy import Catalogue, Policy, Receiver
 from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, parse_rule_file, read_yaml
 

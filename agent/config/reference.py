@@ -18,9 +18,9 @@ import msgspec.inspect as mi
 
 import collectors.api
 import integrations.api
-from agent.config.bind import join, type_words
 from agent.config.scalars import duration_text
 from agent.config.schema import Backend, CollectorChoice, Config
+from agent.config.words import join, type_words
 from integrations.api import CredentialRef
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "configuration.md"

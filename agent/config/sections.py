@@ -6,9 +6,10 @@ from typing import Any
 
 import collectors.api
 import integrations.api
-from agent.config.bind import INVALID, Binder, describe, join, quoted
+from agent.config.bind import INVALID, Binder
 from agent.config.scalars import BadScalarError, to_bool
 from agent.config.schema import Backend, CollectorChoice
+from agent.config.words import describe, join, quoted
 from rules.api import Mapping, Node, Scalar, did_you_mean
 
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from agent.config.bind import INVALID, bind, locate, quoted
+from agent.config.bind import INVALID, bind
 from agent.config.schema import Config
+from agent.config.words import locate, quoted
 from integrations.api import CredentialRef
 from rules.api import read_yaml
 
