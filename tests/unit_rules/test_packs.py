@@ -224,4 +224,4 @@ def test_promtool_accepts_the_pack(require: Callable[[str], Path], name: str) ->
 @pytest.mark.parametrize("name", PACKS)
 def test_our_runner_accepts_the_pack(name: str) -> None:
     report = api.run_test_file(ROOT / f"rules/packs/{name}.test.yml")
-    assert report.ok, str(report)
+    assert report.passed, str(report)
