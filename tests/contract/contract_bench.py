@@ -62,6 +62,8 @@ class Bench(abc.ABC):
     integration: Integration
     people: frozenset[Person]
     secrets: tuple[str, ...] = ()
+    persons: tuple[str, str] = ("ann", "bob")
+    """Who the people are; a real server may know only one."""
     can_twin = True
     """Whether two tickets of one id and one episode can come to be; False where a key at the server forbids it."""
 
@@ -70,7 +72,7 @@ class Bench(abc.ABC):
         """Every ticket that exists, oldest first, deleted ones left out."""
 
     @abc.abstractmethod
-    async def person(self, act: Person, ticket_id: str, who: str = "ann") -> None: ...
+    async def person(self, act: Person, ticket_id: str, who: str) -> None: ...
 
     @abc.abstractmethod
     async def foreign(self) -> str:

@@ -161,7 +161,7 @@ async def test_resolving_what_a_person_ended_is_success(bench: Bench, act: Perso
     if act not in bench.people:
         return  # the product has no such state
     created = await bench.integration.create(wish())
-    await bench.person(act, created.ref.id)
+    await bench.person(act, created.ref.id, bench.persons[0])
     (before,) = await bench.look()
     remote = await bench.integration.read(created.ref)
     assert remote is not None
@@ -174,31 +174,31 @@ async def test_resolving_what_a_person_ended_is_success(bench: Bench, act: Perso
 
 async def test_resolving_what_a_person_ends_meanwhile_is_success(bench: Bench) -> None:
     stale = await bench.integration.create(wish())
-    await bench.person(Person.CANCEL, stale.ref.id)
+    await bench.person(Person.CANCEL, stale.ref.id, bench.persons[0])
     after = await bench.integration.apply(wish(**RESOLVED), stale)
     assert after.state is RemoteState.CANCELLED
 
 
 async def test_acknowledged_by_a_person(bench: Bench) -> None:
     created = await bench.integration.create(wish())
-    await bench.person(Person.ACKNOWLEDGE, created.ref.id, "ann")
+    await bench.person(Person.ACKNOWLEDGE, created.ref.id, bench.persons[0])
     remote = await bench.integration.read(created.ref)
     assert remote is not None
-    assert (remote.state, remote.owner) == (RemoteState.IN_PROGRESS, "ann")
+    assert (remote.state, remote.owner) == (RemoteState.IN_PROGRESS, bench.persons[0])
     assert created.owner == ""
 
 
 async def test_assigned_by_a_person(bench: Bench) -> None:
     created = await bench.integration.create(wish())
-    await bench.person(Person.ASSIGN, created.ref.id, "bob")
+    await bench.person(Person.ASSIGN, created.ref.id, bench.persons[1])
     remote = await bench.integration.read(created.ref)
     assert remote is not None
-    assert remote.owner == "bob"
+    assert remote.owner == bench.persons[1]
 
 
 async def test_put_on_hold_by_a_person(bench: Bench) -> None:
     created = await bench.integration.create(wish())
-    await bench.person(Person.HOLD, created.ref.id)
+    await bench.person(Person.HOLD, created.ref.id, bench.persons[0])
     remote = await bench.integration.read(created.ref)
     assert remote is not None
     assert remote.state is RemoteState.ON_HOLD
@@ -207,13 +207,13 @@ async def test_put_on_hold_by_a_person(bench: Bench) -> None:
 
 async def test_what_people_set_is_not_overwritten(bench: Bench) -> None:
     created = await bench.integration.create(wish())
-    await bench.person(Person.ACKNOWLEDGE, created.ref.id, "ann")
-    await bench.person(Person.HOLD, created.ref.id, "ann")
+    await bench.person(Person.ACKNOWLEDGE, created.ref.id, bench.persons[0])
+    await bench.person(Person.HOLD, created.ref.id, bench.persons[0])
     remote = await bench.integration.read(created.ref)
     assert remote is not None
     await bench.integration.apply(wish(impact=3, urgency=3, priority=4, notes=(Note("n/1", "x"),)), remote)
     (seen,) = await bench.look()
-    assert (seen.owner, seen.state) == ("ann", RemoteState.ON_HOLD)
+    assert (seen.owner, seen.state) == (bench.persons[0], RemoteState.ON_HOLD)
     assert (seen.impact, seen.urgency, seen.priority) == (2, 1, 2)
 
 
@@ -240,7 +240,7 @@ async def test_what_a_person_ended_stays_ended_without_reopen(bench: Bench, act:
     if act not in bench.people:
         return  # the product has no such state
     created = await bench.integration.create(wish())
-    await bench.person(act, created.ref.id)
+    await bench.person(act, created.ref.id, bench.persons[0])
     remote = await bench.integration.read(created.ref)
     assert remote is not None
     after = await bench.integration.apply(wish(notes=(Note("n/1", "still broken"),)), remote)
@@ -251,7 +251,7 @@ async def test_what_a_person_ended_stays_ended_without_reopen(bench: Bench, act:
 
 async def test_cancelled_is_not_reopened_even_by_wish(bench: Bench) -> None:
     created = await bench.integration.create(wish())
-    await bench.person(Person.CANCEL, created.ref.id)
+    await bench.person(Person.CANCEL, created.ref.id, bench.persons[0])
     remote = await bench.integration.read(created.ref)
     assert remote is not None
     assert (await bench.integration.apply(wish(reopen=True), remote)).state is RemoteState.CANCELLED
@@ -313,7 +313,7 @@ async def test_list_open_is_ours_of_this_ci_and_environment(bench: Bench) -> Non
 
 async def test_list_open_finds_what_people_hold(bench: Bench) -> None:
     remote = await bench.integration.create(wish())
-    await bench.person(Person.HOLD, remote.ref.id)
+    await bench.person(Person.HOLD, remote.ref.id, bench.persons[0])
     (found,) = await bench.integration.list_open("prod", wish().ci_id)
     assert found.state is RemoteState.ON_HOLD
 
@@ -372,7 +372,7 @@ async def test_unknown_ticket_reads_as_none(bench: Bench) -> None:
 
 async def test_deleted_ticket_reads_as_none_and_cannot_be_changed(bench: Bench) -> None:
     created = await bench.integration.create(wish())
-    await bench.person(Person.DELETE, created.ref.id)
+    await bench.person(Person.DELETE, created.ref.id, bench.persons[0])
     assert await bench.integration.read(created.ref) is None
     assert await bench.integration.find(KEY) == []
     for change in (wish(**RESOLVED), wish(notes=(Note("n/1", "x"),), **RESOLVED)):

@@ -51,7 +51,7 @@ class DeskBench(Bench):
             )
         return seen
 
-    async def person(self, act: Person, ticket_id: str, who: str = "ann") -> None:
+    async def person(self, act: Person, ticket_id: str, who: str) -> None:
         desk = self.integration
         match act:
             case Person.ACKNOWLEDGE:

@@ -42,7 +42,7 @@ class RtBench(HttpBench):
     async def look(self) -> list[Seen]:
         return [seen(ticket) for ticket in self.server.tickets.values() if ticket.status != "deleted"]
 
-    async def person(self, act: Person, ticket_id: str, who: str = "ann") -> None:
+    async def person(self, act: Person, ticket_id: str, who: str) -> None:
         if act in (Person.ACKNOWLEDGE, Person.ASSIGN):
             self.server.take(int(ticket_id), who)
         if act is Person.ACKNOWLEDGE:
