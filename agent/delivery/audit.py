@@ -14,7 +14,6 @@ import structlog
 from agent.core.outbox import OutboxRow, RowState
 from agent.delivery.adopt import age
 from agent.delivery.events import Stray
-from agent.delivery.gate import GateState
 from agent.delivery.lane import Lane
 from agent.delivery.ledger import Ledger
 from agent.delivery.twins import keep_oldest, retire
@@ -45,7 +44,7 @@ class Audit:
     async def once(self) -> None:
         """One audit. Where the backend gives no answer, the next audit looks again."""
         for ci in list(self._cis()):
-            if self._lane.gate.state is not GateState.UP:
+            if self._lane.gate.closed(self._lane.now()):
                 return
             before = {row.key: row.revision for row in self._ledger.of(self._lane.name)}
             try:

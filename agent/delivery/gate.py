@@ -43,6 +43,10 @@ class Gate:
         missing = max(0.0, 1.0 - self._tokens)
         return max(self.not_before, now + -int(-missing * 1000 // self._rate))
 
+    def closed(self, now: int) -> bool:
+        """True during a pause. After it, one call at a time finds out whether the backend is back."""
+        return now < self.not_before
+
     def take(self, now: int) -> bool:
         """Take the right to one attempt, if there is one now."""
         if self.ready_at(now) > now:

@@ -34,18 +34,18 @@ class Poller:
     async def once(self) -> None:
         """One round. A failure is the gate's business; what was not read now is read in the next round."""
         self._round += 1
-        if self._lane.gate.state is not GateState.UP:
-            return
+        gate, now = self._lane.gate, self._lane.now
         rows = [row for row in self._ledger.of(self._lane.name) if _live(row)]
         self._read = {row.incident: self._read.get(row.incident, 0) for row in rows}
         rows.sort(key=lambda row: self._read[row.incident])
         waiting = rows[:BATCH]
 
         async def reader() -> None:
-            while waiting and self._lane.gate.state is GateState.UP:
+            while waiting and not gate.closed(now()):
                 await self._read_one(waiting.pop(0))
 
-        await asyncio.gather(*(reader() for _ in range(min(AT_ONCE, len(waiting)))))
+        at_once = AT_ONCE if gate.state is GateState.UP else 1
+        await asyncio.gather(*(reader() for _ in range(at_once)))
 
     async def _read_one(self, row: OutboxRow) -> None:
         lane, ledger = self._lane, self._ledger

@@ -3,7 +3,7 @@
 StoreError
  +- StateBusy         another process holds the state directory                        (exit 75)
  +- StateRefused      the store is newer than this program, or the directory is unusable (exit 78)
- +- StoreUnavailable  a commit did not get to the disk; nothing of it is there; try again
+ +- StoreUnavailable  the disk failed; nothing of the commit is there; try again    (at the start: exit 74)
  +- StoreCorrupt      the file broke while in use; only a restart (which quarantines it) mends that
 """
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agent.store import rows
 from agent.store.codec import BadRow
-from agent.store.errors import StateRefused
+from agent.store.errors import StateRefused, StoreUnavailable
 from agent.store.migrate import VERSION, create, migrate
 from agent.store.reader import verify_all
 from agent.store.values import Found, OpenReport
@@ -36,9 +36,9 @@ class _BadFileError(Exception):
 
 
 def open_store(directory: Path) -> tuple[sqlite3.Connection, OpenReport]:
-    """A connection to a good store of the current schema, whatever stood there. Raises StateRefused.
+    """A connection to a good store of the current schema, whatever stood there.
 
-    The caller holds the directory's lock.
+    The caller holds the directory's lock. Raises StateRefused and StoreUnavailable.
     """
     path = directory / NAME
     try:
@@ -53,6 +53,10 @@ def open_store(directory: Path) -> tuple[sqlite3.Connection, OpenReport]:
     except OSError as error:
         raise StateRefused(
             f"{directory} cannot be used: {error.strerror}; give it to the user the agent runs as, with mode 0700"
+        ) from error
+    except sqlite3.Error as error:
+        raise StoreUnavailable(
+            f"{path} could not be opened: {error}; look for disk errors in the kernel's log"
         ) from error
 
 

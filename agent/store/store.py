@@ -76,7 +76,7 @@ class Store:
         """Lock the directory and open the store in it, whatever stands there. Blocks (well under a second).
 
         ``now`` gives timeline milliseconds. ``thread`` runs the work, one piece at a time and in order; without it the
-        store has a thread of its own. Raises StateBusy and StateRefused.
+        store has a thread of its own. Raises StateBusy, StateRefused, and StoreUnavailable when the disk fails.
         """
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

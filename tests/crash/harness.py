@@ -66,6 +66,15 @@ class Subject:
         assert done.returncode in (0, -signal.SIGKILL, 128 + signal.SIGKILL), done.returncode
         return done.returncode != 0
 
+    def fail_at(self, point: Point, error: str) -> None:
+        """Run it to its end while one system call fails with that errno (``EIO``)."""
+        inject = f"inject={point.syscall}:error={error}:when={point.nth}"
+        done = subprocess.run(
+            ["strace", "-f", "-q", "-o", "/dev/null", "-e", f"trace={point.syscall}", "-e", inject, *self.command],
+            env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=self.limit,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{point}: " + done.stdout.decode("utf-8", "replace")[-4000:]
+
     def count(self, scratch: Path, syscalls: Sequence[str] = SYSCALLS) -> Counter[str]:
         """One whole run: how often each of the system calls was entered."""
         log = scratch / "strace.log"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from crash.desk_server import Book, desk
-from crash.harness import Subject, can_trace, points
+from crash.harness import Point, Subject, can_trace, points
 
 FAULTS = 2
 SAMPLE = 24
@@ -45,6 +45,18 @@ def test_a_kill_at_any_system_call_loses_and_doubles_nothing(root: Path, tmp_pat
             agent.run()
             judge(book, moment)
     assert killed > len(moments) // 2
+
+
+@pytest.mark.server("strace")
+@pytest.mark.slow
+@pytest.mark.parametrize(("syscall", "nth"), [("fdatasync", 12), ("fdatasync", 20), ("pwrite64", 40), ("pwrite64", 60)])
+def test_one_io_error_of_the_disk_is_read_back_and_survived(root: Path, tmp_path: Path, syscall: str, nth: int) -> None:
+    if not can_trace():
+        pytest.skip("strace may not trace here (ptrace is forbidden)")
+    with desk() as (book, address):
+        agent = subject(root, tmp_path / "state", address)
+        agent.fail_at(Point(syscall, nth), "EIO")
+        judge(book, (syscall, nth))
 
 
 @pytest.mark.slow

@@ -8,6 +8,8 @@ from fakes.delivery_rig import Rig, name, scenario, ticket
 from fakes.fake_backend import Fault
 
 from agent.core.outbox import RowState
+from agent.delivery import GateState
+from agent.delivery.poller import BATCH
 from integrations.api import RemoteState
 
 
@@ -94,6 +96,42 @@ def test_a_backend_that_is_down_is_not_polled(tmp_path: Path) -> None:
         await rig.fire("late")
         await rig.passed(86_400)
         assert sum(rig.backend.calls.values()) < 86_400 / 60
+        await rig.stop()
+
+    scenario(tmp_path, steps)
+
+
+def test_a_backend_that_comes_back_is_noticed_with_nothing_to_send(tmp_path: Path) -> None:
+    async def steps(rig: Rig) -> None:
+        await rig.start(poll=True)
+        for n in range(5):
+            await rig.fire(f"d{n}")
+        await rig.passed(10)
+        rig.backend.fault = lambda verb: Fault.REFUSED
+        await rig.passed(3600)
+        assert rig.delivery.status()[0].state is GateState.DOWN
+        rig.backend.fault = lambda verb: Fault.NONE
+        rig.backend.tickets[3].owner = "ann"
+        await rig.passed(400)
+        assert rig.delivery.status()[0].state is GateState.UP
+        assert rig.seen[-1].remote is not None
+        assert rig.seen[-1].remote.owner == "ann"
+        await rig.stop()
+
+    scenario(tmp_path, steps)
+
+
+def test_more_tickets_than_one_round_reads_are_read_in_turn(tmp_path: Path) -> None:
+    async def steps(rig: Rig) -> None:
+        await rig.start(poll=True)
+        for n in range(BATCH + 20):
+            await rig.fire(f"d{n}")
+        await rig.passed(600)
+        for stored in rig.backend.tickets.values():
+            stored.owner = "ann"
+        rig.seen.clear()
+        await rig.passed(61)
+        assert len(rig.seen) == BATCH + 20
         await rig.stop()
 
     scenario(tmp_path, steps)

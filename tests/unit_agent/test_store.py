@@ -132,6 +132,18 @@ async def test_resolved_incidents_are_remembered_for_reopen_or_new_and_episodes_
     await store.aclose()
 
 
+async def test_a_row_resolved_within_the_hour_is_loaded_for_the_next_episode(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    fresh = incident(state=IncidentState.RESOLVED, resolved_at=NOW - 60_000)
+    old = incident(key="cpu|ci-1", state=IncidentState.RESOLVED, resolved_at=NOW - 7_200_000)
+    wishes = [outbox.wish(None, one.id, "desk", ticket(state=TicketState.RESOLVED), NOW) for one in (fresh, old)]
+    there = Remote(ref=Ref("7"), correlation_id=wishes[0].wish.correlation_id, state=RemoteState.NEW, raw_state="")
+    rows = [outbox.sent(outbox.claim(outbox.found(row, there, NOW)), there, NOW) for row in wishes]
+    await store.commit(Change(incidents=[fresh, old, incident(episode=2), incident("cpu|ci-1", 2)], outbox=rows))
+    assert (await store.load()).outbox == (rows[0],)
+    await store.aclose()
+
+
 async def test_a_resolve_not_yet_delivered_is_not_pruned(tmp_path: Path) -> None:
     store = opened(tmp_path)
     done = incident(state=IncidentState.RESOLVED, resolved_at=NOW)
