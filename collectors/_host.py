@@ -16,6 +16,7 @@ import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from collectors._model import CollectorError
 
@@ -24,7 +25,7 @@ PROC_LIMIT = 4 << 20
 ATTRIBUTE_LIMIT = 4096
 """Bytes. A sysfs attribute is at most one page (kernel Documentation/filesystems/sysfs.rst)."""
 SHARED_FOR = 0.5
-"""Seconds for which ``read_shared`` hands out the same text: one pass over the collectors, never two cycles."""
+"""Seconds for which ``read_shared`` hands out the same text: one pass over the collectors, never two."""
 
 _FLAGS = (
     os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
@@ -43,6 +44,14 @@ class FileInfo:
     regular: bool
 
 
+class _SharedRead(NamedTuple):
+    """A text, when it was read, and who has had it."""
+
+    at: float
+    text: str
+    readers: set[str]
+
+
 class Tree:
     """Bounded reading below one root. ``path`` is always relative to it, without a leading slash."""
 
@@ -51,7 +60,7 @@ class Tree:
     def __init__(self, root: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.root = root.rstrip("/") + "/"
         self._monotonic = monotonic
-        self._shared: dict[str, tuple[float, str]] = {}
+        self._shared: dict[str, _SharedRead] = {}
 
     def read(self, path: str, limit: int = PROC_LIMIT) -> str:
         """The text of a file that must be there; CollectorError when it is not, cannot be read or passes ``limit``."""
@@ -60,13 +69,17 @@ class Tree:
             raise CollectorError(f"{self.root}{path} does not exist (is the file system mounted, and the root right?)")
         return text
 
-    def read_shared(self, path: str) -> str:
-        """Like ``read``, but collectors that run in the same pass share one read and so one moment."""
+    def read_shared(self, path: str, reader: str) -> str:
+        """Like ``read``, but different readers in one pass over the collectors share one read and so one moment.
+
+        The same reader never gets the same read twice.
+        """
         now = self._monotonic()
         held = self._shared.get(path)
-        if held is None or not 0 <= now - held[0] < SHARED_FOR:
-            held = self._shared[path] = (now, self.read(path))
-        return held[1]
+        if held is None or reader in held.readers or not 0 <= now - held.at < SHARED_FOR:
+            held = self._shared[path] = _SharedRead(now, self.read(path), set())
+        held.readers.add(reader)
+        return held.text
 
     def find(self, path: str, limit: int = PROC_LIMIT) -> str | None:
         """The text of a file, or None when there is none (also when its process or device has just gone)."""

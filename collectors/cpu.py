@@ -77,7 +77,7 @@ class Cpu:
         self._throttles: list[tuple[str, str, Labels]] | None = None
 
     def collect(self) -> Iterator[Sample]:
-        parsed = parse(self._host.proc.read_shared("stat"))
+        parsed = parse(self._host.proc.read_shared("stat", "cpu"))
         for number, seconds in parsed.items():
             cpu = self._cpus.get(number) or self._cpus.setdefault(number, _Cpu(number))
             values = cpu.advance(seconds)

@@ -241,7 +241,7 @@ class Processes:
             yield Sample("namedprocess_namegroup_cpu_seconds_total", group.modes[mode], value)
         threads = sum(process.threads for process in living.values())
         yield Sample("namedprocess_namegroup_num_threads", group.only, float(threads))
-        boot = _boot_time(self._proc.read_shared("stat"))
+        boot = _boot_time(self._proc.read_shared("stat", "processes"))
         if boot is not None:
             oldest = boot + min(process.start for process in living.values()) / USER_HZ
             yield Sample("namedprocess_namegroup_oldest_start_time_seconds", group.only, oldest)

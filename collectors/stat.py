@@ -50,7 +50,7 @@ class Stat:
         self._proc = host.proc
 
     def collect(self) -> Iterator[Sample]:
-        for name, value in parse(self._proc.read_shared("stat")):
+        for name, value in parse(self._proc.read_shared("stat", "stat")):
             yield Sample(name, NONE, value)
 
 

@@ -1,0 +1,121 @@
+"""Side by side with Debian's node_exporter on this host: the same names and labels, and the same values."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from collectors import filesystem
+from collectors.api import HostFS, Labels, Sample, Scraper, load
+
+COLLECTORS = (
+    "cpu", "stat", "loadavg", "uname", "time", "meminfo", "filesystem", "diskstats", "netdev", "netclass", "processes",
+    "textfile",
+)  # fmt: skip
+FAMILIES = re.compile(
+    r"node_(cpu_(guest_)?seconds_total|intr_total|context_switches_total|forks_total|boot_time_seconds|procs_(running|blocked)"
+    r"|load\d+|uname_info|time_seconds|memory_.*|filesystem_.*|disk_.*|network_.*|processes_.*|textfile_scrape_error)$"
+)
+NOT_OURS = re.compile(r"node_processes_threads_state|node_network_receive_nohandler_total")
+"""Per-thread states cost a file for each thread; nohandler is only in rtnetlink, and no rule uses either."""
+NEWER = re.compile(r"node_filesystem_mount_info|node_filesystem_purgeable_bytes")
+"""Families node_exporter got after the version Debian 12 has (1.5)."""
+NEWER_LABELS = frozenset({"adminstate", "rotational"})
+CONSTANT = re.compile(
+    r"node_(boot_time_seconds|uname_info|memory_(Mem|Swap)Total_bytes|filesystem_(size_bytes|files|readonly|device_error)"
+    r"|disk_info|network_(info|up|mtu_bytes|flags|speed_bytes|iface_id|transmit_queue_length)|processes_max_.*)$"
+)
+COUNTER = re.compile(r".*_total$")
+
+
+@pytest.fixture
+def node_exporter(require: Callable[[str], Path], tmp_path: Path) -> Iterator[str]:
+    """The exporter with node_exporter's current default filters, on loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    disks = load("diskstats").DEVICE_EXCLUDE  # type: ignore[attr-defined]  # of this one module
+    process = subprocess.Popen(
+        [
+            require("prometheus-node-exporter"), f"--web.listen-address={address}", "--collector.processes",
+            "--collector.cpu.guest", "--collector.netdev.device-exclude=^$",
+            f"--collector.diskstats.device-exclude={disks}",
+            f"--collector.filesystem.mount-points-exclude={filesystem.MOUNT_POINTS_EXCLUDE}",
+            f"--collector.filesystem.fs-types-exclude={filesystem.FS_TYPES_EXCLUDE}",
+            f"--collector.textfile.directory={tmp_path}",
+        ],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield f"http://{address}/metrics"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def theirs(url: str) -> dict[tuple[str, Labels], float]:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            text = urllib.request.urlopen(url, timeout=5).read().decode()
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+    return {
+        (sample.name, tuple(sorted((name, value) for name, value in sample.labels.items() if value))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if FAMILIES.match(sample.name) and not NOT_OURS.match(sample.name)
+    }
+
+
+async def ours(frame: Scraper) -> dict[tuple[str, Labels], float]:
+    def plain(sample: Sample) -> tuple[str, Labels]:
+        target = {"instance", "job", *NEWER_LABELS}
+        return sample.name, tuple(pair for pair in sample.labels if pair[0] not in target)
+
+    return {
+        plain(sample): sample.value
+        for scrape in await frame.cycle(0)
+        for sample in scrape.samples
+        if FAMILIES.match(sample.name) and not NEWER.match(sample.name)
+    }
+
+
+@pytest.mark.server("prometheus-node-exporter")
+async def test_names_labels_and_values_agree(node_exporter: str) -> None:
+    host = HostFS()
+    built = {}
+    for name in COLLECTORS:
+        module = load(name)
+        options = module.Options(guest=True) if name == "cpu" else module.Options()  # type: ignore[call-arg]  # of cpu
+        built[name] = module.build(options, host)
+    frame = Scraper(built, job="node", instance="here")
+    before = await ours(frame)
+    reference = await asyncio.to_thread(theirs, node_exporter)
+    after = await ours(frame)
+    await frame.aclose()
+    fleeting = re.compile("node_processes_state")  # a state with no process in it has no series
+    assert {key for key in reference if not fleeting.match(key[0])} == {
+        key for key in after if not fleeting.match(key[0])
+    }
+    assert len(reference) > 150
+    for key, value in reference.items():
+        if CONSTANT.match(key[0]):
+            assert after[key] == pytest.approx(value, rel=1e-12), key
+        elif COUNTER.match(key[0]):
+            slack = 0.05 + value * 1e-9
+            assert before[key] - slack <= value <= after[key] + slack, key
+    assert after["node_memory_MemFree_bytes", ()] == pytest.approx(reference["node_memory_MemFree_bytes", ()], rel=0.2)
+    assert after["node_time_seconds", ()] == pytest.approx(reference["node_time_seconds", ()], abs=30)

@@ -1,0 +1,75 @@
+"""Generated, mutated and truncated hosts: whatever the files say, every collector ends in a scrape."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from pathlib import Path
+
+from golden_host import TREE, plant
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from collectors.api import Scraper, available, load
+
+FILES = sorted(TREE)
+GOLDEN = {path: text.encode() for path, text in TREE.items()}
+GOLDEN["var/lib/prometheus/node-exporter/a.prom"] = b'x{a="1"} 1\n'
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> dict[str, bytes]:
+    """The golden tree with a few files cut, changed, doubled, replaced, or gone."""
+    tree = dict(GOLDEN)
+    for path in draw(st.lists(st.sampled_from(sorted(GOLDEN)), min_size=1, max_size=4, unique=True)):
+        data = tree[path]
+        place = draw(st.integers(0, len(data)))
+        way = draw(st.sampled_from(["cut", "insert", "flip", "double", "noise", "gone"]))
+        if way == "cut":
+            tree[path] = data[:place]
+        elif way == "insert":
+            tree[path] = (
+                data[:place]
+                + draw(st.sampled_from([b"\xff", b"\0", b"\n\n", b" ", b"9" * 5000, b"-1", b"{"]))
+                + data[place:]
+            )
+        elif way == "flip":
+            tree[path] = data[:place] + bytes([draw(st.integers(0, 255))]) + data[place + 1 :]
+        elif way == "double":
+            tree[path] = data + data
+        elif way == "noise":
+            tree[path] = draw(st.binary(max_size=200))
+        else:
+            del tree[path]
+    return tree
+
+
+async def scrape_all(top: Path, tree: dict[str, bytes]) -> None:
+    host = plant(top, tree)
+    collectors = {name: (module := load(name)).build(module.Options(), host) for name in available()}
+    frame = Scraper(collectors, job="node", instance="i", deadline_s=5)
+    for cycle in range(2):
+        scrapes = await frame.cycle(cycle)
+        assert [scrape.source for scrape in scrapes] == list(collectors)
+        for scrape in scrapes:
+            assert scrape.ok == (not scrape.error)
+            assert "still running" not in scrape.error
+            assert len({(sample.name, sample.labels) for sample in scrape.samples}) == len(scrape.samples)
+            for sample in scrape.samples:
+                assert type(sample.value) is float
+                assert all(value.encode() and name.isidentifier() for name, value in sample.labels)
+    await frame.aclose()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mutated())
+@example(GOLDEN)
+@example({})
+@example(dict.fromkeys(GOLDEN, b""))
+@example(dict.fromkeys(GOLDEN, b"\xff\xfe\0"))
+@example(dict.fromkeys(GOLDEN, b"9" * 6000 + b"\n"))
+def test_no_tree_gets_an_exception_out_of_the_frame(tree: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        asyncio.run(scrape_all(Path(top), tree))
+    assert not [thread for thread in threading.enumerate() if thread.name == "tocsin-collect" and not thread.daemon]
