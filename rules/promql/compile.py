@@ -47,6 +47,13 @@ Args = tuple[Expr, ...]
 
 def compile_expr(expr: Expr) -> Query:
     """A query for ``expr``; ``ExprError`` when one of its constants (a regex, a label name) cannot be used."""
+    try:
+        return _query(expr)
+    except RecursionError:  # the caller stood deep in its own stack already
+        raise ExprError("expression is nested too deeply", "split it with recording rules") from None
+
+
+def _query(expr: Expr) -> Query:
     match value_type(expr):
         case ValueType.SCALAR:
             return Query(expr, ValueType.SCALAR, scalar=scalar_plan(expr))

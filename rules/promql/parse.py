@@ -72,6 +72,8 @@ def parse(text: str, *, experimental: bool = False) -> Expr:
         return _Adapter(experimental).convert(node)
     except OverflowError:
         raise ExprError("a duration or time is out of range", "at most 100 years") from None
+    except RecursionError:  # the caller stood deep in its own stack already
+        raise ExprError("expression is nested too deeply", "split it with recording rules") from None
 
 
 def value_type(expr: Expr) -> ValueType:

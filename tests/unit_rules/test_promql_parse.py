@@ -213,6 +213,17 @@ def test_the_deepest_text_let_through_fits_a_thread_of_one_mebibyte() -> None:
     assert done.stdout == "fits\n", done.stderr
 
 
+def test_a_caller_deep_in_its_stack_gets_a_named_error() -> None:
+    def deep(left: int) -> None:
+        if left:
+            deep(left - 1)
+        else:
+            compile_expr(parse("x" + "+x" * MAX_OPERATORS))
+
+    with pytest.raises(ExprError, match="nested too deeply"):
+        deep(sys.getrecursionlimit() - 300)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="xab01.:{}[]()=~!<>+-*/%^\"'`\\,@ #\n\xff\u4e2deEmsoffby", max_size=60))
 def test_any_text_is_an_expression_or_a_named_error(text: str) -> None:

@@ -324,3 +324,22 @@ def test_window_agrees_with_a_plain_model(cycles: list[tuple[int, list[tuple[int
             assert repr(got) == repr(kept)
             newest = inside[-1] if inside and inside[-1][1] is not None else None
             assert repr(series.latest(lo, hi)) == repr(newest)
+
+
+def test_another_name_with_the_same_labels_is_another_series() -> None:
+    window = SeriesWindow()
+    window.ingest("s", [sample("m", A, 1), sample("n", A, 2)], 1000)
+    assert window.ingest("s", [sample("n", A, 3), sample("o", A, 4)], 2000) == Ingest(added=2, new_series=1)
+    assert sorted(instant(window, '{a="1"}', 2000)) == [("n", A, 3.0), ("o", A, 4.0)]
+
+
+def test_a_forgotten_series_of_a_silent_source_is_made_again() -> None:
+    window = SeriesWindow()
+    window.retain({"long": 3_600_000}, 60_000)
+    window.ingest("s", [sample("short", A, 1), sample("long", A, 1)], 0)
+    window.ingest("other", [], 0)
+    window.ingest("other", [], 120_000)
+    assert window.metric_names() == ["long"]
+    again = window.ingest("s", [sample("short", A, 2), sample("long", A, 2)], 121_000)
+    assert again == Ingest(added=2, new_series=1)
+    assert instant(window, '{a="1"}', 121_000) == [("long", A, 2.0), ("short", A, 2.0)]
