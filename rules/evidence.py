@@ -83,6 +83,12 @@ class Target:
             return Target(self.without, self.names | names if self.without else self.names - names, self.key)
         return Target(False, names - self.names if self.without else names & self.names, self.key)
 
+    def matched(self, without: bool, names: frozenset[str]) -> Target:
+        """What elements must look like to match one of these on, or ignoring, these names."""
+        found = self.grouped(without, names)
+        key = tuple(pair for pair in found.key if (pair[0] in found.names) != found.without)
+        return Target(found.without, found.names, key)
+
     def ignoring(self, names: frozenset[str]) -> Target:
         """The same, whatever the labels ``names`` are."""
         key = tuple(pair for pair in self.key if pair[0] not in names)
@@ -256,7 +262,9 @@ class Look:
         if left.truth is Truth.FALSE:
             return left
         if left.truth is Truth.TRUE:
-            return Verdict(Truth.FALSE, left.value)  # it is there, so the right side took it out
+            keys = [_key(expr, element.labels) for element in self._elements(expr.lhs, target)]
+            taken = all(self._verdict(expr.rhs, key).truth is Truth.TRUE for key in keys)
+            return Verdict(Truth.FALSE, left.value) if taken else _UNKNOWN
         if _whole(expr, target):
             right = self._verdict(expr.rhs, _key(expr, target.key))
             if right.truth is Truth.TRUE:
@@ -338,14 +346,13 @@ def _sides(expr: Binary, target: Target) -> Iterator[tuple[Expr, Target]]:
     names = frozenset(matching.labels)
     if matching.card is Card.MANY_TO_MANY:
         yield expr.lhs, target
-        yield expr.rhs, target if expr.op == "or" else target.grouped(not matching.on, names)
+        yield expr.rhs, target if expr.op == "or" else target.matched(not matching.on, names)
     elif matching.card is Card.ONE_TO_ONE:
         yield expr.lhs, target.grouped(not matching.on, names)
         yield expr.rhs, target.grouped(not matching.on, names)
     else:
         many = target.ignoring(frozenset(matching.include))
-        one = Target(many.without, many.names, many.key).grouped(not matching.on, names)
-        one = Target(one.without, one.names, tuple(pair for pair in one.key if (pair[0] in one.names) != one.without))
+        one = many.matched(not matching.on, names)
         left = matching.card is Card.MANY_TO_ONE
         yield expr.lhs, many if left else one
         yield expr.rhs, one if left else many
@@ -354,9 +361,9 @@ def _sides(expr: Binary, target: Target) -> Iterator[tuple[Expr, Target]]:
 def _key(expr: Binary, labels: Labels) -> Target:
     """What the right side of a set operation must look like to match an element with these labels on the left."""
     matching = expr.matching
-    names = frozenset(matching.labels) if matching else frozenset()
-    without = matching is None or not matching.on
-    return Target(without, names, tuple(pair for pair in labels if (pair[0] in names) != without))
+    if matching is None:
+        return Target.exactly(labels)
+    return Target.exactly(labels).matched(not matching.on, frozenset(matching.labels))
 
 
 def _whole(expr: Binary, target: Target) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rules.evidence import Evidence, Truth
@@ -203,7 +203,7 @@ def alerts(expr: str, before: Data, now: Data) -> list[Labels]:
     return sorted(gone)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(conditions(2), data, st.sets(st.sampled_from(METRICS), min_size=1))
 def test_no_alert_recovers_because_metrics_vanish(expr: str, before: Data, vanished: set[str]) -> None:
     now = {key: value for key, value in before.items() if key[0] not in vanished}
@@ -211,7 +211,7 @@ def test_no_alert_recovers_because_metrics_vanish(expr: str, before: Data, vanis
         assert judge(expr, labels, before, now)[0] is UNKNOWN
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(conditions(2), data, data, st.sets(st.sampled_from(ALL)))
 def test_every_alert_recovers_on_data_that_makes_it_false(
     expr: str, before: Data, now: Data, never: set[Series]
