@@ -40,6 +40,14 @@ def run(*command: str | Path, env: dict[str, str] | None = None, timeout: float 
     return done.stdout
 
 
+def can_make_namespaces() -> bool:
+    """False for root in a container that may not: systemd-nspawn cannot work there."""
+    done = subprocess.run(
+        ["unshare", "--mount", "--pid", "--uts", "--ipc", "--net", "--fork", "true"], capture_output=True
+    )
+    return done.returncode == 0
+
+
 def base_tree() -> Path:
     """The bare system, built once."""
     name = hashlib.sha256(repr((SUITE, PACKAGES)).encode()).hexdigest()[:12]
