@@ -37,14 +37,15 @@ def advance(draft: Draft, ctx: Context, evaluated_at: int | None) -> None:
     _report(draft, ctx)
 
 
-def finish(draft: Draft, ctx: Context) -> Decision:
-    """Turn a draft into the decision."""
+def finish(draft: Draft, ctx: Context, silent: Reason | None = None) -> Decision:
+    """Turn a draft into the decision. ``silent`` is the reason of a change that is not worth a line of history."""
     before, after = draft.before, draft.incident
     is_changed = after != before
     told = [entry for entry in draft.timeline if entry.kind in _DECIDING] or draft.timeline
+    reason = Reason(told[-1].reason) if told else silent or Reason(after.reason)
     return Decision(
         incident=after,
-        reason=Reason(told[-1].reason if told else after.reason) if is_changed else Reason.NOTHING_CHANGED,
+        reason=reason if is_changed else Reason.NOTHING_CHANGED,
         wishes=changed_wishes(before, after, ctx) if is_changed else {},
         timeline=tuple(draft.timeline),
         wake_at=wake_at(after, ctx.policy, draft.now),

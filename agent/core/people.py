@@ -9,7 +9,8 @@ from agent.core.life import finish
 from agent.core.model import Incident, IncidentState, Person
 from agent.core.policy import Ended
 from agent.core.reason import Kind, Reason
-from agent.core.standby import GONE, ended_as
+from agent.core.standby import ended_as
+from agent.core.ticket import GONE
 from integrations.api import Remote, RemoteState
 
 _BY_PERSON = {
@@ -31,7 +32,7 @@ def observe(incident: Incident, backend: str, remote: Remote | None, ctx: Contex
         _active(draft, backend, remote)
     else:
         _ended(draft, backend, remote, remote.state)
-    return finish(draft, ctx)
+    return finish(draft, ctx, Reason.SEEN)
 
 
 def _gone(draft: Draft, backend: str) -> None:

@@ -6,11 +6,8 @@ import msgspec
 
 from agent.core.model import Incident, IncidentState, Person
 from agent.core.policy import Ended, IncidentPolicy, StandBy, StandByNew, Then
-from agent.core.ticket import ended_by_person
+from agent.core.ticket import GONE, ended_by_person
 from integrations.api import RemoteState
-
-GONE = "gone"
-"""``Person.state`` of a ticket that was deleted or merged away."""
 
 _ENDED = {
     RemoteState.RESOLVED.value: Ended.RESOLVED_BY_PERSON,

@@ -15,6 +15,10 @@ MEMBERS_LIMIT = 6_000
 """Bounds on the two long facts, in characters as the footer of a ticket writes them; it holds 16 KiB of facts."""
 
 
+GONE = "gone"
+"""``Person.state`` of a ticket that was deleted or merged away."""
+
+
 def to_ticket(incident: Incident, backend: str, ctx: Context) -> Ticket:
     """The wish for one backend. Title and body are those written when the incident opened."""
     resolved = incident.state is IncidentState.RESOLVED
@@ -87,10 +91,16 @@ def facts(incident: Incident) -> dict[str, str]:
 
 
 def _content(incident: Incident, backend: str) -> tuple[bool, int, str] | None:
-    """What the ticket shows that can change after its creation; None while it is not ours to change."""
+    """What the ticket shows that can change after its creation; None while it is not ours to change.
+
+    A ticket that people ended is told the end of the incident, which closes the delivery's book on it and changes
+    nothing there. One that is gone is told nothing: delivery would have to create it first.
+    """
     resolved = incident.state is IncidentState.RESOLVED
-    theirs = ended_by_person(incident.people.get(backend)) and backend not in incident.reopening
-    if incident.opened_at is None or (theirs and not resolved):
+    person = incident.people.get(backend)
+    theirs = ended_by_person(person) and backend not in incident.reopening
+    gone = person is not None and person.state == GONE
+    if incident.opened_at is None or gone or (theirs and not resolved):
         return None
     return (resolved, len(incident.notes), incident.resolution if resolved else "")
 

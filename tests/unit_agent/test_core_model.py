@@ -95,6 +95,8 @@ class IncidentLife(RuleBasedStateMachine):
         if incident is None or incident.episode not in self.wished:
             return
         decision = self.world.see(state, owner=owner)
+        if state is None:
+            self.wished.pop(incident.episode)
         if state in (RemoteState.CANCELLED, RemoteState.CLOSED):
             self.theirs.add(incident.episode)
         elif state is not None:
