@@ -1,7 +1,7 @@
 """Notices to the service manager: ready, reloading, stopping, alive. Source: sd_notify(3), sd_watchdog_enabled(3).
 
-Nothing happens when no service manager asked for notices. A socket that refuses a notice is an error worth raising: a
-daemon that believes it is supervised and is not would be half-alive.
+Nothing happens when no service manager asked for notices. A notice that is not taken is said once and never waited for:
+a service manager that does not hear from us acts by itself, and the watching goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ from __future__ import annotations
 import os
 import socket
 import time
+
+from agent import log
+
+_log = log.get("notify")
 
 
 class ServiceManager:
@@ -19,13 +23,23 @@ class ServiceManager:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         usec = os.environ.get("WATCHDOG_USEC", "")
         for_us = os.environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
+        self._heard = True
         self.watchdog_s = int(usec) / 1e6 if usec.isdigit() and for_us else 0.0
 
     def _send(self, text: str) -> None:
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.sendto(text.encode(), self._address)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sock:
+            try:
+                sock.sendto(text.encode(), self._address)
+            except OSError as error:
+                if self._heard:
+                    self._heard = False
+                    _log.warning("service_manager_does_not_listen", error=str(error))
+                return
+        if not self._heard:
+            self._heard = True
+            _log.info("service_manager_listens_again")
 
     def ready(self, status: str) -> None:
         self._send(f"READY=1\nSTATUS={status}")
