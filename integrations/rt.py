@@ -72,7 +72,8 @@ class RequestTracker:
         self._http = http
         self._rest = RtRest(http, options.queue)
         self._fields_seen = False
-        self._unseen_ticket = ""
+        self._unverified: dict[str, str] = {}
+        """Tickets we created and could not verify, with the id each should carry."""
 
     async def find(self, correlation_id: str) -> Sequence[Remote]:
         if not correlation_id:
@@ -88,6 +89,7 @@ class RequestTracker:
             footer = parse_footer(await self._rest.body(str(ticket.id))) if with_footer else None
             if correlation_id in ticket.values(field) or (footer and footer.correlation_id == correlation_id):
                 remotes.append(self._remote(ticket, correlation_id, footer))
+                self._unverified.pop(str(ticket.id), None)
         return remotes[::-1]
 
     async def list_open(self, environment: str, ci_id: str) -> Sequence[Remote]:
@@ -106,6 +108,7 @@ class RequestTracker:
         if not ticket.correlation_id:
             raise Rejected(f"{self.name}: a ticket without a correlation id cannot be opened")
         await self._check_fields()
+        await self._verify_earlier(ticket.correlation_id)
         body = body_with_footer(ticket, self.capabilities.body_limit)
         payload = {
             "Subject": cut_bytes(clean_line(ticket.title), _SUBJECT_BYTES) or "(no title)",
@@ -117,14 +120,15 @@ class RequestTracker:
         if self._options.requestor:
             payload["Requestor"] = [self._options.requestor]
         ticket_id = await self._rest.create(payload)
+        self._unverified[ticket_id] = ticket.correlation_id
         try:
             created = await self._with_key(ticket_id, ticket.correlation_id)
             await self._say_what_was_dropped(created, ticket)
         except SchemaDrift:
             raise
         except IntegrationError as error:
-            self._unseen_ticket = ticket_id
             raise InDoubt(f"ticket {ticket_id} was created and could not be read back: {error}") from error
+        del self._unverified[ticket_id]
         return self._remote(created, ticket.correlation_id, parse_footer(body))
 
     async def read(self, ref: Ref) -> Remote | None:
@@ -213,7 +217,7 @@ class RequestTracker:
         return [name for name in (fields.key, fields.impact, fields.urgency, fields.ci) if name]
 
     async def _check_fields(self) -> None:
-        """The fields are there, and no ticket we created is out of our sight: the next one would be too, as a twin."""
+        """The queue has the fields we are told to write; looked at once, and again after a field was found wanting."""
         if not self._fields_seen:
             there = (await self._rest.queue()).field_names()
             missing = " and ".join(repr(field) for field in self._used_fields() if field not in there)
@@ -223,9 +227,17 @@ class RequestTracker:
                     " apply it to the queue, grant SeeCustomField and ModifyCustomField on it, or correct fields"
                 )
             self._fields_seen = True
-        if self._unseen_ticket:
-            await self._rest.read_ticket(self._unseen_ticket)
-            self._unseen_ticket = ""
+
+    async def _verify_earlier(self, correlation_id: str) -> None:
+        """Nothing is created while an earlier ticket is out of sight or without its id: the next would be a twin."""
+        for ticket_id, its_id in list(self._unverified.items()):
+            ticket = await self._rest.read_ticket(ticket_id)
+            gone = ticket is None or str(ticket.id) != ticket_id or ticket.status == self._options.deleted_status
+            if not gone:
+                await self._with_key(ticket_id, its_id)
+            del self._unverified[ticket_id]
+            if not gone and its_id == correlation_id:
+                raise InDoubt(f"{self.name}: ticket {ticket_id} was created earlier and can be found now")
 
     def _custom_fields(self, ticket: Ticket) -> dict[str, object]:
         options, fields = self._options, self._options.fields

@@ -99,6 +99,29 @@ async def test_a_key_that_cannot_be_written_is_drift_and_names_the_ticket(pair: 
         await pair.rt.create(wish())
 
 
+async def test_nothing_more_is_created_while_a_ticket_lacks_its_key(pair: Pair) -> None:
+    pair.server.drop_on_create = pair.server.read_only = {"DedupKey"}
+    for key in (KEY, KEY, "toc-" + "9" * 32):
+        with pytest.raises(SchemaDrift, match="ticket 1 was created without"):
+            await pair.rt.create(wish(correlation_id=key))
+    assert len(pair.server.tickets) == 1
+    pair.server.drop_on_create = pair.server.read_only = set()
+    with pytest.raises(InDoubt, match="can be found now"):
+        await pair.rt.create(wish())
+    assert len(await pair.rt.find(KEY)) == 1
+    await pair.rt.create(wish(correlation_id="toc-" + "9" * 32))
+    assert len(pair.server.tickets) == 2
+
+
+async def test_a_keyless_ticket_that_was_deleted_no_longer_stands_in_the_way(pair: Pair) -> None:
+    pair.server.drop_on_create = pair.server.read_only = {"DedupKey"}
+    with pytest.raises(SchemaDrift):
+        await pair.rt.create(wish())
+    pair.server.delete(1)
+    pair.server.drop_on_create = pair.server.read_only = set()
+    assert (await pair.rt.create(wish())).ref.id == "2"
+
+
 async def test_a_value_that_is_no_choice_is_said_in_the_ticket(pair: Pair) -> None:
     rt = adapter(pair.server.url, impacts=["Huge", "Middling", "Tiny"])
     remote = await rt.create(wish())
@@ -170,7 +193,10 @@ async def test_a_created_ticket_we_may_not_see_is_not_created_again(pair: Pair) 
             await pair.rt.create(wish())
     assert len(pair.server.tickets) == 1
     pair.server.move(1, QUEUE)
+    with pytest.raises(InDoubt, match="ticket 1 was created earlier and can be found now"):
+        await pair.rt.create(wish())
     assert len(await pair.rt.find(KEY)) == 1
+    assert len(pair.server.tickets) == 1
 
 
 async def test_nobody_is_mailed_and_nothing_reopened_by_a_note(pair: Pair) -> None:
