@@ -8,6 +8,7 @@ it. What stands where a credential belongs is never quoted: it may be the secret
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from collections.abc import Mapping as AbcMapping
@@ -31,6 +32,8 @@ class Invalid(Enum):
 
 
 INVALID = Invalid.INVALID
+MAX_MISTAKES = 500
+"""Mistakes of one file that are told. A person mends these first; a hostile file gets no more of our time."""
 Hook = Callable[["Binder", Node, str], object]
 """Binds a type in its own way: gets the node and the dotted name of the key; returns a value or ``INVALID``."""
 
@@ -42,13 +45,19 @@ def bind(
 ) -> tuple[Any, list[Problem]]:
     """The value of type ``wanted`` that the node stands for, and all mistakes; with any, the value is INVALID."""
     binder = Binder(file, hooks or {})
-    value = binder.bind(node if node is not None else Mapping((), 0, 0), _info(wanted), "")
+    value: Any = INVALID
+    with contextlib.suppress(EnoughError):
+        value = binder.bind(node if node is not None else Mapping((), 0, 0), _info(wanted), "")
     return (INVALID if binder.problems else value), sorted(binder.problems)
 
 
 @cache
 def _info(wanted: Any) -> mi.Type:
     return mi.type_info(wanted)
+
+
+class EnoughError(Exception):
+    """``MAX_MISTAKES`` have been found; whoever began the walk ends it."""
 
 
 class Binder:
@@ -61,6 +70,8 @@ class Binder:
 
     def problem(self, node: Node, message: str, hint: str = "", check: str = "config/type") -> Invalid:
         self.problems.append(Problem(self.file, node.line, node.column, message, hint, check))
+        if len(self.problems) >= MAX_MISTAKES:
+            raise EnoughError
         return INVALID
 
     def bind(self, node: Node, wanted: mi.Type, name: str) -> Any:
@@ -136,6 +147,8 @@ class Binder:
             return self.problem(
                 node, f"{label(name)} must be a mapping, found {describe(node)}", "write 'key: value' lines"
             )
+        if self._wrong_length(node, len(mapping.items), wanted, name):
+            return INVALID
         result = {}
         before = len(self.problems)
         for key, value in mapping.items:
@@ -143,7 +156,6 @@ class Binder:
             bound = self.bind(value, wanted.value_type, join(name, key.value))
             if bound_key is not INVALID:
                 result[bound_key] = bound
-        self._check_length(node, len(mapping.items), wanted, name)
         return INVALID if len(self.problems) > before else result
 
     def _list(self, node: Node, wanted: Any, name: str) -> Any:
@@ -151,9 +163,10 @@ class Binder:
         if not isinstance(sequence, Sequence):
             hint = "put it in brackets: [...]" if isinstance(node, Scalar) else "begin each item with '- '"
             return self.problem(node, f"{label(name)} must be a list, found {describe(node)}", hint)
+        if self._wrong_length(node, len(sequence.items), wanted, name):
+            return INVALID
         before = len(self.problems)
         items = [self.bind(item, wanted.item_type, join(name, index)) for index, item in enumerate(sequence.items)]
-        self._check_length(node, len(items), wanted, name)
         if len(self.problems) > before:
             return INVALID
         if isinstance(wanted, mi.VarTupleType):
@@ -171,11 +184,13 @@ class Binder:
         items = tuple(self.bind(item, kind, join(name, index)) for index, (item, kind) in enumerate(pairs))
         return INVALID if INVALID in items else items
 
-    def _check_length(self, node: Node, length: int, wanted: Any, name: str, unit: str = "entries") -> None:
+    def _wrong_length(self, node: Node, length: int, wanted: Any, name: str, unit: str = "entries") -> bool:
         low, high = wanted.min_length, wanted.max_length
-        if (low is not None and length < low) or (high is not None and length > high):
-            bounds = f"at least {low}" if high is None else f"at most {high}" if not low else f"{low} to {high}"
-            self.problem(node, f"{label(name)} must have {bounds} {unit}, found {length}", check="config/range")
+        if (low is None or length >= low) and (high is None or length <= high):
+            return False
+        bounds = f"at least {low}" if high is None else f"at most {high}" if not low else f"{low} to {high}"
+        self.problem(node, f"{label(name)} must have {bounds} {unit}, found {length}", check="config/range")
+        return True
 
     def _union(self, node: Node, wanted: mi.UnionType, name: str) -> Any:
         if isinstance(node, Scalar) and node.is_null and wanted.includes_none:
@@ -230,7 +245,8 @@ class Binder:
         return self.problem(node, message, near if near.startswith("did") else "")  # the message lists all of them
 
     def _text(self, node: Scalar, wanted: mi.StrType, extra: dict[str, Any], name: str) -> Any:
-        self._check_length(node, len(node.value), wanted, name, "characters")
+        if self._wrong_length(node, len(node.value), wanted, name, "characters"):
+            return INVALID
         if wanted.pattern is not None and not re.search(wanted.pattern, node.value):
             form = extra.get("form") or f"text of the form {wanted.pattern}"
             return self.problem(node, f"{label(name)} must be {form}, found {quoted(node.value)}", check="config/value")

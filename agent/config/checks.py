@@ -17,6 +17,7 @@ import msgspec
 
 import collectors.api
 import integrations.api
+from agent.config.bind import MAX_MISTAKES
 from agent.config.regex import compile_regex
 from agent.config.scalars import duration_text
 from agent.config.schema import Config
@@ -105,9 +106,11 @@ class _Checker:
             self._say(("route", "continue"), "the root route has no siblings to continue with", hint, "config/route")
         known = sorted({receiver.name for receiver in self._config.receivers})
         if root.receiver is None and not self._broken & {"receivers", "integrations"}:
-            hint = f"add 'receiver: ...', one of {', '.join(known)}" if known else "define 'receivers' first"
+            hint = f"add 'receiver: ...', one of {', '.join(known[:24])}" if known else "define 'receivers' first"
             self._say(("route",), "'route' has no receiver, and there is more than one", hint, "config/missing")
         for path, route in _walk(root, ("route",)):
+            if len(self.problems) >= MAX_MISTAKES:
+                break
             self._route(path, route, known)
 
     def _route(self, path: Path_, route: Route, known: list[str]) -> None:

@@ -7,6 +7,7 @@ load(bundle.main, bundle)     the last good configuration, as ``Loaded.bundle()`
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from agent.config import packs
-from agent.config.bind import INVALID, Binder
+from agent.config.bind import INVALID, MAX_MISTAKES, Binder, EnoughError
 from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
 from agent.config.schema import LISTEN_ADDRESS, Backend, CollectorChoice, Config
@@ -96,10 +97,10 @@ class _Loader:
             if not self._problems:  # an empty file is a valid configuration
                 root = Mapping((), 1, 1)
             else:
-                return Loaded(None, tuple(sorted(self._problems)), file=self._file)
+                return Loaded(None, self._told(), file=self._file)
         config = self._bind(root)
         if config is None:
-            return Loaded(None, tuple(sorted(self._problems)), file=self._file, texts=dict(self._files.texts))
+            return Loaded(None, self._told(), file=self._file, texts=dict(self._files.texts))
         rules, digests = self._rules(config, root)
         self._problems += cross_check(config, Source(self._file, root), frozenset(self._broken))
         digest = hashlib.sha256(dump(config).encode())
@@ -108,7 +109,7 @@ class _Loader:
         failed = any(problem.severity is Severity.ERROR for problem in self._problems)
         return Loaded(
             None if failed else config,
-            tuple(sorted(set(self._problems))),
+            self._told(),
             rules,
             "" if failed else digest.hexdigest(),
             self._file,
@@ -137,7 +138,11 @@ class _Loader:
             for key, value in _written_in(root).items:
                 single = Mapping(((key, value),), root.line, root.column)
                 before = len(top.problems)
-                bound = top.struct(single, Config, "")
+                try:
+                    bound = top.struct(single, Config, "")
+                except EnoughError:
+                    self._broken.update(Config.__struct_fields__)
+                    break
                 if len(top.problems) == before and bound is not INVALID:
                     sections[key.value] = getattr(bound, key.value)
                 else:
@@ -151,10 +156,10 @@ class _Loader:
     def _catalogue(self, binder: Binder, node: Node, name: str) -> Any:
         """A mapping here, or the path of a file that holds one."""
         if not isinstance(node, Scalar) or node.is_null:
-            bound = binder.struct(node, Catalogue, name)
-            if bound is not INVALID:
-                binder.problems += check_catalogue(bound, Source(self._file, node))
-            return bound
+            here = binder.struct(node, Catalogue, name)
+            if here is not INVALID:
+                binder.problems += check_catalogue(here, Source(self._file, node))
+            return here
         before = len(self._problems)
         root = self._read(
             self._absolute(node.value), Problem(self._file, node.line, node.column, "", "correct the path")
@@ -164,7 +169,9 @@ class _Loader:
         if root is None:
             return Catalogue()
         other = Binder(self._absolute(node.value), {})
-        bound = other.struct(root, Catalogue, "")
+        bound: Any = INVALID
+        with contextlib.suppress(EnoughError):
+            bound = other.struct(root, Catalogue, "")
         self._problems += other.problems
         if bound is INVALID:
             self._broken.add(name)
@@ -201,6 +208,15 @@ class _Loader:
             if rule_file is not None:
                 parsed.append(rule_file)
         return tuple(parsed), [(name, hashlib.sha256(content).hexdigest()) for name, content in dict(found).items()]
+
+    def _told(self) -> tuple[Problem, ...]:
+        """All problems in order; of very many the first, errors before warnings, and how many are left."""
+        problems = sorted(set(self._problems))
+        if len(problems) <= MAX_MISTAKES:
+            return tuple(problems)
+        first = sorted(problems, key=lambda problem: problem.severity is not Severity.ERROR)[:MAX_MISTAKES]
+        rest = f"{len(problems) - MAX_MISTAKES} more are not shown"
+        return (*sorted(first), Problem(self._file, 0, 0, rest, "mend these first", "config/many"))
 
     def _at(self, node: Node | None, message: str, hint: str, check: str) -> None:
         line, column = (node.line, node.column) if node is not None else (0, 0)

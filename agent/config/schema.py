@@ -206,7 +206,8 @@ class Config(Section, frozen=True):
     receivers: Annotated[
         tuple[Receiver, ...],
         Meta(
-            description="Names that routes use for integrations. Left out: one for each integration, of the same name."
+            description="Names that routes use for integrations. Left out: one for each integration, of the same name.",
+            max_length=1000,
         ),
     ] = ()
     catalogue: Annotated[

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from agent.config import packs
+from agent.config.bind import MAX_MISTAKES
 from agent.config.files import Bundle, Disk, FilesError, load_bundle, save_bundle
 from agent.config.load import Loaded, dump, load
 from agent.config.places import colour_wanted, state_directory
@@ -172,6 +174,28 @@ def test_hostile_text_is_refused_with_a_position(tmp_path: Path, text: str) -> N
     loaded = load(write(tmp_path / "c.yaml", text))
     assert loaded.config is None
     assert loaded.errors
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"k{i}: 1\n" for i in range(50_000)),
+        "route:\n  receiver: desk\n  routes:\n" + "".join(f"  - {{receiver: d{i}}}\n" for i in range(30_000)),
+        "receivers:\n" + "".join(f"- {{name: d{i}, integration: x}}\n" for i in range(20_000)),
+        "rules: {files: [" + "".join(f"/x{i}*, " for i in range(50_000)) + "]}\n",
+        "integrations: {" + "".join(f"k{i}: {{type: desk}}, " for i in range(30_000)) + "}\n",
+        "catalogue: {cis: [" + "".join(f"{{id: k{i}, matchers: [x]}}, " for i in range(20_000)) + "]}\n",
+    ],
+    ids=["keys", "routes", "receivers", "files", "integrations", "matchers"],
+)
+def test_very_many_mistakes_cost_little_and_are_told_in_part(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "c.yaml", text)
+    began = time.process_time()
+    loaded = load(path)
+    assert time.process_time() - began < 5
+    assert loaded.config is None
+    assert 1 <= len(loaded.problems) <= MAX_MISTAKES + 1
+    assert max(len(str(problem)) for problem in loaded.problems) < 1000
 
 
 def test_hostile_bytes_are_refused(tmp_path: Path) -> None:
