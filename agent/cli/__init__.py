@@ -5,6 +5,7 @@ A command's module imports what it needs inside ``execute``: ``tocsin --help`` m
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -18,15 +19,9 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (see ``tocsin --help``)."""
-    parser = build_parser()
-    if completing():
-        import argcomplete  # noqa: PLC0415 - only the shell's completion needs it
-
-        argcomplete.autocomplete(parser)
-    try:
-        args = parser.parse_args(argv)
-    except SystemExit as stop:  # argparse has printed its text: 0 after --help, 2 after a mistake
-        return stop.code if isinstance(stop.code, int) else os.EX_USAGE
+    args = _parsed(argv)
+    if isinstance(args, int):
+        return args
     try:
         status: int = args.execute(args)
         sys.stdout.flush()
@@ -40,3 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace | int:
+    """The arguments, or the exit status when argparse has said all. The parser ends here: the daemon need not keep it."""
+    parser = build_parser()
+    if completing():
+        import argcomplete  # noqa: PLC0415 - only the shell's completion needs it
+
+        argcomplete.autocomplete(parser)
+    try:
+        return parser.parse_args(argv)
+    except SystemExit as stop:  # 0 after --help, 2 after a mistake
+        return stop.code if isinstance(stop.code, int) else os.EX_USAGE
