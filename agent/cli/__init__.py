@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace | int:
-    """The arguments, or the exit status when argparse has said all. The parser ends here: the daemon need not keep it."""
+    """The arguments, or the exit status when argparse has said all. The daemon need not keep the parser."""
     parser = build_parser()
     if completing():
         import argcomplete  # noqa: PLC0415 - only the shell's completion needs it
