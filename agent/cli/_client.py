@@ -107,7 +107,7 @@ class Agent:
             ) from None
 
     def _connection(self) -> HTTPConnection:
-        from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415
+        from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415 - not for help pages
 
         if not self._secure:
             return HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)

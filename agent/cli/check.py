@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     from agent.config.lint import lint  # noqa: PLC0415 - the language of rules, for this command only
-    from agent.config.load import load  # noqa: PLC0415
+    from agent.config.load import load  # noqa: PLC0415 - not for help pages
 
     alone = bool(args.rules) and args.config is None
     loaded = load(None if alone else config_path(args.config))
@@ -65,8 +65,8 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _rule_file(path: Path) -> tuple[list[RuleFile], list[Problem]]:
-    from agent.config.files import Disk, FilesError  # noqa: PLC0415
-    from rules.api import Problem, parse_rule_file  # noqa: PLC0415
+    from agent.config.files import Disk, FilesError  # noqa: PLC0415 - not for help pages
+    from rules.api import Problem, parse_rule_file  # noqa: PLC0415 - not for help pages
 
     try:
         content = Disk().read(str(path))

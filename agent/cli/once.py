@@ -49,10 +49,10 @@ def execute(args: argparse.Namespace) -> int:
 
 
 async def _once(loaded: Loaded, pause: int, *, json: bool) -> int:
-    import asyncio  # noqa: PLC0415
+    import asyncio  # noqa: PLC0415 - not for help pages
 
     from agent.build import build_scraper  # noqa: PLC0415 - the frame and the engine, for this command only
-    from rules.api import Engine, SeriesWindow, Start  # noqa: PLC0415
+    from rules.api import Engine, SeriesWindow, Start  # noqa: PLC0415 - not for help pages
 
     config = loaded.config
     if config is None:
