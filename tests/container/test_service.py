@@ -218,3 +218,20 @@ def test_uninstall_leaves_only_what_is_the_users(root: Path, host: Machine) -> N
     assert left.split() == [str(host.tree / "etc/systemd/system/tocsin.service.d")]  # the drop-in of this test
     assert (host.tree / "etc/tocsin/tocsin.yaml").exists()
     assert (host.tree / "var/lib/tocsin").is_dir()
+
+
+def test_on_the_running_system_it_installs_upgrades_and_goes(root: Path, wheel: Path, host: Machine) -> None:
+    """The same without ``--root``, from inside; the machine has no agent when this begins."""
+    shutil.copytree(root / "deploy", host.tree / "media/deploy")
+    shutil.copy(wheel, host.tree / "media")
+    installer = "/media/deploy/systemd/install"
+    here = ("env", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/wheels", installer)
+    host.run(*here, f"/media/{wheel.name}", timeout=300)
+    host.run("systemctl", "enable", "--now", UNIT)
+    before = main_pid(host)
+    host.run(*here, f"/media/{wheel.name}", timeout=300)
+    assert host.active(UNIT)
+    assert main_pid(host) not in (0, before), "an upgrade restarts the running service"
+    host.run(installer, "--uninstall")
+    assert host.show(UNIT, "LoadState") == "not-found"
+    assert not (host.tree / "opt/tocsin").exists()
