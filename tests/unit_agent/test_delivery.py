@@ -291,6 +291,26 @@ def test_episodes_of_one_fault_are_delivered_in_order(tmp_path: Path) -> None:
     assert [(t.episode, t.state.active) for t in tickets.values()] == [(1, False), (2, True)]
 
 
+def test_episodes_are_delivered_in_order_after_a_restart_too(tmp_path: Path) -> None:
+    """Ten is loaded before nine, since ids are text."""
+
+    async def steps(rig: Rig) -> None:
+        await rig.start()
+        rig.backend.fault = lambda verb: Fault.REFUSED
+        await rig.fire("disk", 9)
+        await rig.resolve("disk", 9)
+        await rig.fire("disk", 10)
+        await rig.crash()
+        rig.backend.fault = lambda verb: Fault.NONE
+        await rig.start()
+        assert [row.wish.episode for row in rig.delivery.ledger] == [10, 9]
+        await rig.passed(600)
+        await rig.stop()
+
+    tickets = scenario(tmp_path, steps).backend.tickets
+    assert [(t.episode, t.state.active) for t in tickets.values()] == [(9, False), (10, True)]
+
+
 def test_a_parked_episode_does_not_hold_the_next_back_and_does_not_touch_its_ticket(tmp_path: Path) -> None:
     async def steps(rig: Rig) -> None:
         rig.backend.fault = lambda verb: Fault.REJECTED if verb == "create" else Fault.NONE
