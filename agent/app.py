@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from agent import log
@@ -102,12 +103,11 @@ def _say_opened(store: Store) -> None:
 
 def foreign_packages() -> str | None:
     """A text when one of our generic package names belongs to another distribution, which would mix two programs."""
-    import agent  # noqa: PLC0415 - the packages themselves are looked at
-    import collectors  # noqa: PLC0415
-    import integrations  # noqa: PLC0415
-    import rules  # noqa: PLC0415
-
-    homes = {module.__name__: Path(module.__path__[0]).parent for module in (agent, collectors, integrations, rules)}
+    homes = {}
+    for name in ("agent", "collectors", "integrations", "rules"):
+        spec = find_spec(name)
+        places = spec.submodule_search_locations if spec is not None else None
+        homes[name] = Path(places[0]).parent if places else Path("nowhere")
     ours = homes["agent"]
     for name, home in homes.items():
         if home != ours:

@@ -30,7 +30,10 @@ _log = log.get("book")
 class Book:
     """Use from the event loop only. A reload may replace ``ctx``; incidents keep the key they were opened with."""
 
-    def __init__(self, store: Store, loaded: Loaded, ctx: Context, now: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, loaded: Loaded, ctx: Context, now: Callable[[], int], on_adopted: Callable[[Incident], None]
+    ) -> None:
+        """``on_adopted`` is told of an incident rebuilt from its ticket, whose alerts nobody knows yet."""
         self.ctx = ctx
         self.live: dict[str, Incident] = {incident.key: incident for incident in loaded.incidents}
         self.ended: dict[str, Incident] = {incident.key: incident for incident in loaded.resolved}
@@ -45,6 +48,7 @@ class Book:
         self._flushing = asyncio.Lock()
         self._held = False
         self._strays_said: set[str] = set()
+        self._on_adopted = on_adopted
 
     # Alerts and time
 
@@ -104,6 +108,7 @@ class Book:
                 "ticket_taken_back", backend=stray.backend, ticket=stray.remote.ref.number, reason=decision.reason.value
             )
             self._believe(decision.incident.key, decision)
+            self._on_adopted(decision.incident)
             self._wake.set()
 
     def exercise(self, bucket: Bucket, ctx: Context) -> Incident | None:
@@ -204,6 +209,7 @@ class Book:
             moved = shifted(incident, delta_ms)
             self.live[key] = moved
             self._owe(Change(incidents=(moved,)))
+        self.ended = {key: shifted(incident, delta_ms) for key, incident in self.ended.items()}
         self._alarms = {key: due + delta_ms for key, due in self._alarms.items()}
         self._wake.set()
 

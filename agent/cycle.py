@@ -44,8 +44,8 @@ class Cycle:
     """Owns the order of things within a pass."""
 
     def __init__(
-        self, timeline: Timeline, scraper: Scraper, series: SeriesWindow, engine: Engine, book: Book, *, interval_ms: int,
-        own: Callable[[], Iterable[Sample]], moved: Callable[[int], None], restored: Iterable[AlertRow],
+        self, timeline: Timeline, scraper: Scraper, series: SeriesWindow, engine: Engine, book: Book, *,
+        interval_ms: int, own: Callable[[], Iterable[Sample]], moved: Callable[[int], None], restored: Iterable[AlertRow],
     ) -> None:  # fmt: skip
         self.scraper = scraper
         self.interval_ms = interval_ms

@@ -25,6 +25,8 @@ from agent.clock import Timeline
 from agent.config.files import save_bundle
 from agent.config.load import Loaded, load
 from agent.config.schema import Config
+from agent.core.members import is_over
+from agent.core.model import Incident
 from agent.core.outbox import OutboxRow
 from agent.cycle import Cycle
 from agent.delivery import STOP_GRACE, Delivery
@@ -39,7 +41,7 @@ from agent.identity import Self, identify
 from agent.notify import ServiceManager, inherited_sockets
 from agent.own import OWN_METRICS, OwnMetrics, ReloadStats, Sources
 from agent.store import Loaded as Stored
-from agent.store import Store
+from agent.store import Store, StoreUnavailable
 from agent.view import View
 from collectors.api import Metric, Sample
 from integrations.api import DeskBook, Ports
@@ -82,7 +84,7 @@ class Daemon:
     async def run(self) -> None:
         stored = await self.store.load()
         parts = self._parts(self.loaded)
-        self.book = Book(self.store, stored, parts.context, self.timeline.now)
+        self.book = Book(self.store, stored, parts.context, self.timeline.now, self._hold_members)
         self.delivery = self._delivery(parts, stored.outbox)
         self.book.delivery = self.delivery
         restored = self._load_rules(stored)
@@ -179,12 +181,12 @@ class Daemon:
         """Once an hour: forget what is older than the configuration keeps, and keep a copy of the store."""
         while True:
             await asyncio.sleep(UPKEEP_S)
-            if not self.store.healthy:
-                continue
-            before = self.timeline.now() - self.config.state.keep_resolved
-            while await self.store.prune(before) > 0:
-                await asyncio.sleep(0)
-            await self.store.back_up()
+            try:
+                while await self.store.prune(self.timeline.now() - self.config.state.keep_resolved) > 0:
+                    pass
+                await self.store.back_up()
+            except StoreUnavailable as error:
+                _log.warning("upkeep_put_off", error=str(error))
 
     # Parts
 
@@ -226,7 +228,16 @@ class Daemon:
         if rows:
             now = self.timeline.now()
             self.engine.restore(rows, now, max(0, now - max(row.evaluated_at for row in rows)))
+        for incident in self.book.live.values():
+            self._hold_members(incident)
         return rows
+
+    def _hold_members(self, incident: Incident) -> None:
+        """Have the engine look for evidence about members whose alerts it does not know: a lost or older state."""
+        if incident.test:
+            return
+        missing = [member.labels for member in incident.members if not is_over(member)]
+        self.engine.hold(incident.rule, missing, incident.created_at, self.timeline.now())
 
     def _latest(self) -> Iterator[Sample]:
         """The last cycle of every collector, and the agent's own numbers as of now."""

@@ -97,6 +97,19 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def held_row(rule: str, identity: Labels, written: Mapping[str, str], since: int, at: int) -> AlertRow:
+    """The row of an alert of which only the identity is known: held without data since ``at``.
+
+    ``written`` are the rule's labels as written; what they set cannot have come from the element.
+    """
+    element = tuple(pair for pair in identity if pair[0] != "alertname" and pair[0] not in written)
+    return AlertRow(
+        file="", group="", rule=rule, rule_labels=tuple(sorted(written.items())), nth=0, labels=identity,
+        element=element, state=AlertState.NO_DATA, since=since, evaluated_at=at, value="NaN", annotations={}, reason="taken_up",
+        fired_at=since, no_data_since=at,
+    )  # fmt: skip
+
+
 def _plus(time: int | None, delta: int) -> int | None:
     return None if time is None else time + delta
 

@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
-from rules.alerting import AlertRow
+from rules.alerting import AlertRow, held_row
 from rules.evaluation import AlertingRunner, Recovery, RuleKey, Settings
 from rules.files import Group, RuleFile
-from rules.model import Alert, AlertState
+from rules.model import Alert, AlertState, Labels
 from rules.reload import GroupRun, Runner, build
 from rules.series import SeriesWindow
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus, Waiting, rule_status
@@ -214,6 +214,24 @@ class Engine:
                     self._orphans.append(row)
                 continue
             runner.adopt(row, downtime_ms, at + self._settings.lookback)
+
+    def hold(self, rule: str, identities: Iterable[Labels], since: int, at: int) -> None:
+        """Take up alerts of which only the identity is known (a ticket tells it after the state was lost).
+
+        Each is held without data until the condition or evidence against it shows. One that is known already stays as
+        it is; those of a rule that is gone end with the next evaluation.
+        """
+        runner = next((runner for runner in self._alerting() if runner.key.rule == rule), None)
+        known = {labels for each in self._alerting() for labels in each.rows}
+        for labels in identities:
+            if labels in known:
+                continue
+            written = dict(runner.key.labels) if runner is not None else {}
+            row = held_row(rule, labels, written, since, at)
+            if runner is None:
+                self._orphans.append(row)
+            else:
+                runner.adopt(row, 0, at + self._settings.lookback)
 
     def rebase(self, delta_ms: int) -> None:
         """Move every stored time by ``delta_ms``: the wall clock jumped. The series window is the caller's to move."""
