@@ -54,6 +54,8 @@ def _sample(line: str) -> Sample:
     if name is None:
         raise ExpositionError(f"a metric name is expected, not {line!r:.60}")
     position = name.end()
+    if line[position : position + 1] not in ("", " ", "\t", "{"):
+        raise ExpositionError(f"a blank or brace is expected after {name[0]}, not {line[position]!r}")
     while position < len(line) and line[position] in " \t":
         position += 1
     pairs: dict[str, str] = {}

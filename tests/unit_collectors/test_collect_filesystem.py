@@ -28,7 +28,7 @@ def gate() -> Iterator[threading.Event]:
 
 
 def make(host: GoldenHost, **options: object) -> filesystem.Filesystem:
-    return filesystem.build(filesystem.Options(**{"mount_timeout_seconds": 0.05, **options}), host)  # type: ignore[arg-type]  # options by name
+    return filesystem.build(filesystem.Options(**options), host)  # type: ignore[arg-type]  # options by name
 
 
 def real_time(tmp_path: Path, mountinfo: str = MOUNTINFO) -> GoldenHost:
@@ -83,7 +83,7 @@ def test_a_hanging_mount_is_marked_left_alone_and_taken_back(tmp_path: Path, gat
         return healthy()
 
     host.mounts[POINT] = hang
-    collector = make(host)
+    collector = make(host, mount_timeout_seconds=0.2)
     for _ in range(4):
         got = table(gather(collector))
         assert [key for key in got if 'device_error="mountpoint timeout"' in key and "nas" in key]
@@ -103,7 +103,7 @@ def test_hanging_mounts_never_take_more_than_the_limit_of_threads(tmp_path: Path
     before = threading.active_count()
     for n in range(40, 52):
         host.mounts[f"/nfs/{n}"] = lambda: (gate.wait(20), healthy())[1]
-    collector = make(host)
+    collector = make(host, mount_timeout_seconds=0.1)
     for _ in range(3):
         got = table(gather(collector))
         assert sum(value for key, value in got.items() if key.startswith("node_filesystem_device_error")) == 12
@@ -116,7 +116,8 @@ def test_hanging_mounts_never_take_more_than_the_limit_of_threads(tmp_path: Path
     assert len([key for key in table(gather(collector)) if "size_bytes" in key]) == 12
 
 
-def test_steady_state_uses_one_thread_for_all_mounts(tmp_path: Path) -> None:
+def test_steady_state_uses_one_thread_for_all_mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filesystem, "PATIENCE", 2.0)
     host = real_time(tmp_path)
     idents = set()
 
@@ -136,7 +137,7 @@ def test_steady_state_uses_one_thread_for_all_mounts(tmp_path: Path) -> None:
 async def test_a_hang_fits_inside_the_frames_deadline(tmp_path: Path, gate: threading.Event) -> None:
     host = real_time(tmp_path)
     host.mounts["/"] = lambda: (gate.wait(20), healthy())[1]
-    frame = Scraper({"filesystem": make(host)}, job="j", instance="i", deadline_s=2)
+    frame = Scraper({"filesystem": make(host, mount_timeout_seconds=0.2)}, job="j", instance="i", deadline_s=2)
     (scrape,) = await frame.cycle(0)
     assert scrape.ok
     assert scrape.duration_s < 1

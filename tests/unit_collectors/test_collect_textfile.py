@@ -51,11 +51,12 @@ def test_samples_and_their_files_age(tmp_path: Path) -> None:
         ("x one\n", "line 1: 'one' is not a number"),
         ("x 1_000\n", "line 1: '1_000' is not a number"),
         ("9x 1\n", "line 1: a metric name is expected"),
+        ("x-1\n", "line 1: a blank or brace is expected after x, not '-'"),
         (b"x 1 # \xff\n", "not UTF-8"),
         ("".join(f"x{n} 1\n" for n in range(SERIES_LIMIT + 1)), f"more than {SERIES_LIMIT} series"),
         ("#" * (textfile.FILE_LIMIT + 1), "is larger than 1048576 bytes; not read"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_a_bad_file_is_named_and_gives_nothing(tmp_path: Path, content: str | bytes, message: str) -> None:
     host = plant(tmp_path, {f"{FOLDER}/bad.prom": content, f"{FOLDER}/good.prom": "good 1\n"})
