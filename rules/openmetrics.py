@@ -61,14 +61,14 @@ class _Reader:
     def read(self, number: int, line: str) -> None:
         if len(line) > MAX_LINE:
             raise OpenMetricsError(number, MAX_LINE, f"line is longer than {MAX_LINE} characters")
-        line = line.rstrip("\r\n")
-        if line.startswith("#"):
-            self.ended = line.rstrip() == "# EOF"
-            return
-        if not line.strip():
+        line = line.rstrip()
+        if not line:
             return
         if self.ended:
             raise OpenMetricsError(number, 1, "there is something after '# EOF'", "remove it, or the end mark")
+        if line.startswith("#"):
+            self.ended = line == "# EOF"
+            return
         end = _series_end(number, line)
         text = line[:end]
         identity = self._identities.get(text)

@@ -86,6 +86,7 @@ def test_samples_without_time_are_taken_at_the_time_given() -> None:
         ("m 1\n", 1, 1, "sample has no timestamp"),
         ("m 1 1\nm 2 1\n", 2, 1, "a second value of this m at the same time"),
         ("# EOF\nm 1 1\n", 2, 1, "something after '# EOF'"),
+        ("# EOF\n\n# a comment\n", 3, 1, "something after '# EOF'"),
         ("m 1 1\n" + "#" * (MAX_LINE + 1), 2, MAX_LINE, "longer than"),
         ("m{" + ",".join(f'l{index}="1"' for index in range(129)) + "} 1 1", 1, 1052, "more than 128 labels"),
     ],

@@ -76,6 +76,13 @@ def test_names_go_at_once_or_at_the_end(window: SeriesWindow) -> None:
     assert sorted((name, labels["n"]) for name, labels, _ in found) == [("", "c_total"), ("", "e_total")]
 
 
+def test_the_many_side_must_stay_unique(window: SeriesWindow) -> None:
+    with pytest.raises(EvalError, match="grouping labels must ensure unique matches"):
+        values(window, '{d="a"} * on (d) group_left () c_total', 300_000)
+    with pytest.raises(EvalError, match="same labelset"):
+        values(window, '{d="a"} * on (__name__, d) group_left () {d="a"}', 300_000)
+
+
 def test_sample_budget_is_counted_before_the_work(window: SeriesWindow) -> None:
     assert values(window, "sum_over_time(c_total[1m])", 300_000, max_samples=8)
     with pytest.raises(EvalError, match="too many samples"):

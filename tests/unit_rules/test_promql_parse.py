@@ -45,6 +45,7 @@ def selector(name: str, **options: object) -> VectorSelector:
         ("+x", selector("x")),
         ("-2 ^ 2", Negate(Binary("^", Number(2), Number(2), None))),
         ("-3", Number(-3)),
+        ("-(3)", Number(-3)),
         ("5m", Number(300)),
         ("x offset -1m30s", selector("x", offset=-90_000)),
         ("x @ 1.5", selector("x", at=At(AtKind.TIME, 1500))),
