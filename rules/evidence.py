@@ -15,7 +15,7 @@ and an ``or`` side without data is left out only when it had none while the aler
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -27,23 +27,23 @@ from rules.promql.ast import (
     Call,
     Card,
     Expr,
+    Matching,
     MatrixSelector,
     Negate,
     Number,
     String,
-    Subquery,
-    ValueType,
     VectorSelector,
 )
 from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError
-from rules.promql.parse import value_type
+from rules.promql.functions_label import label_join_plan, label_replace_plan
+from rules.promql.match import SeriesMatcher
 from rules.promql.query import Query
-from rules.promql.values import Element, EvalOptions, ScalarResult, Source, Vector
+from rules.promql.values import Context, Element, EvalOptions, ScalarResult, SeriesLike, Source, Vector
+from rules.target import ABSENT, SELECTING, Target, children, is_scalar, key, whole
 
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-SELECTING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
-_ABSENT = frozenset({"absent", "absent_over_time"})
+_RELABELLING = frozenset({"label_replace", "label_join"})
 
 
 class Truth(Enum):
@@ -62,39 +62,6 @@ class Verdict(NamedTuple):
 _UNKNOWN = Verdict(Truth.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Elements whose labels, without ``names`` or reduced to ``names``, are ``key``."""
-
-    without: bool
-    names: frozenset[str]
-    key: Labels
-
-    @classmethod
-    def exactly(cls, labels: Labels) -> Target:
-        return cls(True, frozenset(), labels)
-
-    def matches(self, labels: Labels) -> bool:
-        return tuple(pair for pair in labels if (pair[0] in self.names) != self.without) == self.key
-
-    def grouped(self, without: bool, names: frozenset[str]) -> Target:
-        """What elements must look like to become one of these by grouping ``by`` or ``without`` these names."""
-        if without:
-            return Target(self.without, self.names | names if self.without else self.names - names, self.key)
-        return Target(False, names - self.names if self.without else names & self.names, self.key)
-
-    def matched(self, without: bool, names: frozenset[str]) -> Target:
-        """What elements must look like to match one of these on, or ignoring, these names."""
-        found = self.grouped(without, names)
-        key = tuple(pair for pair in found.key if (pair[0] in found.names) != found.without)
-        return Target(found.without, found.names, key)
-
-    def ignoring(self, names: frozenset[str]) -> Target:
-        """The same, whatever the labels ``names`` are."""
-        key = tuple(pair for pair in self.key if pair[0] not in names)
-        return Target(self.without, self.names | names if self.without else self.names - names, key)
-
-
 class Evidence:
     """The evidence of one rule. Sub-expressions are compiled when first asked for: most rules never need it."""
 
@@ -110,6 +77,7 @@ class Evidence:
         }
         self._queries: dict[int, Query] = {}
         self._present: dict[int, Expr] = {}
+        self._carriers: dict[int, Expr] = {}
 
     @property
     def has_branches(self) -> bool:
@@ -130,6 +98,23 @@ class Evidence:
         """The comparison that keeps every matched pair, kept so that its identity is stable."""
         return self._present.setdefault(id(expr), replace(expr, bool_modifier=True))
 
+    def carrier(self, expr: Expr) -> Expr:
+        """The expression without its filters, as far as they keep labels as they are: what elements come from."""
+        found = self._carriers.get(id(expr))
+        if found is None:
+            found = self._carriers[id(expr)] = _carrier(expr)
+        return found
+
+    def relabelled(self, call: Call, labels: Labels) -> Labels:
+        """The labels that this ``label_replace`` or ``label_join`` gives to an element with ``labels``."""
+        texts = [argument.value for argument in call.args if isinstance(argument, String)]
+        if call.func == "label_replace":
+            target, template, source, pattern = texts
+            plan = label_replace_plan(lambda _context, _at: [("", labels, 0.0)], target, template, source, pattern)
+        else:
+            plan = label_join_plan(lambda _context, _at: [("", labels, 0.0)], texts[0], texts[1], texts[2:])
+        return plan(_NOWHERE, 0)[0][1]
+
     def branch(self, expr: Expr) -> int:
         """Number of the left side of this ``or``; its right side has the next number."""
         return self._ors[id(expr)]
@@ -140,6 +125,19 @@ class Evidence:
 
     def scalars(self) -> Sequence[Expr]:
         return self._scalars
+
+
+class _Nothing:
+    """A source without series."""
+
+    def select(self, matchers: SeriesMatcher) -> Sequence[SeriesLike]:
+        return ()
+
+    def generation(self, name: str | None) -> int:
+        return 0
+
+
+_NOWHERE = Context(_Nothing(), 0, 0, EvalOptions())
 
 
 class Look:
@@ -172,11 +170,11 @@ class Look:
         waiting = [(self._evidence.expr, Target.exactly(labels))]
         while waiting:
             expr, target = waiting.pop()
-            children = list(_children(expr, target))
-            waiting.extend(children)
+            sides = list(children(expr, target))
+            waiting.extend(sides)
             if _is_or(expr):
                 first = self._evidence.branch(expr)
-                telling = [first + side for side, child in enumerate(children) if self._tells(*child)]
+                telling = [first + side for side, child in enumerate(sides) if self._tells(*child)]
                 found.update(telling or (first, first + 1))
         return frozenset(found)
 
@@ -205,7 +203,7 @@ class Look:
         return value != value  # noqa: PLR0124 - only NaN differs from itself
 
     def _verdict(self, expr: Expr, target: Target) -> Verdict:
-        if _is_scalar(expr):
+        if is_scalar(expr):
             return Verdict(Truth.TRUE)
         elements = self._elements(expr, target)
         if not elements:
@@ -228,13 +226,15 @@ class Look:
             case Aggregate() if expr.op in SELECTING:
                 inner = self._verdict(expr.expr, target)
                 return inner if inner.truth is Truth.UNKNOWN else Verdict(Truth.FALSE, inner.value)
-            case Call() if expr.func in _ABSENT:
+            case Call() if expr.func in ABSENT:
                 return Verdict(Truth.FALSE)
-        verdicts = [self._verdict(child, inner) for child, inner in _children(expr, target)]
+            case Call() if expr.func in _RELABELLING:
+                return self._no_relabelled(expr, target)
+        verdicts = [self._verdict(child, inner) for child, inner in children(expr, target)]
         return next((verdict for verdict in verdicts if verdict.truth is Truth.FALSE), _UNKNOWN)
 
     def _no_comparison(self, expr: Binary, target: Target) -> Verdict:
-        verdicts = [self._verdict(child, inner) for child, inner in _children(expr, target)]
+        verdicts = [self._verdict(child, inner) for child, inner in children(expr, target)]
         for verdict in verdicts:
             if verdict.truth is Truth.FALSE:
                 return verdict
@@ -249,9 +249,9 @@ class Look:
         if left.truth is Truth.FALSE:
             return left
         if left.truth is Truth.TRUE:
-            keys = [_key(expr, element.labels) for element in self._elements(expr.lhs, target)]
+            keys = [key(expr, element.labels) for element in self._elements(expr.lhs, target)]
         else:
-            keys = [_key(expr, target.key)] if _whole(expr, target) else []
+            keys = [key(expr, target.key)] if whole(expr, target) else []
         rights = [self._verdict(expr.rhs, key) for key in keys]
         if rights and all(right.truth is Truth.FALSE for right in rights):
             return rights[0]
@@ -262,11 +262,11 @@ class Look:
         if left.truth is Truth.FALSE:
             return left
         if left.truth is Truth.TRUE:
-            keys = [_key(expr, element.labels) for element in self._elements(expr.lhs, target)]
+            keys = [key(expr, element.labels) for element in self._elements(expr.lhs, target)]
             taken = all(self._verdict(expr.rhs, key).truth is Truth.TRUE for key in keys)
             return Verdict(Truth.FALSE, left.value) if taken else _UNKNOWN
-        if _whole(expr, target):
-            right = self._verdict(expr.rhs, _key(expr, target.key))
+        if whole(expr, target):
+            right = self._verdict(expr.rhs, key(expr, target.key))
             if right.truth is Truth.TRUE:
                 return Verdict(Truth.FALSE, right.value)
         return _UNKNOWN
@@ -281,6 +281,19 @@ class Look:
                 return _UNKNOWN
             verdicts.append(verdict)
         return next((verdict for verdict in verdicts if verdict.truth is Truth.FALSE), _UNKNOWN)
+
+    def _no_relabelled(self, expr: Call, target: Target) -> Verdict:
+        """``label_replace`` and ``label_join``: find the elements that would have been given these labels."""
+        vector, wanted = next(children(expr, target))
+        sources = [
+            element.labels
+            for element in self._elements(self._evidence.carrier(vector), wanted)
+            if target.matches(self._evidence.relabelled(expr, element.labels))
+        ]
+        verdicts = [self._verdict(vector, Target.exactly(labels)) for labels in sources]
+        if verdicts and all(verdict.truth is Truth.FALSE for verdict in verdicts):
+            return verdicts[0]
+        return _UNKNOWN
 
     def _settled(self, expr: Expr, target: Target) -> bool:
         """Whether present elements speak for current data.
@@ -297,9 +310,9 @@ class Look:
                 return self._settled_or(expr, target)
             case Binary(op="unless"):
                 return self._settled(expr.lhs, target)
-            case Call() if expr.func in _ABSENT:
+            case Call() if expr.func in ABSENT:
                 return True
-        return all(self._settled(child, inner) for child, inner in _children(expr, target))
+        return all(self._settled(child, inner) for child, inner in children(expr, target))
 
     def _settled_or(self, expr: Binary, target: Target) -> bool:
         if self._elements(expr.lhs, target):
@@ -311,74 +324,19 @@ class Look:
         return self._settled(expr.rhs, target)
 
 
-def _children(expr: Expr, target: Target) -> Iterator[tuple[Expr, Target]]:
-    """The vector parts of an expression, and what their elements must look like to have part in the target."""
+def _carrier(expr: Expr) -> Expr:
     match expr:
         case Negate():
-            yield expr.expr, target
-        case Subquery() if expr.offset == 0 and expr.at is None:
-            yield expr.expr, target
-        case Aggregate() if expr.op in SELECTING:
-            yield expr.expr, target
-        case Aggregate():
-            names = frozenset(expr.labels)
-            yield expr.expr, target.grouped(expr.without, names)
-        case Binary() if expr.matching is None:
-            for side in (expr.lhs, expr.rhs):
-                if not _is_scalar(side):
-                    yield side, target
-        case Binary():
-            yield from _sides(expr, target)
-        case Call(func="label_replace" | "label_join", args=(vector, String(value=name), *_)):
-            yield vector, target.ignoring(frozenset({name}))
-        case Call(func="histogram_quantile" | "histogram_fraction"):
-            yield expr.args[-1], target.ignoring(frozenset({"le"}))
-        case Call() if expr.func not in _ABSENT:
-            for argument in expr.args:
-                if not _is_scalar(argument) and not isinstance(argument, String):
-                    yield argument, target
-
-
-def _sides(expr: Binary, target: Target) -> Iterator[tuple[Expr, Target]]:
-    matching = expr.matching
-    if matching is None:
-        return
-    names = frozenset(matching.labels)
-    if matching.card is Card.MANY_TO_MANY:
-        yield expr.lhs, target
-        yield expr.rhs, target if expr.op == "or" else target.matched(not matching.on, names)
-    elif matching.card is Card.ONE_TO_ONE:
-        yield expr.lhs, target.grouped(not matching.on, names)
-        yield expr.rhs, target.grouped(not matching.on, names)
-    else:
-        many = target.ignoring(frozenset(matching.include))
-        one = many.matched(not matching.on, names)
-        left = matching.card is Card.MANY_TO_ONE
-        yield expr.lhs, many if left else one
-        yield expr.rhs, one if left else many
-
-
-def _key(expr: Binary, labels: Labels) -> Target:
-    """What the right side of a set operation must look like to match an element with these labels on the left."""
-    matching = expr.matching
-    if matching is None:
-        return Target.exactly(labels)
-    return Target.exactly(labels).matched(not matching.on, frozenset(matching.labels))
-
-
-def _whole(expr: Binary, target: Target) -> bool:
-    """Whether the target fixes every label that the right side of a set operation is matched on."""
-    if target.without and not target.names:
-        return True
-    matching = expr.matching
-    if matching is None or not matching.on:
-        return False
-    names = frozenset(matching.labels)
-    return not names & target.names if target.without else names <= target.names
-
-
-def _is_scalar(expr: Expr) -> bool:
-    return isinstance(expr, Number) or value_type(expr) is ValueType.SCALAR
+            return _carrier(expr.expr)
+        case Binary(op="or"):
+            return replace(expr, lhs=_carrier(expr.lhs), rhs=_carrier(expr.rhs))
+        case Binary(op="and" | "unless"):
+            return _carrier(expr.lhs)
+        case Binary(matching=None):
+            return next((_carrier(side) for side in (expr.lhs, expr.rhs) if not is_scalar(side)), expr)
+        case Binary(matching=Matching(card=Card.ONE_TO_ONE, on=False, labels=())) if expr.op in COMPARISONS:
+            return _carrier(expr.lhs)
+    return expr
 
 
 def _is_or(expr: Expr) -> bool:
@@ -404,6 +362,6 @@ def _can_be_false(expr: Expr) -> bool:
             return True
         case Aggregate() if expr.op in SELECTING:
             return True
-        case Call() if expr.func in _ABSENT:
+        case Call() if expr.func in ABSENT:
             return True
-    return any(_can_be_false(child) for child, _ in _children(expr, Target.exactly(())))
+    return any(_can_be_false(child) for child, _ in children(expr, Target.exactly(())))

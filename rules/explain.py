@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rules.evidence import COMPARISONS, SELECTING
+from rules.evidence import COMPARISONS
 from rules.files import AlertingRule
 from rules.lookback import has_absent, longest_window, parts
 from rules.promql.ast import (
@@ -23,6 +23,7 @@ from rules.promql.ast import (
     Subquery,
     VectorSelector,
 )
+from rules.target import SELECTING
 from rules.template.printing import quote, show_float
 
 _INDENT = "  "
