@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 from rules.model import Labels
 from rules.promql.errors import EvalError
@@ -142,9 +142,6 @@ class Dropped(str):
 
 def drop_name(name: str, ctx: Context) -> str:
     return Dropped(name) if ctx.delayed and name else ""
-
-
-T = TypeVar("T", bound=tuple[object, ...])
 
 
 def unnamed(items: list[Item], ctx: Context) -> list[Item]:
