@@ -74,6 +74,7 @@ _ALERT_ONLY = ("for", "keep_firing_for", "annotations")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _NO_EXPR = Number(0.0)
+_GIVES = {ValueType.MATRIX: "range vector", ValueType.STRING: "string"}
 
 
 def read_rule_file(path: Path) -> tuple[RuleFile | None, list[Problem]]:
@@ -182,7 +183,7 @@ class _Reader:
             return text, _NO_EXPR
         kind = value_type(expr)
         if kind not in (ValueType.VECTOR, ValueType.SCALAR):
-            message = f"the expression gives a {kind.value}, a rule needs a vector or a scalar"
+            message = f"the expression gives a {_GIVES[kind]}, a rule needs an instant vector or a scalar"
             hint = "wrap it in a function such as rate()" if kind is ValueType.MATRIX else "use a metric"
             self._error(node or rule, message, hint, "promql/type")
         return text, expr
@@ -196,7 +197,7 @@ class _Reader:
                     key, "the label '__name__' cannot be set", "name a recording rule with 'record'", "label/name"
                 )
             elif not _LABEL_NAME.fullmatch(key.value):
-                message = f"'{key.value[:80]}' is not a {where[:-1]} name"
+                message = f"'{key.value[:80]}' is not a valid {where[:-1]} name"
                 hint = "use letters, digits and '_', not starting with a digit"
                 self._error(key, message, hint, "label/name")
             if isinstance(value, Scalar):
