@@ -108,9 +108,7 @@ class Systemd:
         except NoServiceManager:
             self._forget()
             return self._nothing("there is no systemd on the system bus")
-        except (
-            BaseException
-        ):  # also when given up at the deadline: an answer that comes late must not meet the next call
+        except BaseException:  # also when given up: an answer that comes late must not meet the next call
             self._forget()
             raise
 
