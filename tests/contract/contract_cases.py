@@ -249,6 +249,16 @@ async def test_what_a_person_ended_stays_ended_without_reopen(bench: Bench, act:
     assert not seen.state.active
 
 
+async def test_nothing_is_written_on_what_a_person_cancelled(bench: Bench) -> None:
+    created = await bench.integration.create(wish())
+    await bench.person(Person.CANCEL, created.ref.id, bench.persons[0])
+    remote = await bench.integration.read(created.ref)
+    assert remote is not None
+    before = await bench.look()
+    await bench.integration.apply(wish(notes=(Note("n/1", "still broken"),)), remote)
+    assert await bench.look() == before
+
+
 async def test_cancelled_is_not_reopened_even_by_wish(bench: Bench) -> None:
     created = await bench.integration.create(wish())
     await bench.person(Person.CANCEL, created.ref.id, bench.persons[0])
