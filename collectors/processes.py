@@ -248,14 +248,14 @@ class Processes:
         yield from self._descriptors(group, living)
 
     def _descriptors(self, group: _Members, living: dict[str, Process]) -> Iterator[Sample]:
-        """Open files; needs the same user or CAP_SYS_PTRACE, without which these two series are absent."""
+        """Open files; needs the same user or CAP_SYS_PTRACE. Half a sum is none: absent when a member may not be seen."""
         counts: list[int] = []
         ratios: list[float] = []
         for pid in living:
             try:
                 names = self._proc.list(f"{pid}/fd")
             except CollectorError:
-                continue
+                return
             if names is None:
                 continue
             counts.append(len(names))

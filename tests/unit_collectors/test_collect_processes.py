@@ -9,6 +9,7 @@ import pytest
 from golden_host import STAT, GoldenHost, gather, plant, table
 
 from collectors import processes
+from collectors.api import CollectorError, Tree
 from collectors.processes import Group, Options
 
 
@@ -77,6 +78,21 @@ def test_a_group_by_program_name(tmp_path: Path) -> None:
         'states{groupname="web",state="Zombie"}': 0,
         'states{groupname="web",state="Other"}': 0,
     }
+
+
+def test_open_files_are_absent_when_one_member_may_not_be_seen(tmp_path: Path) -> None:
+    class Guarded(Tree):
+        def list(self, path: str = "") -> list[str] | None:
+            if path == "11/fd":
+                raise CollectorError("Permission denied")
+            return super().list(path)
+
+    host = host_with(tmp_path, (10, stat(10, "nginx")), (11, stat(11, "nginx")))
+    plant(tmp_path, {"proc/10/fd/0": "", "proc/10/limits": "Max open files    8     4096    files\n"})
+    host.proc = Guarded(str(tmp_path / "proc"))
+    got = table(gather(make(host, Group(name="web", comm=("nginx",)))))
+    assert got['namedprocess_namegroup_num_procs{groupname="web"}'] == 2
+    assert not any("open_filedesc" in key or "fd_ratio" in key for key in got)
 
 
 def test_a_group_nobody_is_in_says_so_and_nothing_else(tmp_path: Path) -> None:
