@@ -248,7 +248,7 @@ class Processes:
         yield from self._descriptors(group, living)
 
     def _descriptors(self, group: _Members, living: dict[str, Process]) -> Iterator[Sample]:
-        """Open files; needs the same user or CAP_SYS_PTRACE. Half a sum is none: absent when a member may not be seen."""
+        """Open files; needs the same user or CAP_SYS_PTRACE. Absent when a member may not be seen."""
         counts: list[int] = []
         ratios: list[float] = []
         for pid in living:
