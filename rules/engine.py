@@ -104,7 +104,7 @@ class Engine:
         self._cycles += 1
         if self._first_at is None:
             self._first_at = at
-        alerts = self._farewell(at)
+        alerts: list[Alert] = []
         failures: list[Failure] = []
         evaluated = waiting = 0
         for run in self._groups:
@@ -126,6 +126,8 @@ class Engine:
                 if outcome.error:
                     failures.append(Failure(run.file, run.group.name, runner.key.rule, outcome.error))
             run.seconds = time.perf_counter() - group_started
+        # Last, so that a series which a moved rule goes on writing is not ended.
+        alerts.extend(self._farewell(at))
         seconds = time.perf_counter() - started
         return Evaluation(at, tuple(alerts), tuple(failures), evaluated, waiting, seconds)
 

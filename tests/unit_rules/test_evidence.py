@@ -217,9 +217,12 @@ def test_no_alert_recovers_because_metrics_vanish(expr: str, before: Data, vanis
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-@given(conditions(2), data, data, st.sets(st.sampled_from(METRICS)))
+@given(conditions(2), data, data, st.sets(st.sampled_from("xy")))
 def test_every_alert_recovers_on_data_that_makes_it_false(expr: str, before: Data, now: Data, never: set[str]) -> None:
-    """``never`` are metrics that exist neither before nor now: they do not stand in the way."""
+    """``never`` are metrics that exist neither before nor now: they do not stand in the way.
+
+    Not ``z``: a ``scalar()`` of nothing is one of the things that make a verdict impossible.
+    """
     before, now = ({key: value for key, value in data.items() if key[0] not in never} for data in (before, now))
     for labels in alerts(expr, before, now):
         assert judge(expr, labels, before, now)[0] is FALSE

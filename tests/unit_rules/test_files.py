@@ -99,12 +99,10 @@ def test_doubtful_things_are_warnings_that_load() -> None:
     )
     rules, problems = parse_rule_file(text, "f.yml")
     assert rules is not None
-    assert [(problem.line, problem.check, problem.severity) for problem in problems] == [
-        (4, "label/name", Severity.WARNING),
-        (5, "label/name", Severity.WARNING),
-        (5, "rule/duplicate", Severity.WARNING),
-        (6, "yaml/documents", Severity.WARNING),
-    ]
+    assert [(problem.line, problem.check) for problem in problems] == [
+        (4, "label/name"), (5, "rule/duplicate"), (5, "label/name"), (6, "yaml/documents"),
+    ]  # fmt: skip
+    assert {problem.severity for problem in problems} == {Severity.WARNING}
 
 
 def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
