@@ -41,6 +41,8 @@ from integrations.api import InDoubt, IntegrationError, NotSent, Ports, Rejected
 if TYPE_CHECKING:
     import aiohttp
 
+    from integrations._resolver import Resolver
+
 T = TypeVar("T")
 
 BODY_LIMIT = 1 << 20
@@ -123,6 +125,7 @@ class Http:
         self._ports = ports
         self._tls = tls or Tls()
         self._session: aiohttp.ClientSession | None = None
+        self._resolver: Resolver | None = None
 
     def __repr__(self) -> str:
         return f"Http({self._name!r}, {self.url!r})"
@@ -149,6 +152,9 @@ class Http:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._resolver is not None:
+            await self._resolver.close()  # aiohttp closes only a resolver of its own making
+            self._resolver = None
 
     async def _request(
         self,
@@ -209,15 +215,16 @@ class Http:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = new_session(self._name, self._tls, secure=self.url.startswith("https:"))
+            from integrations._resolver import Resolver  # noqa: PLC0415 - as above
+
+            self._resolver = Resolver()
+            self._session = new_session(self._name, self._tls, self._resolver, secure=self.url.startswith("https:"))
         return self._session
 
 
-def new_session(name: str, tls: Tls, *, secure: bool) -> aiohttp.ClientSession:
+def new_session(name: str, tls: Tls, resolver: Resolver, *, secure: bool) -> aiohttp.ClientSession:
     """A session as the door needs it. NotSent when the files of the TLS settings cannot be used."""
     import aiohttp  # noqa: PLC0415 - as above
-
-    from integrations._resolver import Resolver  # noqa: PLC0415 - as above
 
     context: ssl.SSLContext | bool = True
     if secure:
@@ -244,9 +251,7 @@ def new_session(name: str, tls: Tls, *, secure: bool) -> aiohttp.ClientSession:
     trace.on_connection_create_start.append(connecting)
     trace.on_connection_create_end.append(connected)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            ssl=context, force_close=True, limit=4, resolver=Resolver(), use_dns_cache=False
-        ),
+        connector=aiohttp.TCPConnector(ssl=context, force_close=True, limit=4, resolver=resolver, use_dns_cache=False),
         timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_DEADLINE),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
