@@ -32,14 +32,15 @@ def install(root: Path, tree: Path, *arguments: str | Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def tree(root: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(root: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if not can_make_namespaces():
         pytest.skip("root may not make namespaces here; run this on a machine or in a privileged container")
     tree = tmp_path_factory.mktemp("container") / "tree"
     copy_tree(base_tree(), tree)
     copy_tree(wheelhouse(root / "pyproject.toml"), tree / "wheels")
     install(root, tree, wheel)
-    return tree
+    yield tree
+    run("rm", "-rf", "--one-file-system", tree)  # some 400 MB, which pytest would keep
 
 
 @pytest.fixture(scope="module")
