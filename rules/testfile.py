@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -252,8 +253,14 @@ class _Reader:
         return round(moment.timestamp() * 1000)
 
 
+_YAML_FLOATS = {".nan": math.nan, ".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
+
+
 def _number(text: str) -> float:
-    (value,) = parse_values(text) or [None]
+    """A number, also as YAML writes the special ones."""
+    value = _YAML_FLOATS.get(text.lower())
     if value is None:
-        raise NotationError(f"'{text[:80]}' is not a number")
+        (value, *more) = parse_values(text) or [None]
+        if value is None or more:
+            raise NotationError(f"'{text[:80]}' is not a number")
     return value
