@@ -25,9 +25,7 @@ from rules.promql.ast import (
     Aggregate,
     Binary,
     Call,
-    Card,
     Expr,
-    Matching,
     MatrixSelector,
     Negate,
     Number,
@@ -180,7 +178,7 @@ class Look:
 
     def _tells(self, expr: Expr, target: Target) -> bool:
         try:
-            return self._verdict(expr, target).truth is not Truth.UNKNOWN
+            return bool(self._elements(expr, target)) or self._verdict(expr, target).truth is not Truth.UNKNOWN
         except EvalError:
             return True
 
@@ -328,14 +326,18 @@ def _carrier(expr: Expr) -> Expr:
     match expr:
         case Negate():
             return _carrier(expr.expr)
-        case Binary(op="or"):
-            return replace(expr, lhs=_carrier(expr.lhs), rhs=_carrier(expr.rhs))
+        case Aggregate():
+            inner = _carrier(expr.expr)
+            return inner if expr.op in SELECTING else replace(expr, expr=inner)
         case Binary(op="and" | "unless"):
             return _carrier(expr.lhs)
         case Binary(matching=None):
             return next((_carrier(side) for side in (expr.lhs, expr.rhs) if not is_scalar(side)), expr)
-        case Binary(matching=Matching(card=Card.ONE_TO_ONE, on=False, labels=())) if expr.op in COMPARISONS:
-            return _carrier(expr.lhs)
+        case Binary():
+            compares = expr.op in COMPARISONS
+            return replace(expr, lhs=_carrier(expr.lhs), rhs=_carrier(expr.rhs), bool_modifier=compares)
+        case Call() if expr.func not in ABSENT and not is_scalar(expr):
+            return replace(expr, args=tuple(_carrier(argument) for argument in expr.args))
     return expr
 
 

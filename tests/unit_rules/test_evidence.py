@@ -208,7 +208,7 @@ def alerts(expr: str, before: Data, now: Data) -> list[Labels]:
     return sorted(gone)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(conditions(2), data, st.sets(st.sampled_from(METRICS), min_size=1))
 def test_no_alert_recovers_because_metrics_vanish(expr: str, before: Data, vanished: set[str]) -> None:
     now = {key: value for key, value in before.items() if key[0] not in vanished}
@@ -216,7 +216,7 @@ def test_no_alert_recovers_because_metrics_vanish(expr: str, before: Data, vanis
         assert judge(expr, labels, before, now)[0] is UNKNOWN
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=50, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(conditions(2), data, data, st.sets(st.sampled_from("xy")))
 def test_every_alert_recovers_on_data_that_makes_it_false(expr: str, before: Data, now: Data, never: set[str]) -> None:
     """``never`` are metrics that exist neither before nor now: they do not stand in the way.
