@@ -11,7 +11,7 @@ help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Build the environment and start the agent: embedded defaults, real metrics of this host
-	$(BIN)/python -I -m agent run --state $(STATE)
+	$(BIN)/python -I -OO -X no_debug_ranges -m agent run --state $(STATE)
 
 test: $(VENV)/.dev ## Install what the tests need and run them
 	tests/servers/install

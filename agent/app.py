@@ -7,6 +7,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import agent.light  # noqa: F401 - before anything imports aiohttp
 from agent import log
 from agent.clock import Timeline
 from agent.config.files import FilesError, load_bundle

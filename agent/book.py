@@ -20,6 +20,7 @@ from agent.core.model import Incident, IncidentState
 from agent.core.outbox import OutboxRow
 from agent.core.people import observe
 from agent.core.shift import shifted
+from agent.core.ticket import ticket_is_gone, to_ticket
 from agent.delivery import Delivery, RemoteSeen, Stray
 from agent.store import Change, Loaded, Store, StoreUnavailable
 from rules.api import Alert
@@ -157,6 +158,22 @@ class Book:
             return ()
         rows = (self.delivery.wish(incident.id, backend, ticket) for backend, ticket in decision.wishes.items())
         return tuple(row for row in rows if row is not None)
+
+    def mend_wishes(self, delivery: Delivery) -> int:
+        """Wish again for the tickets of live incidents whose outbox row was lost or damaged; returns how many.
+
+        It cannot make a second ticket: delivery searches first.
+        """
+        mended = 0
+        for incident in self.live.values():
+            for backend in incident.backends if incident.opened_at is not None else ():
+                if delivery.row((incident.id, backend)) is not None or ticket_is_gone(incident.people.get(backend)):
+                    continue
+                row = delivery.wish(incident.id, backend, to_ticket(incident, backend, self.ctx))
+                if row is not None:
+                    mended += 1
+                    self._owe(Change(incidents=(incident,), outbox=(row,)))
+        return mended
 
     def owe_alerts(self, upserts: Mapping[str, bytes], deletes: Sequence[str]) -> None:
         """Rows of the rule engine's snapshot that changed; stored together with what they led to."""

@@ -45,7 +45,8 @@ class Cycle:
 
     def __init__(
         self, timeline: Timeline, scraper: Scraper, series: SeriesWindow, engine: Engine, book: Book, *,
-        interval_ms: int, own: Callable[[], Iterable[Sample]], moved: Callable[[int], None], restored: Iterable[AlertRow],
+        interval_ms: int, own: Callable[[], Iterable[Sample]], moved: Callable[[int], None],
+        restored: Iterable[AlertRow],
     ) -> None:  # fmt: skip
         self.scraper = scraper
         self.interval_ms = interval_ms

@@ -87,6 +87,10 @@ class Daemon:
         self.book = Book(self.store, stored, parts.context, self.timeline.now, self._hold_members)
         self.delivery = self._delivery(parts, stored.outbox)
         self.book.delivery = self.delivery
+        for row in stored.quarantined:
+            _log.error("stored_row_quarantined", table=row.table, key=row.key, reason=row.reason)
+        if mended := self.book.mend_wishes(self.delivery):
+            _log.warning("wishes_made_again", count=mended)
         restored = self._load_rules(stored)
         self._adopt(parts)
         self.cycle = Cycle(
@@ -148,6 +152,9 @@ class Daemon:
         _, late = await asyncio.wait([self._delivering], timeout=STOP_GRACE)
         for task in late:
             task.cancel()
+        if late:
+            await asyncio.wait(late)
+        await self.book.flush()
 
     async def _listen(self, parts: Parts) -> Listener | None:
         address = self.config.listen.address

@@ -45,6 +45,7 @@ _DELIVERY_HELP = {
     "moved": "Rows moved to an older ticket of the same fault.",
     "twins_retired": "Second tickets of one fault that were resolved.",
     "strays": "Open tickets of ours without a live incident, as seen by the audit.",
+    "waited": "Moves of a ticket put off until a doubtful earlier one cannot come late any more.",
     "reads": "Tickets read back.",
     "audits": "Audits completed.",
 }

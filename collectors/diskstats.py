@@ -150,5 +150,5 @@ def build(options: Options, host: HostFS) -> Diskstats:
         raise ValueError("device_include and device_exclude cannot both be given; keep one")
     if exclude is None:
         exclude = "" if options.device_include else DEVICE_EXCLUDE
-    keep = NameFilter.of("device", include=options.device_include, exclude=exclude)
+    keep = NameFilter.of("device", include=options.device_include, exclude=exclude, shipped=DEVICE_EXCLUDE)
     return Diskstats(host, keep, options.expect)

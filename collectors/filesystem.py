@@ -200,6 +200,6 @@ def _emit(mount: Mount, made: _MountLabels, answer: os.statvfs_result | str) -> 
 
 
 def build(options: Options, host: HostFS) -> Filesystem:
-    points = NameFilter.of("mount_points", exclude=options.mount_points_exclude)
-    types = NameFilter.of("fs_types", exclude=options.fs_types_exclude)
+    points = NameFilter.of("mount_points", exclude=options.mount_points_exclude, shipped=MOUNT_POINTS_EXCLUDE)
+    types = NameFilter.of("fs_types", exclude=options.fs_types_exclude, shipped=FS_TYPES_EXCLUDE)
     return Filesystem(options, host, points, types)

@@ -48,13 +48,16 @@ _MEGABIT = 125000.0
 _IFF_UP = 1
 
 
+IGNORED = "^$"
+
+
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``ignored_devices`` is RE2 over interface names; ``expect`` names interfaces that ought to be there.
 
     ``ignore_invalid_speed`` leaves node_network_speed_bytes out when the driver does not know it, instead of -125000.
     """
 
-    ignored_devices: str = "^$"
+    ignored_devices: str = IGNORED
     ignore_invalid_speed: bool = False
     expect: tuple[str, ...] = ()
 
@@ -136,5 +139,9 @@ class Netclass:
 
 
 def build(options: Options, host: HostFS) -> Netclass:
-    ignored = compile_pattern("ignored_devices", options.ignored_devices) if options.ignored_devices else None
+    ignored = (
+        compile_pattern("ignored_devices", options.ignored_devices, shipped=IGNORED)
+        if options.ignored_devices
+        else None
+    )
     return Netclass(options, host, NameFilter(None, ignored))

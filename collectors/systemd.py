@@ -214,6 +214,6 @@ async def _details(manager: ServiceManager, unit: Unit) -> _Details:
 
 
 def build(options: Options, host: HostFS) -> Systemd:
-    keep = NameFilter.of("unit", exclude=options.unit_exclude, whole=True)
+    keep = NameFilter.of("unit", exclude=options.unit_exclude, whole=True, shipped=UNIT_EXCLUDE)
     whole = NameFilter.of("unit", include=options.unit_include, whole=True) if options.unit_include else None
     return Systemd(options, host, whole, keep)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from integrations._login import Auth
 from integrations.api import RemoteState
@@ -30,6 +33,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     ``impacts`` and ``urgencies`` give the choice for 1, 2 and 3, ``priorities`` the number for P1 to P4; ``statuses``
     says what each status of the queue's lifecycle means. In ``link``, ``{url}`` and ``{id}`` are filled in.
+    ``uncertainty`` (ms) is how long after a lost reply a ticket may still turn up: only after it, and a search that
+    finds nothing, is a ticket created again. It must be longer than the server's longest transaction.
     """
 
     url: str
@@ -49,6 +54,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     deleted_status: str = "deleted"
     requestor: str = ""
     link: str = "{url}/Ticket/Display.html?id={id}"
+    uncertainty: Annotated[int, Meta(ge=1_000, extra={"unit": "ms"})] = 120_000
 
 
 def check(options: Options) -> None:

@@ -62,12 +62,15 @@ def build(name: str, options: Options, ports: Ports) -> RequestTracker:
 class RequestTracker:
     """One queue of one Request Tracker."""
 
-    capabilities = Capabilities(
-        uncertainty=120, can_reopen=True, title_limit=_SUBJECT_BYTES, body_limit=65_535, note_limit=65_535
-    )
-
     def __init__(self, name: str, options: Options, http: Http) -> None:
         self.name = name
+        self.capabilities = Capabilities(
+            uncertainty=options.uncertainty / 1000,
+            can_reopen=True,
+            title_limit=_SUBJECT_BYTES,
+            body_limit=65_535,
+            note_limit=65_535,
+        )
         self._options = options
         self._http = http
         self._rest = RtRest(http, options.queue)

@@ -105,8 +105,8 @@ def held_row(rule: str, identity: Labels, written: Mapping[str, str], since: int
     element = tuple(pair for pair in identity if pair[0] != "alertname" and pair[0] not in written)
     return AlertRow(
         file="", group="", rule=rule, rule_labels=tuple(sorted(written.items())), nth=0, labels=identity,
-        element=element, state=AlertState.NO_DATA, since=since, evaluated_at=at, value="NaN", annotations={}, reason="taken_up",
-        fired_at=since, no_data_since=at,
+        element=element, state=AlertState.NO_DATA, since=since, evaluated_at=at, value="NaN", annotations={},
+        reason="taken_up", fired_at=since, no_data_since=at,
     )  # fmt: skip
 
 

@@ -67,6 +67,11 @@ def changed_wishes(before: Incident | None, after: Incident, ctx: Context) -> Ma
     return wishes
 
 
+def ticket_is_gone(person: Person | None) -> bool:
+    """Whether the backend's ticket was deleted or merged away."""
+    return person is not None and person.state == GONE
+
+
 def ended_by_person(person: Person | None) -> bool:
     """True while the ticket in this backend is one that a person resolved, closed, cancelled or deleted."""
     return person is not None and person.ended_at is not None

@@ -26,6 +26,8 @@ from _proc import Reading, read, wait_until  # beside this file
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERVAL_S = 15
+FLAGS = ("-I", "-OO", "-X", "no_debug_ranges")
+"""Those of the unit."""
 
 
 def free_port() -> int:
@@ -110,7 +112,9 @@ def runtime_environment(folder: Path) -> Path:
     subprocess.run(
         [str(pip), "install", "-qq", "--disable-pip-version-check", *map(str, dist.glob("*.whl"))], check=True
     )
-    return folder / "venv/bin/python"
+    python = folder / "venv/bin/python"
+    subprocess.run([str(python), "-I", "-OO", "-m", "compileall", "-q", str(folder / "venv/lib")], check=True)
+    return python
 
 
 def tocsin(python: Path, folder: Path, rules: Path) -> tuple[subprocess.Popen[bytes], float]:
@@ -134,7 +138,7 @@ def tocsin(python: Path, folder: Path, rules: Path) -> tuple[subprocess.Popen[by
         env.pop("PYTHONPATH", None)
         begin = time.monotonic()
         process = subprocess.Popen(
-            [str(python), "-I", "-m", "agent", "run", "--config", str(config), "--state", str(folder / "state")],
+            [str(python), *FLAGS, "-m", "agent", "run", "--config", str(config), "--state", str(folder / "state")],
             env=env,
             stderr=(folder / "tocsin.log").open("wb"),
         )
