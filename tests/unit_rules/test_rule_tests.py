@@ -52,6 +52,7 @@ PASSING = {
 }  # fmt: skip
 FAILING = {
     "it should fire": "alert_rule_test: [{eval_time: 3m, alertname: Twice}]",
+    "it should fire between steps": "alert_rule_test: [{eval_time: 3m30s, alertname: Twice}]",
     "it does not fire yet": f"alert_rule_test: [{{eval_time: 2m, alertname: Twice, {FIRING}}}]",
     "annotation missing": "alert_rule_test: [{eval_time: 3m, alertname: Twice,"
     " exp_alerts: [{exp_labels: {i: '1', severity: page}}]}]",
