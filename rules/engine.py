@@ -147,7 +147,7 @@ class Engine:
         """Half a cycle early is due: cycles do not come to the millisecond, and a group must not miss one for that."""
         if run.evaluated_at is None:
             return True
-        return at - run.evaluated_at + 0 >= self._interval(run.group)
+        return at - run.evaluated_at + self._settings.interval // 2 >= self._interval(run.group)
 
     def _wait(self, runner: Runner, at: int) -> Waiting | None:
         if not self._cold or self._first_at is None:
