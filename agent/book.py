@@ -49,6 +49,7 @@ class Book:
         self._flushing = asyncio.Lock()
         self._held = False
         self._strays_said: set[str] = set()
+        self._of_older: list[RemoteSeen] = []
         self._on_adopted = on_adopted
 
     # Alerts and time
@@ -87,6 +88,8 @@ class Book:
         """A backend shows a ticket; called by delivery."""
         incident = self._by_id(seen.incident)
         if incident is None:
+            self._of_older.append(seen)
+            self._wake.set()
             return
         now = self._now()
         self._believe(incident.key, observe(incident, seen.backend, seen.remote, self.ctx, now))
@@ -204,11 +207,29 @@ class Book:
         if self.delivery is not None:
             self.delivery.wake()
 
+    async def _note_older(self) -> None:
+        """Write down what backends show of tickets whose incident is not in memory: a newer episode took its place
+        before the older one's ticket was through.
+        """
+        while self._of_older:
+            seen = self._of_older[0]
+            try:
+                incident = await self._store.incident(seen.incident)
+            except StoreUnavailable:
+                return  # tried again with the next flush
+            del self._of_older[0]
+            if incident is not None:
+                decision = observe(incident, seen.backend, seen.remote, self.ctx, self._now())
+                if decision.changed and decision.incident is not None:
+                    rows = self._wishes(decision.incident, decision)
+                    self._owe(Change(incidents=(decision.incident,), outbox=rows, timeline=decision.timeline))
+
     async def run(self) -> None:
         """Rings the timers and stores what callbacks owe, until cancelled."""
         while True:
             self._wake.clear()
             wait = self._ring()
+            await self._note_older()
             await self.flush()
             try:
                 async with asyncio.timeout(wait):
