@@ -17,7 +17,7 @@ from agent.core.route import build_tree
 from agent.identity import Self
 from agent.render.words import TemplateWords
 from agent.secret import Credentials
-from collectors.api import HostFS, Metric, Scraper
+from collectors.api import FRAME_METRICS, HostFS, Metric, Scraper
 from integrations.api import Integration, Ports
 
 JOB = "node"
@@ -50,13 +50,14 @@ def build_integrations(config: Config, ports: Ports) -> dict[str, Integration]:
 
 
 def build_scraper(config: Config, instance: str) -> tuple[Scraper, dict[str, Metric]]:
-    """The frame with this host's collectors, and the metrics they declare by name."""
+    """The frame with this host's collectors, and the metrics it and they declare by name."""
     collect = config.collect
     host = HostFS(collect.procfs, collect.sysfs, collect.rootfs)
     modules = {name: collectors.api.load(name) for name in collect.host.options}
     built = {name: modules[name].build(options, host) for name, options in collect.host.options.items()}
     scraper = Scraper(built, job=JOB, instance=instance, deadline_s=collect.deadline / 1000)
-    return scraper, {metric.name: metric for module in modules.values() for metric in module.METRICS}
+    families = (*FRAME_METRICS, *(metric for module in modules.values() for metric in module.METRICS))
+    return scraper, {metric.name: metric for metric in families}
 
 
 def build_context(loaded: Loaded, config: Config, own: Self, built: Mapping[str, Integration]) -> Context:

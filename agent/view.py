@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from agent.http.tocsin_api import NotFound
 from agent.store import IncidentQuery
 from agent.version import VERSION
 from collectors.api import Metric
-from rules.api import Alert, AlertState, GroupStatus, RuleStatus, SeriesWindow, did_you_mean, explain_rule
+from rules.api import Alert, AlertState, GroupStatus, Health, RuleStatus, SeriesWindow, did_you_mean, explain_rule
 
 if TYPE_CHECKING:
     from agent.daemon import Daemon
@@ -189,7 +190,7 @@ def _prometheus_alert(alert: Alert) -> Mapping[str, Any]:
         "annotations": dict(alert.annotations),
         "state": "pending" if alert.state is AlertState.PENDING else "firing",
         "activeAt": _rfc3339(alert.since),
-        "value": repr(alert.value),
+        "value": _exponent(alert.value),
     }
 
 
@@ -200,7 +201,7 @@ def _group(group: GroupStatus) -> Mapping[str, Any]:
         "interval": group.interval_seconds,
         "limit": group.limit,
         "evaluationTime": group.evaluation_seconds,
-        "lastEvaluation": _rfc3339(group.evaluated_at or 0),
+        "lastEvaluation": _evaluated(group.evaluated_at),
         "rules": [_rule(rule) for rule in group.rules],
     }
 
@@ -208,11 +209,11 @@ def _group(group: GroupStatus) -> Mapping[str, Any]:
 def _rule(rule: RuleStatus) -> Mapping[str, Any]:
     plain: dict[str, Any] = {
         "name": rule.name,
-        "query": rule.query,
+        "query": rule.query.strip(),
         "labels": dict(rule.labels),
-        "health": rule.health.value,
+        "health": rule.health.value if rule.health in (Health.OK, Health.ERR) else "unknown",
         "type": rule.type,
-        "lastEvaluation": _rfc3339(rule.evaluated_at or 0),
+        "lastEvaluation": _evaluated(rule.evaluated_at),
         "evaluationTime": rule.evaluation_seconds,
     }
     if rule.last_error:
@@ -260,6 +261,23 @@ def _row(row: OutboxRow) -> Mapping[str, Any]:
     plain["wished"] = row.wish.state.value
     del plain["wish"]
     return plain
+
+
+def _evaluated(at: int | None) -> str:
+    """Go's zero time for what was never evaluated, as Prometheus writes it."""
+    return "0001-01-01T00:00:00Z" if at is None else _rfc3339(at)
+
+
+def _exponent(value: float) -> str:
+    """Shortest digits with an exponent, as Go's ``strconv.FormatFloat(value, 'e', -1, 64)`` writes them."""
+    if not math.isfinite(value):
+        return _special(value)
+    texts = (f"{value:.{digits}e}" for digits in range(17))
+    return next(text for text in texts if float(text) == value)
+
+
+def _special(value: float) -> str:
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
 def _rfc3339(at: int) -> str:

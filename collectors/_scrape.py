@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import cast
 
-from collectors._model import Collector, CollectorError, Labels, Notice, Sample
+from collectors._model import Collector, CollectorError, Labels, Notice, Sample, gauge
 from collectors._series import SeriesCache
 from collectors._workers import Batch, Call, Workers
 
@@ -28,6 +28,14 @@ PATIENCE = 0.25
 SAMPLE_LIMIT = 50_000
 """Samples taken from one collector in one cycle."""
 _TEXT_LIMIT = 500
+FRAME_METRICS = (
+    gauge("up", "1 when the collector's last run was complete, otherwise 0.", "collector"),
+    gauge("scrape_duration_seconds", "Seconds the collector's last run took.", "collector"),
+    gauge("scrape_samples_scraped", "Samples the collector's last run gave.", "collector"),
+    gauge("node_scrape_collector_duration_seconds", "The same as scrape_duration_seconds.", "collector"),
+    gauge("node_scrape_collector_success", "The same as up.", "collector"),
+)
+"""The families the frame adds to every collector's own."""
 
 
 @dataclass(frozen=True, slots=True)

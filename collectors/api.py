@@ -29,10 +29,10 @@ from collectors._model import (
     labels,
 )
 from collectors._registry import CollectorLoadError, CollectorModule, UnknownCollectorError, available, load
-from collectors._scrape import Scrape, Scraper
+from collectors._scrape import FRAME_METRICS, Scrape, Scraper
 
 __all__ = [
-    "Collector", "CollectorError", "CollectorLoadError", "CollectorModule", "HostFS", "Labels", "Metric", "MetricType",
-    "NameFilter", "Notice", "Sample", "Scrape", "Scraper", "Tree", "UnknownCollectorError", "available",
-    "compile_pattern", "counter", "gauge", "labels", "load",
+    "FRAME_METRICS", "Collector", "CollectorError", "CollectorLoadError", "CollectorModule", "HostFS", "Labels",
+    "Metric", "MetricType", "NameFilter", "Notice", "Sample", "Scrape", "Scraper", "Tree", "UnknownCollectorError",
+    "available", "compile_pattern", "counter", "gauge", "labels", "load",
 ]  # fmt: skip

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from aiohttp import web
 
-from agent.http.access import Access
+from agent.http.access import CLOSED, Access
 from agent.http.desk_actions import ACTIONS, perform
 from agent.http.desk_api import parse_states
+from agent.http.form import BadForm, read_form
 from integrations.api import BadInput, DeskBook, DeskError, NoSuchTicket
 
 if TYPE_CHECKING:
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
 
 PAGES = Path(__file__).parent / "pages"
 PAGE_SIZE = 50
+EMPTY: Mapping[str, str] = {}
 WHO_COOKIE = "tocsin_who"
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # With no-referrer a browser's form would carry "Origin: null", which nobody can tell from a foreign one.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
@@ -57,22 +60,21 @@ class Pages:
         return web.Response(text=text, status=status, content_type="text/html", headers=SECURITY)
 
 
-def _form_text(form: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
 def routes(desk: DeskBook, access: Access, agent_name: str) -> list[web.RouteDef]:
     pages = Pages()
 
     def who(request: web.Request) -> str:
-        return request.cookies.get(WHO_COOKIE, "")[:100]
+        return unquote(request.cookies.get(WHO_COOKIE, "")[:1_000])[:100]
 
-    async def ticket_page(request: web.Request, status: int, problem: str) -> web.Response:
+    async def ticket_page(
+        request: web.Request, status: int, problem: str, typed: Mapping[str, str] = EMPTY
+    ) -> web.Response:
+        """``typed`` is what a person filled into a form that was refused; it is shown again, not lost."""
         page = await desk.ticket(request.match_info["ticket"])
         offered = {name: action for name, action in ACTIONS.items() if page.ticket.state in action.states}
         return pages.render(
             "ticket.html", status, page=page, ticket=page.ticket, actions=offered, who=who(request), problem=problem,
-            agent=agent_name, may_change=access.may_change(request),
+            typed=typed, acted=request.match_info.get("action", ""), agent=agent_name, may_change=access.has_cookie(request),
         )  # fmt: skip
 
     def refused(error: DeskError) -> web.Response:
@@ -98,7 +100,7 @@ def routes(desk: DeskBook, access: Access, agent_name: str) -> list[web.RouteDef
             chosen=chosen,
             older=older,
             agent=agent_name,
-            may_change=access.may_change(request),
+            may_change=access.has_cookie(request),
         )
 
     async def one(request: web.Request) -> web.StreamResponse:
@@ -111,22 +113,18 @@ def routes(desk: DeskBook, access: Access, agent_name: str) -> list[web.RouteDef
             return refused(error)
 
     async def act(request: web.Request) -> web.StreamResponse:
-        form = _form_text(await request.post())
         number = request.match_info["ticket"]
+        form: dict[str, str] = {}
         try:
-            await perform(desk, number, request.match_info["action"], form)
-        except NoSuchTicket as error:
-            return refused(error)
+            try:
+                form = dict(await read_form(request))
+                await perform(desk, number, request.match_info["action"], form)
+            except (DeskError, BadForm) as error:
+                return await ticket_page(request, 409, str(error), form)
         except DeskError as error:
-            return await ticket_page(request, 409, str(error))
-        done = web.Response(status=303, headers={"Location": request.path.rsplit("/", 1)[0]})
-        done.set_cookie(
-            WHO_COOKIE,
-            form["who"].encode("ascii", "ignore").decode()[:100],
-            httponly=True,
-            samesite="Strict",
-            path="/desk",
-        )
+            return refused(error)
+        done = web.Response(status=303, headers={"Location": request.rel_url.raw_path.rsplit("/", 1)[0], **CLOSED})
+        done.set_cookie(WHO_COOKIE, quote(form["who"][:100]), httponly=True, samesite="Strict", path="/desk")
         return done
 
     return [

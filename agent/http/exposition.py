@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from collectors.api import Metric, MetricType, Sample
+from collectors.api import Labels, Metric, MetricType, Sample
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
@@ -28,7 +28,12 @@ class _Latest:
         from prometheus_client.metrics_core import Metric as Family  # noqa: PLC0415 - see the module's docstring
 
         families: dict[str, Family] = {}
+        # A text file may hold what a collector measures too; a scraper takes each series once.
+        seen: set[tuple[str, Labels]] = set()
         for sample in self._samples:
+            if (sample.name, sample.labels) in seen:
+                continue
+            seen.add((sample.name, sample.labels))
             family = families.get(sample.name)
             if family is None:
                 declared = self._declared.get(sample.name)

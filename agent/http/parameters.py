@@ -10,6 +10,8 @@ from datetime import datetime
 from aiohttp import web
 from multidict import MultiMapping
 
+from agent.http.form import BadForm, read_form
+
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?")
 _UNITS_MS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
 LATEST = 253_402_300_799_999
@@ -30,11 +32,11 @@ class Parameters:
     async def of(cls, request: web.Request) -> Parameters:
         if request.method != "POST":
             return cls(request.query)
-        form = await request.post()
-        from multidict import MultiDict  # noqa: PLC0415 - only POSTed queries need it
-
-        merged: MultiDict[str] = MultiDict(request.query)
-        merged.extend((name, value) for name, value in form.items() if isinstance(value, str))
+        try:
+            merged = await read_form(request)
+        except BadForm as error:
+            raise BadParameter(str(error)) from None
+        merged.extend(request.query)
         return cls(merged)
 
     def text(self, name: str) -> str:
@@ -70,8 +72,10 @@ class Parameters:
             seconds = float(value)
         except ValueError:
             return _duration(name, value)
-        if not math.isfinite(seconds) or seconds * 1000 < 1:
-            raise BadParameter(f"{name} is {value[:40]!r}; it must be positive")
+        if not 1 <= seconds * 1000 <= LATEST:
+            raise BadParameter(
+                f"{name} is {value[:40]!r}; it must be positive, at least 0.001 and no more than 9999 years"
+            )
         return round(seconds * 1000)
 
     def number(self, name: str, default: int) -> int:
@@ -97,8 +101,8 @@ def parse_time(name: str, value: str) -> int:
                 f"{name} is {value[:40]!r}; write Unix seconds (1700000000.5) or RFC 3339 (2026-11-20T08:00:00Z)"
             ) from None
         seconds = moment.timestamp()
-    if not math.isfinite(seconds) or not 0 <= seconds * 1000 <= LATEST:
-        raise BadParameter(f"{name} is {value[:40]!r}; it must lie between 1970 and 9999")
+    if not math.isfinite(seconds) or not -LATEST <= seconds * 1000 <= LATEST:
+        raise BadParameter(f"{name} is {value[:40]!r}; it must be a finite number before the year 10000")
     return round(seconds * 1000)
 
 
@@ -107,6 +111,6 @@ def _duration(name: str, value: str) -> int:
     if match is None or not any(match.groups()):
         raise BadParameter(f"{name} is {value[:40]!r}; write seconds (15) or a duration (15s, 5m, 1h30m)")
     total = sum(int(count) * unit for count, unit in zip(match.groups(), _UNITS_MS, strict=True) if count)
-    if total <= 0:
-        raise BadParameter(f"{name} is {value!r}; it must be positive")
+    if not 0 < total <= LATEST:
+        raise BadParameter(f"{name} is {value!r}; it must be positive and no more than 9999 years")
     return total

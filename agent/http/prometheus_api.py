@@ -7,8 +7,10 @@ and a sample budget; both end it with an error and never with part of a result.
 from __future__ import annotations
 
 import platform
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -17,7 +19,7 @@ from aiohttp import web
 from agent.http.parameters import BadParameter, Parameters
 from agent.http.reply import failure, success
 from agent.version import VERSION
-from collectors.api import Metric
+from collectors.api import Metric, MetricType
 from rules.api import (
     EvalError,
     EvalOptions,
@@ -27,6 +29,7 @@ from rules.api import (
     Query,
     Result,
     SeriesWindow,
+    ValueType,
     VectorSelector,
     compile_expr,
     parse,
@@ -34,7 +37,10 @@ from rules.api import (
 )
 
 DEADLINE_S = 1.0
+DEADLINE_MS = int(DEADLINE_S * 1000)
+TRUNCATED = "results truncated due to limit"
 MAX_STEPS = 11_000
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -55,8 +61,9 @@ def _compiled(text: str) -> Query:
     return compile_expr(parse(text))
 
 
-def _options() -> EvalOptions:
-    end = time.monotonic() + DEADLINE_S
+def _options(parameters: Parameters) -> EvalOptions:
+    """The deadline is ours, or what the client asks for when that is shorter."""
+    end = time.monotonic() + min(DEADLINE_S, parameters.duration("timeout", DEADLINE_MS) / 1000)
     return EvalOptions(deadline=lambda: time.monotonic() > end)
 
 
@@ -65,7 +72,10 @@ def _answering(work: Callable[[web.Request], Awaitable[Any]]) -> Handler:
 
     async def handler(request: web.Request) -> web.Response:
         try:
-            return success(await work(request))
+            found = await work(request)
+            if isinstance(found, _Cut):
+                return success(found.data, warnings=[TRUNCATED] if found.truncated else ())
+            return success(found)
         except (BadParameter, ExprError) as error:
             return failure(400, "bad_data", str(error))
         except EvalError as error:
@@ -73,6 +83,20 @@ def _answering(work: Callable[[web.Request], Awaitable[Any]]) -> Handler:
             return failure(503 if kind == "timeout" else 422, kind, str(error))
 
     return handler
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A list cut to the client's ``limit``, which the answer says."""
+
+    data: Sequence[Any]
+    truncated: bool
+
+
+def _limited(found: Sequence[Any], parameters: Parameters) -> _Cut:
+    """0 is no limit, as in Prometheus."""
+    limit = parameters.number("limit", 0)
+    return _Cut(found[:limit], len(found) > limit) if limit else _Cut(found, False)
 
 
 def _selectors(texts: Sequence[str]) -> list[tuple[Matcher, ...]]:
@@ -83,6 +107,11 @@ def _selectors(texts: Sequence[str]) -> list[tuple[Matcher, ...]]:
             raise BadParameter(f'match[] is {text[:80]!r}; write a selector such as up or {{job="node"}}')
         found.append(expr.matchers)
     return found
+
+
+def _type(metric: Metric) -> str:
+    """Prometheus's word for a type; its metadata calls what has none ``unknown``."""
+    return "unknown" if metric.type is MetricType.UNTYPED else metric.type.value
 
 
 class PrometheusApi:
@@ -97,6 +126,7 @@ class PrometheusApi:
             "/api/v1/query_range": self._query_range,
             "/api/v1/series": self._series,
             "/api/v1/labels": self._labels,
+            "/api/v1/query_exemplars": self._exemplars,
         }
         only_get = {
             "/api/v1/label/{name}/values": self._label_values,
@@ -112,18 +142,20 @@ class PrometheusApi:
         parameters = await Parameters.of(request)
         query = _compiled(parameters.text("query"))
         at = parameters.time("time", self._agent.now())
-        result: Result = query.instant(self._agent.series, at, _options())
+        result: Result = query.instant(self._agent.series, at, _options(parameters))
         return to_api_json(result)
 
     async def _query_range(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
         query = _compiled(parameters.text("query"))
         start, end, step = parameters.time("start"), parameters.time("end"), parameters.duration("step")
+        if query.type not in (ValueType.SCALAR, ValueType.VECTOR):
+            raise BadParameter(f"a range query takes a scalar or an instant vector; this is a {query.type.value}")
         if end < start:
             raise BadParameter("end lies before start")
         if (end - start) // step > MAX_STEPS:
             raise BadParameter(f"more than {MAX_STEPS} points per series; use a longer step or a shorter range")
-        result: Matrix = query.range(self._agent.series, start, end, step, _options())
+        result: Matrix = query.range(self._agent.series, start, end, step, _options(parameters))
         return to_api_json(result)
 
     async def _series(self, request: web.Request) -> Any:
@@ -134,47 +166,65 @@ class PrometheusApi:
         found = self._agent.series.find(
             _selectors(texts), parameters.optional_time("start"), parameters.optional_time("end")
         )
-        return [{"__name__": series.name, **dict(series.labels)} for series in found]
+        return _limited([{"__name__": series.name, **dict(series.labels)} for series in found], parameters)
 
     async def _labels(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
-        return self._agent.series.label_names(
+        found = self._agent.series.label_names(
             _selectors(parameters.all("match[]")), parameters.optional_time("start"), parameters.optional_time("end")
         )
+        return _limited(found, parameters)
 
     async def _label_values(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
-        return self._agent.series.label_values(
-            request.match_info["name"],
+        name = request.match_info["name"]
+        if not _LABEL.fullmatch(name):
+            raise BadParameter(f"{name[:40]!r} is no name of a label")
+        found = self._agent.series.label_values(
+            name,
             _selectors(parameters.all("match[]")),
             parameters.optional_time("start"),
             parameters.optional_time("end"),
         )
+        return _limited(found, parameters)
 
     async def _metadata(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
         metric = request.query.get("metric")
-        limit = parameters.number("limit", 0)
+        # 0 means none here and everything elsewhere; that is how Prometheus has it.
+        limit = parameters.number("limit", -1)
         declared = self._agent.declared
         names = [metric] if metric else self._agent.series.metric_names()
         known = [name for name in names if name in declared]
-        chosen = known[:limit] if limit else known
-        return {name: [{"type": declared[name].type.value, "help": declared[name].help, "unit": ""}] for name in chosen}
+        chosen = known if limit < 0 else known[:limit]
+        return {name: [{"type": _type(declared[name]), "help": declared[name].help, "unit": ""}] for name in chosen}
 
     async def _rules(self, request: web.Request) -> Any:
         wanted = request.query.get("type", "")
         if wanted not in ("", "alert", "record"):
             raise BadParameter(f"type is {wanted[:20]!r}; write alert or record")
         kind = {"alert": "alerting", "record": "recording"}.get(wanted)
+        files, names = request.query.getall("file[]", []), request.query.getall("rule_name[]", [])
+        chosen = request.query.getall("rule_group[]", [])
         groups = []
         for group in self._agent.rule_groups():
-            rules = [rule for rule in group["rules"] if kind is None or rule["type"] == kind]
+            if (files and group["file"] not in files) or (chosen and group["name"] not in chosen):
+                continue
+            rules = [
+                rule for rule in group["rules"] if kind in (None, rule["type"]) and (not names or rule["name"] in names)
+            ]
             if rules:
                 groups.append({**group, "rules": rules})
         return {"groups": groups}
 
     async def _alerts(self, _request: web.Request) -> Any:
         return {"alerts": self._agent.alert_list()}
+
+    async def _exemplars(self, request: web.Request) -> Any:
+        """None are kept; Grafana asks for them beside a graph."""
+        parameters = await Parameters.of(request)
+        parse(parameters.text("query"))
+        return []
 
     async def _buildinfo(self, _request: web.Request) -> Any:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,11 +11,16 @@ from aiohttp import web
 _ENCODER = msgspec.json.Encoder()
 
 
-def success(data: Any) -> web.Response:
-    return web.Response(body=_ENCODER.encode({"status": "success", "data": data}), content_type="application/json")
+def success(data: Any, *, warnings: Sequence[str] = ()) -> web.Response:
+    body = {"status": "success", "data": data}
+    if warnings:
+        body["warnings"] = warnings
+    return web.Response(body=_ENCODER.encode(body), content_type="application/json")
 
 
 def failure(status: int, kind: str, text: str) -> web.Response:
-    """``kind`` is the Prometheus errorType: bad_data, execution, timeout, internal, unavailable, not_found."""
+    """``kind`` is the Prometheus errorType (bad_data, execution, timeout, internal, unavailable, not_found), or
+    ``forbidden``, which Prometheus has no word for.
+    """
     body = _ENCODER.encode({"status": "error", "errorType": kind, "error": text})
     return web.Response(status=status, body=body, content_type="application/json")

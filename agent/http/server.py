@@ -11,6 +11,7 @@ from aiohttp.typedefs import Middleware
 
 from agent import log
 from agent.http.access import Access, middleware
+from agent.http.guard import add_headers, answer_errors
 
 BODY_LIMIT = 1 << 20
 LINGER_S = 2.0
@@ -27,12 +28,20 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def make_application(routes: Iterable[web.RouteDef], access: Access) -> web.Application:
+    """The routes behind the checks that every request passes."""
+    checks = [cast("Middleware", check) for check in (answer_errors, middleware(access))]
+    application = web.Application(middlewares=checks, client_max_size=BODY_LIMIT)
+    application.on_response_prepare.append(add_headers)
+    application.add_routes(routes)
+    return application
+
+
 class Listener:
     """Started and stopped by the daemon; requests are handled on its event loop."""
 
     def __init__(self, routes: Iterable[web.RouteDef], access: Access) -> None:
-        application = web.Application(middlewares=[cast("Middleware", middleware(access))], client_max_size=BODY_LIMIT)
-        application.add_routes(routes)
+        application = make_application(routes, access)
         self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=LINGER_S)
 
     async def start(self, address: str, inherited: Sequence[socket.socket]) -> str:
