@@ -1,4 +1,4 @@
-"""A whole agent at a real Request Tracker, started and killed by a test: configuration, process, and a look at the tickets."""
+"""A whole agent at a real Request Tracker, started and killed by a test, and a look at the tickets."""
 
 from __future__ import annotations
 
@@ -49,19 +49,22 @@ class Rt:
         with urllib.request.urlopen(request, timeout=20) as reply:
             return json.load(reply)
 
-    def tickets(self, environment: str) -> list[Mapping[str, Any]]:
-        """Every ticket whose text names this environment, oldest first."""
+    def tickets(self, after: int) -> list[Mapping[str, Any]]:
+        """Every ticket of the queue with an id above ``after``, oldest first. Nobody else uses this server."""
         found: list[Mapping[str, Any]] = []
         page = 1
         while True:
             reply = self.get(
-                "tickets", query=f"Queue = '{self.queue}' AND Content LIKE '{environment}'", orderby="id", per_page="100",
+                "tickets", query=f"Queue = '{self.queue}' AND id > {after}", orderby="id", per_page="100",
                 page=str(page), fields="Subject,Status,CustomFields",
             )  # fmt: skip
             found += reply["items"]
             if page >= int(reply.get("pages", 1)):
                 return found
             page += 1
+
+    def newest(self) -> int:
+        return max((int(ticket["id"]) for ticket in self.tickets(0)), default=0)
 
 
 def key_of(ticket: Mapping[str, Any]) -> str:
