@@ -13,7 +13,7 @@ from agent.clock import Timeline
 from agent.config.files import FilesError, load_bundle
 from agent.config.load import Loaded, load
 from agent.config.places import state_directory
-from agent.daemon import LAST_GOOD, Daemon, keep_last_good
+from agent.daemon import AS_ASKED, LAST_GOOD, Daemon, keep_last_good
 from agent.http.server import ListenerError
 from agent.store import Found, StateBusy, StateRefused, Store
 
@@ -32,13 +32,14 @@ def run(path: Path | None, state: Path | None) -> int:
     loaded = load(path)
     for problem in loaded.problems:
         _say(str(problem))
-    directory = state
+    directory, in_force = state, AS_ASKED
     if loaded.config is None:
         directory = directory or state_directory("auto")
         fallback = _last_good(directory)
         if fallback is None or fallback.config is None:
             _say(f"{len(loaded.errors)} mistakes in {loaded.file}, and no last good configuration to run")
             return EX_CONFIG
+        in_force = f"the last good one: {len(loaded.errors)} mistakes in {loaded.file} now"
         _log.error("running_last_good_configuration", refused=loaded.file, errors=len(loaded.errors))
         loaded = fallback
     config = loaded.config
@@ -57,14 +58,16 @@ def run(path: Path | None, state: Path | None) -> int:
         return EX_CONFIG
     _say_opened(store)
     keep_last_good(loaded, directory)
-    return asyncio.run(_run(path, loaded, directory, store, timeline))
+    return asyncio.run(_run(path, loaded, directory, store, timeline, in_force))
 
 
-async def _run(path: Path | None, loaded: Loaded, directory: Path, store: Store, timeline: Timeline) -> int:
+async def _run(  # noqa: PLR0917 - what ``run`` has made
+    path: Path | None, loaded: Loaded, directory: Path, store: Store, timeline: Timeline, in_force: str
+) -> int:
     config = loaded.config
     if config is None:
         raise AssertionError("unreachable")
-    daemon = Daemon(path, loaded, config, state=directory, store=store, timeline=timeline)
+    daemon = Daemon(path, loaded, config, state=directory, store=store, timeline=timeline, in_force=in_force)
     try:
         await daemon.run()
     except ListenerError as error:

@@ -119,13 +119,19 @@ class Cycle:
         ended = [alert for alert in evaluation.alerts if alert.state is AlertState.INACTIVE]
         alerts = _ordered([*self._engine.alerts(), *ended])
         if alerts or self._book.live:
-            self._book.consider(alerts, self._evaluated())
+            self._book.consider(alerts, self._evaluated(at))
             self._book.touch()
 
-    def _evaluated(self) -> Mapping[str, int]:
-        """When each rule was last evaluated without an error, by name; the earliest where several share it."""
-        found: dict[str, int] = {}
-        for rule in self._engine.rules():
+    def _evaluated(self, at: int) -> Mapping[str, int]:
+        """When each rule was last evaluated without an error, by name; the earliest where several share it.
+
+        A rule that a reload removed says nothing any more, so each pass counts for it: its incidents must come to an
+        end too.
+        """
+        rules = self._engine.rules()
+        gone = {incident.rule for incident in self._book.live.values()} - {rule.name for rule in rules}
+        found: dict[str, int] = dict.fromkeys(gone, at)
+        for rule in rules:
             if rule.evaluated_at is not None and rule.health is Health.OK:
                 found[rule.name] = min(rule.evaluated_at, found.get(rule.name, rule.evaluated_at))
         return found

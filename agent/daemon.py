@@ -50,6 +50,7 @@ from rules.api import AlertingRule, AlertRow, Engine, SeriesWindow
 LAST_GOOD = "last-good.json"
 TOKEN = "token"  # noqa: S105 - the name of a file
 OWN_JOB = "tocsin"
+AS_ASKED = "as asked for"
 UPKEEP_S = 3600.0
 _log = log.get("daemon")
 
@@ -58,17 +59,18 @@ class Daemon:
     """Built from a checked configuration and an open store; ``run`` until a signal."""
 
     def __init__(
-        self, path: Path | None, loaded: Loaded, config: Config, *, state: Path, store: Store, timeline: Timeline
-    ) -> None:
+        self, path: Path | None, loaded: Loaded, config: Config, *, state: Path, store: Store, timeline: Timeline,
+        in_force: str = AS_ASKED,
+    ) -> None:  # fmt: skip
         self.path = path
         self.loaded = loaded
         self.config = config
         self.state = state
         self.store = store
         self.timeline = timeline
-        self.in_force = "as asked for" if loaded.file == str(path) or path is None else "last good"
+        self.in_force = in_force
         self.own: Self = identify(config.identity.ci, Path(config.collect.rootfs), state)
-        self.reloads = ReloadStats()
+        self.reloads = ReloadStats(last_ok=in_force == AS_ASKED)
         self.started_at = timeline.now()
         self.url = ""
         self.series = SeriesWindow()
@@ -289,13 +291,14 @@ class Daemon:
         if config is None:
             self.reloads.failed += 1
             self.reloads.last_ok = False
+            self.in_force = f"the one before: {len(loaded.errors)} mistakes in {loaded.file} now"
             _log.error("reload_refused", errors=len(loaded.errors), running=self.loaded.file)
             return
         parts = self._parts(loaded)
         await self._take_over(loaded, config, parts)
         self.reloads.succeeded += 1
         self.reloads.last_ok = True
-        self.in_force = "as asked for"
+        self.in_force = AS_ASKED
         keep_last_good(loaded, self.state)
         _log.info("reloaded", configuration=loaded.file, hash=loaded.config_hash)
 

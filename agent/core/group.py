@@ -45,13 +45,15 @@ def group(
     """Sort alerts into buckets by fault key.
 
     ``live`` are the incidents that are not resolved, by key. An alert that is a member of one stays with it, so that a
-    new routing tree or catalogue never makes a second ticket in the same backend for a fault that already has one.
+    new routing tree or catalogue never makes a second ticket in the same backend for a fault that already has one. Nor
+    does it cut an incident off: one in a backend that no route leads to any more still hears of its members.
     """
     homes = _homes(live)
     gathered: dict[str, _Gathered] = {}
     for alert in alerts:
         labels = dict(alert.labels)
         ci = classifier.ci(labels)
+        reached: set[str] = set()
         for match in route(tree, {**labels, CI: ci.name}):
             grouping = grouping_labels(labels, match.group_by)
             key = _home(fault_key(alert.rule, ci.id, grouping), match.backend, homes.get(alert.labels, ()), live)
@@ -62,7 +64,11 @@ def group(
                 bucket.matches.append(match)
             if alert not in bucket.alerts:
                 bucket.alerts.append(alert)
-    return {key: _bucket(key, gathered[key]) for key in sorted(gathered)}
+            reached.update((match.backend, *(live[key].backends if key in live else ())))
+        for home in homes.get(alert.labels, ()):
+            if not reached.issuperset(live[home].backends):
+                _gather_at_home(gathered, live[home], alert)
+    return {key: _bucket(key, gathered[key], live.get(key)) for key in sorted(gathered)}
 
 
 def drill(bucket: Bucket) -> Bucket:
@@ -87,16 +93,25 @@ def _home(key: str, backend: str, homes: Sequence[str], live: Mapping[str, Incid
     return next((home for home in homes if backend in live[home].backends), key)
 
 
-def _bucket(key: str, gathered: _Gathered) -> Bucket:
+def _gather_at_home(gathered: dict[str, _Gathered], home: Incident, alert: Alert) -> None:
+    bucket = gathered.setdefault(home.key, _Gathered(home.rule, home.ci, home.grouping))
+    if alert not in bucket.alerts:
+        bucket.alerts.append(alert)
+
+
+def _bucket(key: str, gathered: _Gathered, incident: Incident | None) -> Bucket:
     matches = sorted(gathered.matches, key=lambda match: match.path)
+    waits = [match.group_wait for match in matches] or ([incident.group_wait] if incident else [])
+    intervals = [match.group_interval for match in matches] or ([incident.group_interval] if incident else [])
+    backends = [match.backend for match in matches] or (incident.backends if incident else ())
     return Bucket(
         key=key,
         rule=gathered.rule,
         ci=gathered.ci,
         grouping=gathered.grouping,
-        backends=tuple(dict.fromkeys(match.backend for match in matches)),
-        group_wait=min(match.group_wait for match in matches),
-        group_interval=min(match.group_interval for match in matches),
+        backends=tuple(dict.fromkeys(backends)),
+        group_wait=min(waits),
+        group_interval=min(intervals),
         paths=tuple(" > ".join(match.path) for match in matches),
         alerts=tuple(sorted(gathered.alerts, key=lambda alert: (alert.labels, alert.group, alert.file))),
     )

@@ -88,6 +88,17 @@ def test_a_new_backend_gets_its_own_incident_and_no_twin_in_the_old_one():
     assert other.backends == ("rt-prod",)
 
 
+def test_an_incident_whose_backend_no_route_leads_to_still_hears_of_its_members():
+    world = World(context())
+    incident = world.opened(alert(mountpoint="/"))
+    elsewhere = context(policy({"receiver": "rt", "group_by": ["mountpoint"]}))
+    found = buckets(elsewhere, no_data(mountpoint="/"), live={incident.key: incident})
+    home = found[incident.key]
+    assert [each.state.value for each in home.alerts] == ["no_data"]
+    assert (home.backends, home.group_interval) == (incident.backends, incident.group_interval)
+    assert [bucket.backends for key, bucket in found.items() if key != incident.key] == [("rt-prod",)]
+
+
 def test_an_alert_stays_with_its_open_incident_when_the_catalogue_changes():
     world = World(context())
     incident = world.opened(alert())
