@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +35,7 @@ from agent.http.access import Access, load_or_create_token
 from agent.http.desk_api import routes as desk_api_routes
 from agent.http.desk_page import routes as desk_page_routes
 from agent.http.front import Front
+from agent.http.html import Pages
 from agent.http.prometheus_api import PrometheusApi
 from agent.http.server import Listener
 from agent.http.tocsin_api import TocsinApi
@@ -95,6 +97,7 @@ class Daemon:
             _log.warning("wishes_made_again", count=mended)
         restored = self._load_rules(stored)
         self._adopt(parts)
+        self._say_left_behind()
         self.cycle = Cycle(
             self.timeline, parts.scraper, self.series, self.engine, self.book, interval_ms=self.config.collect.interval,
             own=self._samples, moved=self._moved, restored=restored,
@@ -166,15 +169,17 @@ class Daemon:
         view = View(self)
         acts = Actions(self.book, self.alert_rules, self.own.instance, lambda: self.delivery, self.timeline.now)
         access = Access(load_or_create_token(self.state / TOKEN), frozenset(self.config.listen.names))
+        has_desk = any(backend.type == DESK for backend in backends(self.config).values())
+        pages = Pages(agent=self.own.ci.name, has_desk=has_desk)
         front = Front(
             latest=self._latest, declared=lambda: self.declared, ready=self.cycle.first_done.is_set,
-            reload=self._reload_asked.set, access=access,
+            reload=self._reload_asked.set, access=access, overview=view, pages=pages,
         )  # fmt: skip
         routes = [*front.routes(), *PrometheusApi(view).routes(), *TocsinApi(view, acts).routes()]
         for name, backend in backends(self.config).items():
             if backend.type == DESK:
                 desk = cast("DeskBook", parts.integrations[name])
-                routes += desk_api_routes(desk) + desk_page_routes(desk, access, self.own.ci.name)
+                routes += desk_api_routes(desk) + desk_page_routes(desk, access, pages, self.timeline.now)
                 break
         listener = Listener(routes, access)
         self.url = await listener.start(address, inherited)
@@ -216,6 +221,13 @@ class Daemon:
             random=random.random, environment=self.config.identity.environment, cis=self._cis,
             on_remote=self.book.remote_seen, on_stray=self.book.stray,
         )  # fmt: skip
+
+    def _say_left_behind(self) -> None:
+        for backend, count in self.delivery.left_behind().items():
+            _log.warning(
+                "integration_missing", backend=backend, open_incidents=count,
+                reason="their tickets there get no update and no resolve until this integration is configured again",
+            )  # fmt: skip
 
     def alert_rules(self) -> dict[str, tuple[str, AlertingRule]]:
         """The alert rules in force by name, each with its file; the first where several share a name."""
@@ -294,8 +306,13 @@ class Daemon:
             self.in_force = f"the one before: {len(loaded.errors)} mistakes in {loaded.file} now"
             _log.error("reload_refused", errors=len(loaded.errors), running=self.loaded.file)
             return
-        parts = self._parts(loaded)
-        await self._take_over(loaded, config, parts)
+        for name in ("listen", "state", "identity"):
+            if getattr(config, name) != getattr(self.config, name):
+                _log.warning("restart_needed", section=name, reason="this section takes effect at the next start")
+        # Half of a new identity would be worse than none: new tickets under one name, the audit under the other.
+        config = msgspec.structs.replace(config, identity=self.config.identity)
+        loaded = replace(loaded, config=config)
+        await self._take_over(loaded, config, self._parts(loaded))
         self.reloads.succeeded += 1
         self.reloads.last_ok = True
         self.in_force = AS_ASKED
@@ -303,9 +320,6 @@ class Daemon:
         _log.info("reloaded", configuration=loaded.file, hash=loaded.config_hash)
 
     async def _take_over(self, loaded: Loaded, config: Config, parts: Parts) -> None:
-        for name in ("listen", "state", "identity"):
-            if getattr(config, name) != getattr(self.config, name):
-                _log.warning("restart_needed", section=name, reason="this section takes effect at the next start")
         old, self.loaded, self.config = self._parts_now, loaded, config
         log.setup(config.log.level.value)
         self.engine.load(loaded.rules, interval_ms=config.collect.interval)
@@ -318,6 +332,7 @@ class Daemon:
         self.delivery = self.book.delivery = self._delivery(parts, tuple(self.delivery.ledger))
         self._delivering = self._group.create_task(self.delivery.run(), name="delivery")
         self._adopt(parts)
+        self._say_left_behind()
 
 
 def keep_last_good(loaded: Loaded, state: Path) -> None:

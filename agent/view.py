@@ -11,6 +11,7 @@ import msgspec
 from agent.core.explain import explain
 from agent.core.model import Incident, IncidentState
 from agent.core.outbox import OutboxRow
+from agent.delivery import BackendStatus, GateState
 from agent.http.parameters import BadParameter
 from agent.http.tocsin_api import NotFound
 from agent.store import IncidentQuery
@@ -41,6 +42,9 @@ class View:
     def now(self) -> int:
         return self._d.timeline.now()
 
+    def started_at(self) -> int:
+        return self._d.started_at
+
     def rule_groups(self) -> Sequence[Mapping[str, Any]]:
         """The groups of Prometheus's ``/api/v1/rules``."""
         return [_group(group) for group in self._d.engine.groups()]
@@ -55,12 +59,13 @@ class View:
     def status(self) -> Mapping[str, Any]:
         d, cycle = self._d, self._d.cycle.stats
         failing = cycle.rules_failing
-        failed = [scrape for scrape in cycle.scrapes.values() if not scrape.ok]
         backends = d.delivery.status()
-        stuck = sum(each.rejected + each.in_doubt for each in backends)
-        healthy = not failing and not failed and d.store.healthy and d.reloads.last_ok and not stuck
+        left = d.delivery.left_behind()
+        problems = self._problems(backends, left)
+        states = [alert.state for alert in d.engine.alerts()]
         return {
-            "healthy": healthy,
+            "healthy": not problems,
+            "problems": problems,
             "version": VERSION,
             "ci": d.own.ci.name,
             "ci_id": d.own.ci.id,
@@ -89,6 +94,7 @@ class View:
                 "quarantined_rows": d.store.stats.quarantined_rows,
                 "failed_writes": d.store.stats.failed,
             },
+            "alerts": {state.value: states.count(state) for state in AlertState if state is not AlertState.INACTIVE},
             "incidents": {
                 state.value: sum(incident.state is state for incident in d.book.live.values()) for state in LIVE
             },
@@ -97,13 +103,15 @@ class View:
                     "backend": each.backend,
                     "state": each.state.value,
                     "pending": each.pending,
+                    "sending": each.sending,
                     "in_doubt": each.in_doubt,
                     "rejected": each.rejected,
                     "open_tickets": each.open_tickets,
                     "last_error": each.last_error,
                 }
                 for each in backends
-            ],
+            ]
+            + [_left_behind(name, count) for name, count in sorted(left.items())],
             "collectors": [
                 {
                     "collector": scrape.source,
@@ -121,6 +129,28 @@ class View:
                 for each in d.engine.waiting()
             ],
         }
+
+    def _problems(self, backends: Sequence[BackendStatus], left: Mapping[str, int]) -> list[str]:
+        """What somebody should look at, the gravest first, each with what is known about it."""
+        d = self._d
+        found = [] if d.store.healthy else [f"the state in {d.state} cannot be written; it is kept in memory meanwhile"]
+        for each in backends:
+            if each.state is not GateState.UP:
+                found.append(f"backend {each.backend} is {each.state.value}: {each.last_error or 'no reason given'}")
+            if each.rejected:
+                found.append(f"backend {each.backend} refused {_count(each.rejected, 'ticket')}; see: tocsin outbox")
+            if each.in_doubt:
+                found.append(f"backend {each.backend}: {_count(each.in_doubt, 'ticket')} in doubt, being searched for")
+        found += [
+            f"backend {name} is not configured, and {_count(count, 'ticket')} there cannot be resolved"
+            for name, count in sorted(left.items())
+        ]
+        if not d.reloads.last_ok:
+            found.append(f"the configuration in force is not the one asked for, but {d.in_force}")
+        for scrape in d.cycle.stats.scrapes.values():
+            if not scrape.ok:
+                found.append(f"collector {scrape.source} fails: {scrape.error}")
+        return found + [f"rule {rule} fails: {error}" for rule, error in d.cycle.stats.rules_failing.items()]
 
     async def incidents(self, state: str, limit: int) -> Sequence[Mapping[str, Any]]:
         states = _states(state)
@@ -170,6 +200,24 @@ class View:
         raise NotFound(
             f"no incident has the id or ticket number {name[:80]!r}; list them with: tocsin incidents --state all"
         )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _left_behind(backend: str, count: int) -> Mapping[str, Any]:
+    """A line of the table of backends about one that is not configured."""
+    return {
+        "backend": backend,
+        "state": "not configured",
+        "pending": count,
+        "sending": 0,
+        "in_doubt": 0,
+        "rejected": 0,
+        "open_tickets": count,
+        "last_error": "add it to `integrations` again until these are resolved",
+    }
 
 
 def _states(text: str) -> tuple[IncidentState, ...]:

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from integrations.api import BadInput, DeskBook, DeskTicket, RemoteState
 
 Perform = Callable[[DeskBook, str, Mapping[str, str]], Awaitable[DeskTicket]]
 
 
+class Kind(Enum):
+    """How a field is filled in on the page."""
+
+    LINE = "line"
+    TEXT = "text"
+    PRIORITY = "priority"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """``name`` is the parameter of the API, ``label`` what a person reads beside it."""
+
+    name: str
+    label: str
+    kind: Kind = Kind.LINE
+    optional: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing to do with a ticket.
 
-    ``fields`` are the form's fields besides ``who``, in order; those in ``optional`` may be empty. ``states`` are those
-    in which the page offers it; the desk itself has the last word.
+    ``fields`` are those besides ``who``, in order. ``states`` are those in which the page offers it; the desk itself
+    has the last word.
     """
 
     label: str
-    fields: tuple[str, ...]
-    optional: frozenset[str]
+    fields: tuple[Field, ...]
     states: frozenset[RemoteState]
     perform: Perform
 
@@ -68,18 +86,25 @@ def _cancel(desk: DeskBook, ticket: str, form: Mapping[str, str]) -> Awaitable[D
     return desk.cancel(ticket, form["who"], form.get("reason", ""))
 
 
-_NONE: frozenset[str] = frozenset()
+_REASON = Field("reason", "Why", Kind.TEXT)
 
 ACTIONS: Mapping[str, Action] = {
-    "acknowledge": Action("Acknowledge", ("note",), frozenset({"note"}), ACTIVE, _acknowledge),
-    "note": Action("Add a note", ("text",), _NONE, frozenset(RemoteState), _note),
-    "resolve": Action("Resolve", ("text", "code"), frozenset({"code"}), ACTIVE, _resolve),
-    "assign": Action("Assign", ("owner", "group"), frozenset({"owner", "group"}), ACTIVE, _assign),
-    "prioritise": Action("Change priority", ("priority",), _NONE, ACTIVE, _prioritise),
-    "hold": Action("Put on hold", ("reason",), _NONE, ACTIVE - {RemoteState.ON_HOLD}, _hold),
-    "cancel": Action("Cancel", ("reason",), _NONE, ACTIVE, _cancel),
-    "reopen": Action("Reopen", ("note",), _NONE, RESOLVED, _reopen),
-    "close": Action("Close", (), _NONE, RESOLVED, _close),
+    "acknowledge": Action("Acknowledge", (Field("note", "Note", Kind.TEXT, optional=True),), ACTIVE, _acknowledge),
+    "note": Action("Add a note", (Field("text", "Note", Kind.TEXT),), frozenset(RemoteState), _note),
+    "resolve": Action(
+        "Resolve",
+        (Field("text", "What was wrong, and what was done", Kind.TEXT), Field("code", "Code", optional=True)),
+        ACTIVE,
+        _resolve,
+    ),
+    "assign": Action(
+        "Assign", (Field("owner", "Owner", optional=True), Field("group", "Group", optional=True)), ACTIVE, _assign
+    ),
+    "prioritise": Action("Change priority", (Field("priority", "Priority", Kind.PRIORITY),), ACTIVE, _prioritise),
+    "hold": Action("Put on hold", (_REASON,), ACTIVE - {RemoteState.ON_HOLD}, _hold),
+    "cancel": Action("Cancel", (_REASON,), ACTIVE, _cancel),
+    "reopen": Action("Reopen", (Field("note", "Why", Kind.TEXT),), RESOLVED, _reopen),
+    "close": Action("Close", (), RESOLVED, _close),
 }
 
 
@@ -88,11 +113,10 @@ async def perform(desk: DeskBook, ticket: str, action: str, form: Mapping[str, s
     known = ACTIONS.get(action)
     if known is None:
         raise BadInput(f"there is no action {action[:40]!r}; there are: {', '.join(ACTIONS)}")
-    unknown = set(form) - {"who", *known.fields}
+    fields = [field.name for field in known.fields]
+    unknown = sorted(set(form) - {"who", *fields})
     if unknown:
-        raise BadInput(
-            f"{action} takes who and {', '.join(known.fields) or 'nothing else'}; not {', '.join(sorted(unknown))}"
-        )
+        raise BadInput(f"{action} takes who and {', '.join(fields) or 'nothing else'}; not {unknown[0][:40]!r}")
     if not form.get("who"):
         raise BadInput("who is empty; say who you are")
     return await known.perform(desk, ticket, form)

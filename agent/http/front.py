@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from agent.http.access import Access
 from agent.http.exposition import exposition
+from agent.http.html import Pages
 from collectors.api import Metric, Sample
 
-INDEX = """\
-<!doctype html><html lang="en"><meta charset="utf-8"><title>Tocsin</title>
-<style>:root{color-scheme:light dark}body{font:16px/1.6 system-ui,sans-serif;margin:2rem auto;max-width:40rem}</style>
-<h1>Tocsin</h1>
-<ul>
-<li><a href="/desk">Incident desk</a> (when the embedded desk is in use)</li>
-<li><a href="/api/v1/tocsin/status">Status</a></li>
-<li><a href="/api/v1/tocsin/incidents">Incidents</a></li>
-<li><a href="/api/v1/alerts">Alerts</a>, <a href="/api/v1/rules">rules</a></li>
-<li><a href="/metrics">Metrics</a></li>
-</ul></html>
-"""
+INCIDENTS_SHOWN = 20
+
+
+class Overview(Protocol):
+    """What the page at ``/`` shows, in the shapes of ``/api/v1/tocsin/``."""
+
+    def now(self) -> int: ...
+    def started_at(self) -> int: ...
+    def status(self) -> Mapping[str, Any]: ...
+    async def incidents(self, state: str, limit: int) -> Sequence[Mapping[str, Any]]: ...
 
 
 class Front:
@@ -29,13 +29,15 @@ class Front:
 
     def __init__(
         self, *, latest: Callable[[], Iterable[Sample]], declared: Callable[[], Mapping[str, Metric]],
-        ready: Callable[[], bool], reload: Callable[[], None], access: Access,
+        ready: Callable[[], bool], reload: Callable[[], None], access: Access, overview: Overview, pages: Pages,
     ) -> None:  # fmt: skip
         self._latest = latest
         self._declared = declared
         self._ready = ready
         self._reload = reload
         self._access = access
+        self._overview = overview
+        self._pages = pages
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -47,7 +49,15 @@ class Front:
         ]
 
     async def _index(self, request: web.Request) -> web.StreamResponse:
-        return self._access.cookie_from_link(request) or web.Response(text=INDEX, content_type="text/html")
+        entering = self._access.cookie_from_link(request)
+        if entering is not None:
+            return entering
+        shown = self._overview
+        incidents = await shown.incidents("live", INCIDENTS_SHOWN + 1)
+        return self._pages.render(
+            "status.html", status=shown.status(), incidents=incidents[:INCIDENTS_SHOWN],
+            more=len(incidents) > INCIDENTS_SHOWN, now=shown.now(), started=shown.started_at(),
+        )  # fmt: skip
 
     async def _metrics(self, request: web.Request) -> web.Response:
         body, content_type = exposition(self._latest(), self._declared(), request.headers.get("Accept", ""))

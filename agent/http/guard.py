@@ -27,7 +27,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as refusal:
         if refusal.status < 400:
             raise
-        answer = _refusal(request, refusal.status, (refusal.text or refusal.reason).strip())
+        answer = _refusal(request, refusal.status, _said(request, refusal))
         if "Allow" in refusal.headers:
             answer.headers["Allow"] = refusal.headers["Allow"]
         return answer
@@ -38,6 +38,12 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except Exception as error:  # noqa: BLE001 - the last one who can answer the client; the trace is logged
         _log.error("request_failed", method=request.method, path=request.path[:200], exc_info=error)
         return _refusal(request, 500, "the agent failed to answer this; its log says why")
+
+
+def _said(request: web.Request, refusal: web.HTTPException) -> str:
+    if refusal.status == 404:
+        return f"there is nothing at {request.path[:200]}"
+    return (refusal.text or refusal.reason).strip()
 
 
 def _refusal(request: web.Request, status: int, text: str) -> web.Response:
