@@ -123,9 +123,18 @@ def backoff_ms(attempts: int, jitter: float) -> int:
 
 
 def wish(row: OutboxRow | None, incident: str, backend: str, ticket: Ticket, now: int) -> OutboxRow:
-    """The row that wants ``ticket``. The same object comes back when this is what the row wants already."""
+    """The row that wants ``ticket``. The same object comes back when this is what the row wants already.
+
+    The ticket keeps the correlation id and the environment of the first wish, whatever the configuration has become:
+    with others the backend could not find it any more.
+    """
     if row is None:
         return OutboxRow(incident=incident, backend=backend, wish=ticket, queued_at=now, due_at=now)
+    named = row.wish
+    if (ticket.correlation_id, ticket.environment) != (named.correlation_id, named.environment):
+        ticket = msgspec.structs.replace(
+            ticket, correlation_id=named.correlation_id, environment=named.environment
+        )
     if row.wish == ticket:
         return row
     newer = _next(row, wish=ticket, version=row.version + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -146,6 +147,10 @@ class Delivery:
 
     def row(self, key: Key) -> OutboxRow | None:
         return self.ledger.get(key)
+
+    def left_behind(self) -> Mapping[str, int]:
+        """How many unfinished rows name a backend that is not configured (any more): nobody works on them."""
+        return Counter(row.backend for row in self.ledger if row.backend not in self._lanes and not row.finished)
 
     def status(self) -> list[BackendStatus]:
         """One entry for each configured backend."""

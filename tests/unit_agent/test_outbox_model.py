@@ -296,3 +296,11 @@ def test_a_parked_row_keeps_its_doubt() -> None:
 def test_timers_of_a_strange_clock_do_not_hold_a_row_back() -> None:
     later = outbox.not_sent(pending(), 10**15, "refused", retry_after=None, jitter=0.0)
     assert outbox.restart(later, 1_000).due_at <= 1_000 + outbox.RETRY_AFTER_CAP_MS
+
+
+def test_a_ticket_keeps_the_name_of_its_first_wish() -> None:
+    row = pending()
+    renamed = msgspec.structs.replace(row.wish, correlation_id="toc-other", environment="moved", title="changed")
+    later = outbox.wish(row, "i", "b", renamed, 1).wish
+    assert (later.correlation_id, later.environment) == (row.wish.correlation_id, row.wish.environment)
+    assert later.title == "changed"
