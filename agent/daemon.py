@@ -10,8 +10,9 @@ import asyncio
 import gc
 import random
 import signal
+import sqlite3
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -32,12 +33,11 @@ from agent.core.outbox import OutboxRow
 from agent.cycle import Cycle
 from agent.delivery import STOP_GRACE, Delivery
 from agent.http.access import Access, load_or_create_token
-from agent.http.desk_api import routes as desk_api_routes
-from agent.http.desk_page import routes as desk_page_routes
 from agent.http.front import Front
 from agent.http.html import Pages
 from agent.http.prometheus_api import PrometheusApi
-from agent.http.server import Listener
+from agent.http.server import Listener, ListenerError
+from agent.http.table import every_route
 from agent.http.tocsin_api import TocsinApi
 from agent.identity import Self, identify
 from agent.notify import ServiceManager, inherited_sockets
@@ -54,7 +54,12 @@ TOKEN = "token"  # noqa: S105 - the name of a file
 OWN_JOB = "tocsin"
 AS_ASKED = "as asked for"
 UPKEEP_S = 3600.0
+END_S = 5.0
 _log = log.get("daemon")
+
+
+class PartDied(Exception):
+    """A task ended with an error, which was said; the process has to end."""
 
 
 class Daemon:
@@ -102,6 +107,7 @@ class Daemon:
             self.timeline, parts.scraper, self.series, self.engine, self.book, interval_ms=self.config.collect.interval,
             own=self._samples, moved=self._moved, restored=restored,
         )  # fmt: skip
+        self._say_homeless()
         listener = await self._listen(parts)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,13 +118,14 @@ class Daemon:
         gc.freeze()
         try:
             await self._run_tasks()
+        except ExceptionGroup as error:
+            raise PartDied from error
         finally:
             self._manager.stopping()
+            await _end("book", self.book.flush())
             if listener is not None:
-                await listener.stop()
-            await self.cycle.scraper.aclose()
-            for integration in self._parts_now.integrations.values():
-                await integration.aclose()
+                await _end("listener", listener.stop())
+            await self._end_parts(self._parts_now)
 
     async def _run_tasks(self) -> None:
         self._manager.ready(f"{len(self.loaded.rules)} rule files, desk and API at {self.url or 'no listener'}")
@@ -127,21 +134,31 @@ class Daemon:
         async with asyncio.TaskGroup() as self._group:
             group = self._group
             tasks = [
-                group.create_task(self.cycle.run(), name="cycle"),
-                group.create_task(self.book.run(), name="book"),
-                group.create_task(self._watch_reload(), name="reload"),
-                group.create_task(self._upkeep(), name="upkeep"),
+                group.create_task(_part("cycle", self.cycle.run())),
+                group.create_task(_part("book", self.book.run())),
+                group.create_task(_part("upkeep", self._upkeep())),
             ]
             if self._manager.watchdog_s:
-                tasks.append(group.create_task(self._keep_alive(self._manager.watchdog_s / 3), name="watchdog"))
-            self._delivering = group.create_task(self.delivery.run(), name="delivery")
+                tasks.append(group.create_task(_part("watchdog", self._keep_alive(self._manager.watchdog_s / 3))))
+            self._delivering = group.create_task(_part("delivery", self.delivery.run()))
+            reloading = group.create_task(_part("reload", self._watch_reload()))
             await self._stopping.wait()
+            self._manager.stopping()
             _log.info("stopping")
+            # First: a reload that goes on would start a delivery that nobody stops.
+            reloading.cancel()
+            await asyncio.wait([reloading])
             await self._stop_delivery()
             for task in tasks:
                 task.cancel()
         await self.book.flush()
         _log.info("stopped")
+
+    @staticmethod
+    async def _end_parts(parts: Parts) -> None:
+        await _end("collectors", parts.scraper.aclose())
+        for name, integration in parts.integrations.items():
+            await _end(f"integration {name}", integration.aclose())
 
     def _show_where(self) -> None:
         """For a person at a terminal: where to look. The token in the link goes nowhere else."""
@@ -163,25 +180,24 @@ class Daemon:
 
     async def _listen(self, parts: Parts) -> Listener | None:
         address = self.config.listen.address
-        inherited = inherited_sockets()
+        try:
+            inherited = inherited_sockets()
+        except OSError as error:
+            raise ListenerError(f"the sockets of the service manager cannot be used: {error.strerror}") from error
         if address == "off" and not inherited:
             return None
         view = View(self)
         acts = Actions(self.book, self.alert_rules, self.own.instance, lambda: self.delivery, self.timeline.now)
         access = Access(load_or_create_token(self.state / TOKEN), frozenset(self.config.listen.names))
-        has_desk = any(backend.type == DESK for backend in backends(self.config).values())
-        pages = Pages(agent=self.own.ci.name, has_desk=has_desk)
+        desk_name = next((name for name, each in backends(self.config).items() if each.type == DESK), None)
+        desk = None if desk_name is None else cast("DeskBook", parts.integrations[desk_name])
+        pages = Pages(agent=self.own.ci.name, has_desk=desk is not None)
         front = Front(
             latest=self._latest, declared=lambda: self.declared, ready=self.cycle.first_done.is_set,
             reload=self._reload_asked.set, access=access, overview=view, pages=pages,
         )  # fmt: skip
-        routes = [*front.routes(), *PrometheusApi(view).routes(), *TocsinApi(view, acts).routes()]
-        for name, backend in backends(self.config).items():
-            if backend.type == DESK:
-                desk = cast("DeskBook", parts.integrations[name])
-                routes += desk_api_routes(desk) + desk_page_routes(desk, access, pages, self.timeline.now)
-                break
-        listener = Listener(routes, access)
+        apis = PrometheusApi(view), TocsinApi(view, acts)
+        listener = Listener(every_route(front, *apis, desk, access, pages, self.timeline.now), access)
         self.url = await listener.start(address, inherited)
         return listener
 
@@ -195,12 +211,19 @@ class Daemon:
         """Once an hour: forget what is older than the configuration keeps, and keep a copy of the store."""
         while True:
             await asyncio.sleep(UPKEEP_S)
-            try:
-                while await self.store.prune(self.timeline.now() - self.config.state.keep_resolved) > 0:
-                    pass
-                await self.store.back_up()
-            except StoreUnavailable as error:
-                _log.warning("upkeep_put_off", error=str(error))
+            await self.upkeep()
+
+    async def upkeep(self) -> None:
+        """One round; a disk that refuses is asked again in the next."""
+        kept_from = self.timeline.now() - self.config.state.keep_resolved
+        self.book.forget(kept_from)
+        self.delivery.forget({incident.id for incident in (*self.book.live.values(), *self.book.ended.values())})
+        try:
+            while await self.store.prune(kept_from) > 0:
+                pass
+            await self.store.back_up()
+        except (StoreUnavailable, sqlite3.Error, OSError) as error:
+            _log.warning("upkeep_put_off", error=str(error))
 
     # Parts
 
@@ -245,7 +268,13 @@ class Daemon:
     def _load_rules(self, stored: Stored) -> list[AlertRow]:
         """Rules, and the alerts of the last process; returns the latter."""
         self.engine.load(self.loaded.rules)
-        rows = [msgspec.json.decode(body, type=AlertRow) for body in stored.alerts.values()]
+        rows = []
+        for key, body in stored.alerts.items():
+            try:
+                rows.append(msgspec.json.decode(body, type=AlertRow))
+            except msgspec.DecodeError as error:  # of another version; a live incident has its members looked for
+                _log.warning("alert_state_not_understood", key=key, error=str(error))
+                self.book.owe_alerts({}, [key])
         if rows:
             now = self.timeline.now()
             self.engine.restore(rows, now, max(0, now - max(row.evaluated_at for row in rows)))
@@ -282,6 +311,13 @@ class Daemon:
         self.delivery.rebase(step)
         self.started_at += step
 
+    def _say_homeless(self) -> None:
+        """Tickets of a backend that is no longer configured are beyond our reach: somebody has to know."""
+        known = self._parts_now.integrations.keys()
+        missing = [name for incident in self.book.live.values() for name in incident.backends if name not in known]
+        for name in sorted(set(missing)):
+            _log.warning("backend_not_configured", backend=name, open_incidents=missing.count(name))
+
     # Reload
 
     async def _watch_reload(self) -> None:
@@ -296,7 +332,7 @@ class Daemon:
 
     async def reload(self) -> None:
         """Read the configuration again. A wrong one changes nothing and is said in full."""
-        loaded = load(self.path)
+        loaded = await asyncio.to_thread(load, self.path)  # files may hang
         for problem in loaded.problems:
             _log.warning("configuration", problem=str(problem))
         config = loaded.config
@@ -325,18 +361,42 @@ class Daemon:
         self.engine.load(loaded.rules, interval_ms=config.collect.interval)
         self.book.ctx = parts.context
         await self.cycle.replace(parts.scraper, config.collect.interval)
-        await old.scraper.aclose()
         await self._stop_delivery()
-        for integration in old.integrations.values():
-            await integration.aclose()
         self.delivery = self.book.delivery = self._delivery(parts, tuple(self.delivery.ledger))
-        self._delivering = self._group.create_task(self.delivery.run(), name="delivery")
+        self._delivering = self._group.create_task(_part("delivery", self.delivery.run()))
         self._adopt(parts)
+        self._say_homeless()
+        await self._end_parts(old)
         self._say_left_behind()
 
 
 def keep_last_good(loaded: Loaded, state: Path) -> None:
     """What a later start falls back to when the files on disk have become wrong."""
     bundle = loaded.bundle()
-    if bundle is not None:
+    if bundle is None:
+        return
+    try:
         save_bundle(bundle, state / LAST_GOOD)
+    except OSError as error:  # a full disk must not keep the agent from telling about it
+        _log.warning("last_good_configuration_not_kept", error=str(error))
+
+
+async def _part(name: str, work: Awaitable[None]) -> None:
+    """A task of the daemon. One that ends with an error ends the process, and the log says which it was."""
+    try:
+        await work
+    except Exception as error:
+        cause: Exception = error
+        while isinstance(cause, ExceptionGroup):
+            cause = cause.exceptions[0]
+        _log.critical("part_died", name=name, error=f"{type(cause).__name__}: {cause}", exc_info=cause)
+        raise
+
+
+async def _end(name: str, work: Awaitable[None]) -> None:
+    """Close something on the way out. What hangs or fails must keep nothing else from being closed."""
+    try:
+        async with asyncio.timeout(END_S):
+            await work
+    except Exception as error:  # noqa: BLE001 - it is given up whatever it says
+        _log.warning("not_closed", name=name, error=f"{type(error).__name__}: {error}")
