@@ -12,8 +12,8 @@ from rules.promql.errors import ExprError
 
 Predicate = Callable[[str], bool]
 
-_ALTERNATIVES: Final = re.compile(r"[\w/ :,@%=~#&<>-]*(?:\|[\w/ :,@%=~#&<>-]*)*", re.ASCII)
-_PREFIX: Final = re.compile(r"([\w/ :,@%=~#&<>-]*)\.([*+])", re.ASCII)
+_SIMPLE: Final = re.compile(r"((?:[\w/ :,@%=~#&<>-]|\\\.)*)(\.[*+])?", re.ASCII)
+"""One alternative that needs no regex engine: literal text, perhaps with ``.*`` or ``.+`` behind it."""
 
 
 def compile_regex(pattern: str) -> Any:
@@ -31,14 +31,26 @@ def compile_regex(pattern: str) -> Any:
 
 def regex_predicate(pattern: str) -> Predicate:
     """Whole-value match of ``pattern``; plain alternatives and prefixes need no regex engine."""
-    if _ALTERNATIVES.fullmatch(pattern):
-        return frozenset(pattern.split("|")).__contains__
-    prefix = _PREFIX.fullmatch(pattern)
-    if prefix:
-        head, least = prefix[1], len(prefix[1]) + (prefix[2] == "+")
-        return lambda value: len(value) >= least and value.startswith(head)
-    matches = compile_regex(pattern).fullmatch
-    return lambda value: matches(value) is not None
+    simple = [_SIMPLE.fullmatch(alternative) for alternative in pattern.split("|")]
+    found = [match for match in simple if match is not None]
+    if len(found) < len(simple):
+        matches = compile_regex(pattern).fullmatch
+        return lambda value: matches(value) is not None
+    whole = frozenset(match[1].replace("\\.", ".") for match in found if not match[2])
+    heads = tuple(match[1].replace("\\.", ".") for match in found if match[2] == ".*")
+    # What ``.+`` stands for must not be empty: the value is longer than the head.
+    longer = tuple(match[1].replace("\\.", ".") for match in found if match[2] == ".+")
+    if not heads and not longer:
+        return whole.__contains__
+
+    def matches_simple(value: str) -> bool:
+        return (
+            value in whole
+            or value.startswith(heads)
+            or any(len(value) > len(head) and value.startswith(head) for head in longer)
+        )
+
+    return matches_simple
 
 
 def _predicate(matcher: Matcher) -> Predicate:
