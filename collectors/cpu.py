@@ -8,8 +8,10 @@ its counters restart and the reset is let through.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from collectors._host import HostFS, Tree
 from collectors._model import CollectorError, Labels, Sample, counter, labels
@@ -30,9 +32,15 @@ METRICS = (
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``guest`` adds node_cpu_guest_seconds_total; that time is already contained in user and nice."""
+    """What is told beside the time by mode."""
 
-    guest: bool = False
+    guest: Annotated[
+        bool,
+        Meta(
+            description="Also give `node_cpu_guest_seconds_total`, the time spent in guests. It is contained in the "
+            "modes `user` and `nice` too, so do not add it to them."
+        ),
+    ] = False
 
 
 def parse(text: str) -> dict[str, list[float]]:

@@ -7,9 +7,10 @@ fields: their series are then absent.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from collectors._filter import NameFilter
 from collectors._host import HostFS
@@ -58,14 +59,27 @@ _COLUMNS = tuple((metric.name, factor) for metric, factor in _FIELDS)
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``device_exclude`` and ``device_include`` are RE2 over device names; giving an include replaces the exclude.
+    """Which devices are told: give an include or an exclude, not both."""
 
-    ``expect`` names devices whose absence is worth a warning.
-    """
-
-    device_exclude: str | None = None
-    device_include: str = ""
-    expect: tuple[str, ...] = ()
+    device_exclude: Annotated[
+        str | None,
+        Meta(
+            description="RE2 searched for in device names; those that match are left out. Not set: memory disks, loop "
+            "devices and partitions, unless there is an include. Empty: nothing is left out",
+            examples=["^(loop|dm-)"],
+        ),
+    ] = None
+    device_include: Annotated[
+        str,
+        Meta(
+            description="RE2 searched for in device names; only those that match are told. Empty: all but the excluded",
+            examples=["^(sd[a-z]+|nvme[0-9]+n[0-9]+)$"],
+        ),
+    ] = ""
+    expect: Annotated[
+        tuple[str, ...],
+        Meta(description="Devices that ought to be there; a missing one is a warning", examples=[["sda", "nvme0n1"]]),
+    ] = ()
 
 
 class Disk(NamedTuple):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from collectors._filter import NameFilter
 from collectors._host import HostFS
@@ -47,15 +48,37 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``mount_points_exclude`` and ``fs_types_exclude`` are RE2; ``expect`` names mount points that ought to be there.
+    """Which mounts are told, and how long one may take to answer."""
 
-    ``mount_timeout_seconds`` is how long one statvfs may take before its mount counts as hung.
-    """
-
-    mount_points_exclude: str = MOUNT_POINTS_EXCLUDE
-    fs_types_exclude: str = FS_TYPES_EXCLUDE
-    mount_timeout_seconds: Annotated[float, msgspec.Meta(ge=0.05, le=3.0)] = 2.0
-    expect: tuple[str, ...] = ()
+    mount_points_exclude: Annotated[
+        str,
+        Meta(
+            description="RE2 searched for in mount points; those that match are left out. Empty: nothing is left out",
+            examples=["^/(dev|proc|sys|mnt/backup)($|/)"],
+        ),
+    ] = MOUNT_POINTS_EXCLUDE
+    fs_types_exclude: Annotated[
+        str,
+        Meta(
+            description="RE2 searched for in file system types; mounts that match are left out. Empty: nothing is "
+            "left out",
+            examples=["^(tmpfs|overlay|squashfs)$"],
+        ),
+    ] = FS_TYPES_EXCLUDE
+    mount_timeout_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.05,
+            le=3.0,
+            description="Seconds one mount may take to answer before it counts as hung "
+            "(`node_filesystem_device_error` 1)",
+            examples=[0.5],
+        ),
+    ] = 2.0
+    expect: Annotated[
+        tuple[str, ...],
+        Meta(description="Mount points that ought to be there; a missing one is a warning", examples=[["/data"]]),
+    ] = ()
 
 
 class Mount(NamedTuple):

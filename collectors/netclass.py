@@ -7,8 +7,10 @@ of a virtual one) has no series.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from collectors._filter import NameFilter, compile_pattern
 from collectors._host import HostFS
@@ -52,14 +54,26 @@ IGNORED = "^$"
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``ignored_devices`` is RE2 over interface names; ``expect`` names interfaces that ought to be there.
+    """Which interfaces are told, and what of a speed nobody knows."""
 
-    ``ignore_invalid_speed`` leaves node_network_speed_bytes out when the driver does not know it, instead of -125000.
-    """
-
-    ignored_devices: str = IGNORED
-    ignore_invalid_speed: bool = False
-    expect: tuple[str, ...] = ()
+    ignored_devices: Annotated[
+        str,
+        Meta(
+            description="RE2 searched for in interface names; those that match are left out. As it is, none is",
+            examples=["^(veth|docker)"],
+        ),
+    ] = IGNORED
+    ignore_invalid_speed: Annotated[
+        bool,
+        Meta(
+            description="Leave `node_network_speed_bytes` out where the driver does not know it. False gives -125000 "
+            "there, as node_exporter does"
+        ),
+    ] = False
+    expect: Annotated[
+        tuple[str, ...],
+        Meta(description="Interfaces that ought to be there; a missing one is a warning", examples=[["eth0"]]),
+    ] = ()
 
 
 def number(text: str) -> int | None:

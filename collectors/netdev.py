@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from collectors._filter import NameFilter
 from collectors._host import HostFS
@@ -24,11 +26,26 @@ METRICS = tuple(
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``device_exclude`` or ``device_include``: RE2 over interface names. ``expect``: those that ought to be there."""
+    """Which interfaces are told: give an include or an exclude, not both."""
 
-    device_exclude: str = ""
-    device_include: str = ""
-    expect: tuple[str, ...] = ()
+    device_exclude: Annotated[
+        str,
+        Meta(
+            description="RE2 searched for in interface names; those that match are left out. Empty: none is",
+            examples=["^(veth|docker)"],
+        ),
+    ] = ""
+    device_include: Annotated[
+        str,
+        Meta(
+            description="RE2 searched for in interface names; only those that match are told. Empty: all",
+            examples=["^(eth|ens|enp)"],
+        ),
+    ] = ""
+    expect: Annotated[
+        tuple[str, ...],
+        Meta(description="Interfaces that ought to be there; a missing one is a warning", examples=[["eth0"]]),
+    ] = ()
 
 
 def parse(text: str) -> Iterator[tuple[str, list[int]]]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from collectors._filter import compile_pattern
 from collectors._host import HostFS
@@ -47,17 +48,34 @@ METRICS = (
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Processes under one name: the program's name is in ``comm``, or the command line matches RE2 ``cmdline``."""
+    """Processes under one name. At least one of ``comm`` and ``cmdline``; with both, either makes a member."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    comm: tuple[str, ...] = ()
-    cmdline: str = ""
+    name: Annotated[
+        str, Meta(min_length=1, max_length=200, description="Becomes the label `groupname`", examples=["shop"])
+    ]
+    comm: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Names of programs as the kernel keeps them (`ps -o comm`), cut to 15 characters",
+            examples=[["nginx"]],
+        ),
+    ] = ()
+    cmdline: Annotated[
+        str,
+        Meta(description="RE2 searched for in the command line. Empty: not looked at", examples=["java .*shop.jar"]),
+    ] = ""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A process belongs to the first of ``groups`` that matches it."""
+    """The counts of the whole host are always told; groups come on top."""
 
-    groups: tuple[Group, ...] = ()
+    groups: Annotated[
+        tuple[Group, ...],
+        Meta(
+            description="Groups of processes to watch; a process belongs to the first that takes it",
+            examples=[[{"name": "web", "comm": ["nginx"]}]],
+        ),
+    ] = ()
 
 
 class Process(NamedTuple):

@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from collectors._filter import NameFilter
 from collectors._host import HostFS
@@ -40,14 +41,31 @@ METRICS = (
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``unit_include`` (RE2, whole name) chooses units with all five states; ``unit_exclude`` units without any series.
+    """Which units are told, and which with all they have."""
 
-    ``expect`` names units that ought to exist: they have all five states, and a missing one is worth a warning.
-    """
-
-    unit_include: str = ""
-    unit_exclude: str = UNIT_EXCLUDE
-    expect: tuple[str, ...] = ()
+    unit_include: Annotated[
+        str,
+        Meta(
+            description="RE2 over the whole name; units that match have a series for each of the five states. All "
+            "others have one for `failed`, and all five once they have failed. Empty: none is chosen so",
+            examples=[r"(nginx|postgresql@.+)\.service"],
+        ),
+    ] = ""
+    unit_exclude: Annotated[
+        str,
+        Meta(
+            description="RE2 over the whole name; units that match have no series of their own, unless `expect` names "
+            "them. Empty: every unit has",
+            examples=[r".+\.(device|mount|scope|slice)"],
+        ),
+    ] = UNIT_EXCLUDE
+    expect: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Units that ought to exist: they have all five states, and a missing one is a warning",
+            examples=[["nginx.service"]],
+        ),
+    ] = ()
 
 
 class NoServiceManager(Exception):

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from collectors._exposition import ExpositionError, parse
 from collectors._host import FileInfo, HostFS
@@ -29,9 +31,16 @@ METRICS = (
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``directories``: absolute paths. When not given, Debian's directory, where there is one."""
+    """Where the files are."""
 
-    directories: tuple[str, ...] | None = None
+    directories: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="Absolute paths of directories with `*.prom` files; one that is not there is a warning. Not "
+            "set: Debian's `/var/lib/prometheus/node-exporter`, where there is one",
+            examples=[["/var/lib/tocsin-textfile"]],
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

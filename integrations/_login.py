@@ -6,9 +6,11 @@ import base64
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from integrations.api import CredentialRef, Ports, Secret, Unauthorised
 
@@ -33,17 +35,28 @@ def basic(user: str, password: Secret) -> Authorization:
 
 
 class BasicAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``{user: NAME, password: {credential: NAME}}``."""
+    """A user and a password, sent with each request (HTTP Basic)."""
 
-    user: str
-    password: CredentialRef
+    user: Annotated[str, Meta(description="Name of the account", examples=["tocsin"])]
+    password: Annotated[
+        CredentialRef, Meta(description="Its password, by reference", examples=[{"credential": "rt-password"}])
+    ]
 
 
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to log in: either ``token: {credential: NAME}`` or ``basic: {user: NAME, password: {credential: NAME}}``."""
+    """How to log in: exactly one of the two ways."""
 
-    token: CredentialRef | None = None
-    basic: BasicAuth | None = None
+    token: Annotated[
+        CredentialRef | None,
+        Meta(description="A token of the account, by reference", examples=[{"credential": "rt-token"}]),
+    ] = None
+    basic: Annotated[
+        BasicAuth | None,
+        Meta(
+            description="A user and a password",
+            examples=[{"user": "tocsin", "password": {"credential": "rt-password"}}],
+        ),
+    ] = None
 
 
 def authorizer(auth: Auth, scheme: str, ports: Ports) -> Callable[[], Authorization]:

@@ -22,39 +22,106 @@ _DEFAULT_LIFECYCLE = {
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Names of the queue's custom fields. All but ``key`` may be empty: then they are not written."""
 
-    key: str = "DedupKey"
-    impact: str = "Impact"
-    urgency: str = "Urgency"
-    ci: str = "CI"
+    key: Annotated[str, Meta(description="Holds the correlation id; freeform, one value", examples=["DedupKey"])] = (
+        "DedupKey"
+    )
+    impact: Annotated[str, Meta(description="Holds the impact; a choice of `impacts`", examples=["Impact"])] = "Impact"
+    urgency: Annotated[str, Meta(description="Holds the urgency; a choice of `urgencies`", examples=["Urgency"])] = (
+        "Urgency"
+    )
+    ci: Annotated[
+        str,
+        Meta(
+            description="Holds name and identity of the CI; freeform, several values. The audit searches by it",
+            examples=["CI"],
+        ),
+    ] = "CI"
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The section of the configuration.
+    """Where the Request Tracker is, and what its queue calls things."""
 
-    ``impacts`` and ``urgencies`` give the choice for 1, 2 and 3, ``priorities`` the number for P1 to P4; ``statuses``
-    says what each status of the queue's lifecycle means. In ``link``, ``{url}`` and ``{id}`` are filled in.
-    ``uncertainty`` (ms) is how long after a lost reply a ticket may still turn up: only after it, and a search that
-    finds nothing, is a ticket created again. It must be longer than the server's longest transaction.
-    """
-
-    url: str
-    queue: str
-    auth: Auth
-    ca_file: str = ""
-    client_certificate: str = ""
-    client_key: str = ""
-    allow_plaintext: bool = False
-    fields: Fields = Fields()
-    impacts: tuple[str, str, str] = ("1 - High", "2 - Medium", "3 - Low")
-    urgencies: tuple[str, str, str] = ("1 - High", "2 - Medium", "3 - Low")
-    priorities: tuple[int, int, int, int] = (100, 75, 50, 25)
-    statuses: dict[str, RemoteState] = msgspec.field(default_factory=_DEFAULT_LIFECYCLE.copy)
-    resolved_status: str = "resolved"
-    reopen_status: str = "open"
-    deleted_status: str = "deleted"
-    requestor: str = ""
-    link: str = "{url}/Ticket/Display.html?id={id}"
-    uncertainty: Annotated[int, Meta(ge=1_000, extra={"unit": "ms"})] = 120_000
+    url: Annotated[
+        str,
+        Meta(
+            description="Address of RT's start page; https, unless it is this machine",
+            examples=["https://rt.example.net"],
+        ),
+    ]
+    queue: Annotated[str, Meta(description="Name of the queue that receives the tickets", examples=["Operations"])]
+    auth: Annotated[Auth, Meta(description="How to log in", examples=[{"token": {"credential": "rt-token"}}])]
+    ca_file: Annotated[
+        str,
+        Meta(
+            description="PEM file of the CAs to trust. Empty: those of the system", examples=["/etc/tocsin/rt-ca.pem"]
+        ),
+    ] = ""
+    client_certificate: Annotated[
+        str,
+        Meta(description="PEM file of a TLS client certificate. Empty: none", examples=["/etc/tocsin/rt-client.pem"]),
+    ] = ""
+    client_key: Annotated[
+        str,
+        Meta(
+            description="PEM file of its key. Empty: the key is in the certificate's file",
+            examples=["/etc/tocsin/rt-client.key"],
+        ),
+    ] = ""
+    allow_plaintext: Annotated[
+        bool,
+        Meta(description="Confirms that `http://` to another machine is wanted; the credential is readable on the way"),
+    ] = False
+    fields: Annotated[Fields, Meta(description="Names of the queue's custom fields")] = Fields()
+    impacts: Annotated[
+        tuple[str, str, str],
+        Meta(description="Choice of the field `impact` for 1, 2 and 3", examples=[["High", "Medium", "Low"]]),
+    ] = ("1 - High", "2 - Medium", "3 - Low")
+    urgencies: Annotated[
+        tuple[str, str, str],
+        Meta(description="Choice of the field `urgency` for 1, 2 and 3", examples=[["High", "Medium", "Low"]]),
+    ] = ("1 - High", "2 - Medium", "3 - Low")
+    priorities: Annotated[
+        tuple[int, int, int, int], Meta(description="RT's number for P1, P2, P3 and P4", examples=[[100, 75, 50, 25]])
+    ] = (100, 75, 50, 25)
+    statuses: Annotated[
+        dict[str, RemoteState],
+        Meta(
+            description="What each status of the queue's lifecycle means: new, in_progress, on_hold, resolved, closed "
+            "or cancelled. Written, it must name every status",
+            examples=[{"new": "new", "open": "in_progress", "waiting": "on_hold", "resolved": "resolved"}],
+        ),
+    ] = msgspec.field(default_factory=_DEFAULT_LIFECYCLE.copy)
+    resolved_status: Annotated[
+        str, Meta(description="Status set to resolve; `statuses` maps it to resolved", examples=["resolved"])
+    ] = "resolved"
+    reopen_status: Annotated[
+        str, Meta(description="Status set to reopen; `statuses` maps it to new or in_progress", examples=["open"])
+    ] = "open"
+    deleted_status: Annotated[str, Meta(description="Status of a deleted ticket", examples=["deleted"])] = "deleted"
+    requestor: Annotated[
+        str,
+        Meta(
+            description="Address set as requestor of each ticket; RT may mail it. Empty: none",
+            examples=["noc@example.net"],
+        ),
+    ] = ""
+    link: Annotated[
+        str,
+        Meta(
+            description="Page of a ticket; `{url}` and `{id}` are filled in",
+            examples=["https://rt.example.net/Ticket/Display.html?id={id}"],
+        ),
+    ] = "{url}/Ticket/Display.html?id={id}"
+    uncertainty: Annotated[
+        int,
+        Meta(
+            ge=1_000,
+            extra={"unit": "ms"},
+            description="How long after a lost reply a ticket may still turn up. Only when it is over, and a search "
+            "has found nothing, is a ticket created again; longer than the server's longest transaction",
+            examples=["120s"],
+        ),
+    ] = 120_000
 
 
 def check(options: Options) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from integrations import _desk_book as book
 from integrations._desk_model import BadInput, DeskPage, DeskTicket, NoSuchTicket, WrongState
@@ -40,9 +41,15 @@ _PAGE_LIMIT = 500
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``url_base`` is where people reach the agent's page; links to tickets begin with it."""
+    """How people reach the page."""
 
-    url_base: str = "http://127.0.0.1:9787"
+    url_base: Annotated[
+        str,
+        Meta(
+            description="Where people reach the agent's page; links to tickets begin with it",
+            examples=["https://tocsin.example.net"],
+        ),
+    ] = "http://127.0.0.1:9787"
 
 
 def build(name: str, options: Options, ports: Ports) -> Desk:

@@ -36,8 +36,9 @@ of them at once, with file, line and column: run `tocsin check` before a reload.
 configuration in place; at a start the last good one, kept in the state directory, is used instead.
 
 - Durations are written as Prometheus writes them: `500ms`, `15s`, `5m`, `1h30m`, `90d`.
-- Secrets are never in the file: `{credential: NAME}` names one that the service manager (`LoadCredential=NAME:PATH`) or
-  a file in `credentials_directory` provides. It is read anew whenever it is used.
+- Secrets are never in the file: `{credential: NAME}` names one. Under the shipped service it is the file
+  `/etc/tocsin/credentials/NAME`; a `LoadCredential=NAME:PATH` of yours comes first, and a file in
+  `credentials_directory` is for an agent without a service manager. It is read anew whenever it is used.
 - The file may hold at most 1 MiB, 32 levels, and aliases only behind a merge key `<<`.
 - A section that is left out has its defaults. A list or mapping that is written replaces the default as a whole.
 
@@ -209,6 +210,8 @@ def _example(value: Any) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return "[" + ", ".join(_example(item) for item in value) + "]"
     text = str(value)
+    if "\\" in text and "'" not in text:
+        return f"'{text}'"  # a pattern reads better without each backslash doubled
     plain = bool(text) and not set(text) & set(":{}[],&*#?|<>=!%@\\\"'` ") and text == text.strip()
     return text if plain or "/" in text or "=" in text else json.dumps(text, ensure_ascii=False)
 

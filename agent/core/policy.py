@@ -60,15 +60,16 @@ class Route(Section, frozen=True):
         tuple[str, ...] | None,
         Meta(
             description="labels that make two faults of one rule on one CI two incidents; `ci` and `alertname` "
-            "always count; `...` for every label",
+            "always count; `...` for every label; at the root `[alertname, ci]`",
             examples=[["alertname", "ci"], ["alertname", "ci", "mountpoint"], ["..."]],
         ),
     ] = None
     group_wait: Annotated[
-        Duration | None, Meta(description="how long a new incident gathers members before its ticket is opened")
+        Duration | None,
+        Meta(description="how long a new incident gathers members before its ticket is opened; at the root `1s`"),
     ] = None
     group_interval: Annotated[
-        Duration | None, Meta(description="least time between two notes about changed members")
+        Duration | None, Meta(description="least time between two notes about changed members; at the root `5m`")
     ] = None
     continue_: Annotated[bool, Meta(description="try the following siblings too after this route matched")] = (
         msgspec.field(name="continue", default=False)
