@@ -1,7 +1,9 @@
 """Credentials by name, read anew at each use so that a rotated one is picked up without a restart.
 
-A name is looked for in ``$CREDENTIALS_DIRECTORY`` (systemd's ``LoadCredential=``, systemd.exec(5)), then in the
-``credentials_directory`` of the configuration, which must be closed to group and others. No message holds the secret.
+A name is looked for in ``$CREDENTIALS_DIRECTORY`` (systemd's ``LoadCredential=``, systemd.exec(5)), as it is and as
+``tocsin_NAME``: that is what systemd calls the file NAME of a directory that the unit loads as a whole
+(``LoadCredential=tocsin:DIRECTORY``). Then in the ``credentials_directory`` of the configuration, which must be closed
+to group and others. No message holds the secret.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 from integrations.api import Secret, Unauthorised
 
 MAX_BYTES = 64 * 1024
+LOADED_AS = "tocsin_"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,254}", re.ASCII)
 
 
@@ -29,12 +32,15 @@ class Credentials:
     def __call__(self, name: str) -> Secret:
         if not valid_name(name):
             raise Unauthorised(f"'{name[:64]!a}' is no credential name; use letters, digits, '_', '-', '.', '@'")
-        if self._provided is not None and (self._provided / name).is_file():
-            return _read(self._provided / name, name)
+        if self._provided is not None:
+            for known_as in (name, LOADED_AS + name):
+                if valid_name(known_as) and (self._provided / known_as).is_file():
+                    return _read(self._provided / known_as, name)
         if self._own is None:
             raise Unauthorised(
-                f"credential '{name}' is not provided; add LoadCredential={name}:/path/of/the/secret to the service, "
-                "or set credentials_directory in the configuration"
+                f"credential '{name}' is not provided; put a file {name} into the directory the service loads, or "
+                f"add LoadCredential={name}:/path/of/the/secret to the service, and restart it; or set "
+                "credentials_directory in the configuration"
             )
         if (mend := open_to_others(self._own)) or (mend := open_to_others(self._own / name)):
             raise Unauthorised(f"credential '{name}' is refused: {mend}")

@@ -41,6 +41,23 @@ def test_the_service_manager_comes_first(tmp_path: Path, directory: Path) -> Non
     assert credentials("other").reveal() == "only ours"
 
 
+def test_a_file_of_a_directory_that_systemd_loads_is_found_by_its_own_name(tmp_path: Path, directory: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    put(given, "tocsin_rt", b"of the directory\n", 0o440)
+    put(directory, "rt", b"ours\n")
+    credentials = Credentials(directory, {"CREDENTIALS_DIRECTORY": str(given)})
+    assert credentials("rt").reveal() == "of the directory"
+    assert credentials("tocsin_rt").reveal() == "of the directory"
+    put(given, "rt", b"loaded by this very name\n", 0o440)
+    assert credentials("rt").reveal() == "loaded by this very name"
+
+
+def test_the_longest_name_is_looked_for_without_the_prefix(tmp_path: Path) -> None:
+    with pytest.raises(Unauthorised, match="is not provided"):
+        Credentials(None, {"CREDENTIALS_DIRECTORY": str(tmp_path)})("x" * 255)
+
+
 def test_it_is_read_anew_each_time(directory: Path) -> None:
     credentials = Credentials(directory, {})
     put(directory, "a", b"one\n")
