@@ -197,7 +197,8 @@ class Daemon:
             reload=self._reload_asked.set, access=access, overview=view, pages=pages,
         )  # fmt: skip
         apis = PrometheusApi(view), TocsinApi(view, acts)
-        listener = Listener(every_route(front, *apis, desk, access, pages, self.timeline.now), access)
+        routes = every_route(front, *apis, desk=desk, access=access, pages=pages, now=self.timeline.now)
+        listener = Listener(routes, access)
         self.url = await listener.start(address, inherited)
         return listener
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -25,6 +25,7 @@ CLOSED = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
 READS_BY_POST = frozenset(f"/api/v1/{name}" for name in ("query", "query_range", "query_exemplars", "series", "labels"))
 """Long queries come as forms; these change nothing."""
 
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -48,10 +49,8 @@ def load_or_create_token(path: Path) -> str:
 
 def _host_only(value: str) -> str:
     """``host`` of ``host:port``, ``[v6]:port`` or ``host``, lower case; empty when it is none."""
-    try:
-        return (urlsplit(f"//{value}").hostname or "").lower()
-    except ValueError:
-        return ""
+    match = _HOST.fullmatch(value)
+    return match[1].strip("[]").lower() if match else ""
 
 
 class Access:

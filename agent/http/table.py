@@ -17,8 +17,8 @@ from integrations.api import DeskBook
 
 
 def every_route(
-    front: Front, prometheus: PrometheusApi, tocsin: TocsinApi, desk: DeskBook | None,
-    access: Access, pages: Pages, now: Callable[[], int],
+    front: Front, prometheus: PrometheusApi, tocsin: TocsinApi, *,
+    desk: DeskBook | None, access: Access, pages: Pages, now: Callable[[], int],
 ) -> list[web.RouteDef]:  # fmt: skip
     """``desk`` is the embedded desk where one is in use; ``now`` is in milliseconds since the epoch."""
     routes = [*front.routes(), *prometheus.routes(), *tocsin.routes()]
