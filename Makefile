@@ -34,6 +34,7 @@ bench: $(VENV)/.dev ## Footprint and speed beside the peers, on this host
 docs: $(VENV)/.dev ## Write the generated reference pages anew
 	$(BIN)/python -m agent.config.reference
 	$(BIN)/python -m agent.cli.reference
+	$(BIN)/python -m agent.metrics_reference
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

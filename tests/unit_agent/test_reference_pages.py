@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import msgspec.inspect as mi
 
 import collectors.api
 import integrations.api
+from agent import metrics_reference
 from agent.cli import reference as command_reference
 from agent.cli.parser import COMMANDS
 from agent.config import reference as configuration_reference
@@ -16,6 +18,7 @@ from agent.config.load import load
 from agent.config.scalars import duration_text
 from agent.config.schema import Backend, CollectorChoice, Config
 from agent.config.sections import bind_backend, bind_collectors
+from agent.own import OWN_METRICS
 from rules.api import Mapping, read_yaml
 
 
@@ -29,6 +32,19 @@ def test_the_command_page_is_current() -> None:
     assert page == command_reference.render(), "run: make docs"
 
 
+def test_the_metrics_page_is_current() -> None:
+    page = metrics_reference.PAGE.read_text(encoding="utf-8")
+    assert page == metrics_reference.render(), "run: make docs"
+
+
+def test_the_metrics_page_says_what_each_metric_means() -> None:
+    rows = [line for line in metrics_reference.render().splitlines() if line.startswith("| `")]
+    declared = [metric for name in collectors.api.available() for metric in collectors.api.load(name).METRICS]
+    names = [metric.name for metric in (*collectors.api.FRAME_METRICS, *declared, *OWN_METRICS)]
+    assert [row.split("`")[1] for row in rows] == names
+    assert not [row for row in rows if row.rstrip().endswith("|  |")]
+
+
 def test_the_pages_hold_everything() -> None:
     configuration = configuration_reference.render()
     assert all(f"| `{name}` |" in configuration for name in Config.__struct_fields__)
@@ -39,6 +55,7 @@ def test_the_pages_hold_everything() -> None:
 def test_the_pages_are_where_people_look(root: Path) -> None:
     assert root / "docs" == configuration_reference.PAGE.parent
     assert root / "docs" == command_reference.PAGE.parent
+    assert root / "docs" == metrics_reference.PAGE.parent
 
 
 def test_every_key_of_ours_is_explained() -> None:
@@ -59,12 +76,11 @@ def test_the_first_example_works(tmp_path: Path) -> None:
 
 def test_every_example_and_default_is_accepted() -> None:
     hooks: dict[type, Hook] = {CollectorChoice: bind_collectors, Backend: bind_backend}
-    modules = (
-        *(collectors.api.load(name) for name in collectors.api.available()),
-        *(integrations.api.load(name) for name in integrations.api.available()),
-    )
+    sections: list[type[msgspec.Struct]] = [Config]
+    sections += [collectors.api.load(name).Options for name in collectors.api.available()]
+    sections += [integrations.api.load(name).Options for name in integrations.api.available()]
     fields: list[mi.Field] = []
-    for top in (Config, *(module.Options for module in modules)):
+    for top in sections:
         info = mi.type_info(top)
         assert isinstance(info, mi.StructType)
         below = configuration_reference._places(info, "", {}).values()

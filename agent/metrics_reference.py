@@ -1,0 +1,55 @@
+"""``python -m agent.metrics_reference``: writes ``docs/metrics.md`` from what collectors and the agent declare.
+
+A test compares the page with the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import collectors.api
+from agent.build import JOB
+from agent.daemon import OWN_JOB
+from agent.own import OWN_METRICS
+from collectors.api import FRAME_METRICS, Metric
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "metrics.md"
+
+_INTRODUCTION = f"""\
+# Metrics
+
+Generated from the program by `make docs`; do not edit.
+
+What rules can use and `tocsin query` can ask for. `GET /metrics` shows all of it but what rules make. Every series also
+has `instance` (the host name) and `job`: `{JOB}` for what collectors measure, `{OWN_JOB}` for what the agent counts about
+itself. Names, labels and units of host metrics are those of node_exporter, so that rules and dashboards people already
+have go on working. A collector may give less than it declares: what the kernel or the machine does not have is not there.
+
+`meminfo` gives one gauge for every line of `/proc/meminfo`; listed are those that rules commonly use. `textfile` gives
+whatever the files hold besides. Rules make the series they record, and `ALERTS` and `ALERTS_FOR_STATE` as Prometheus does.
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    parts = [_INTRODUCTION, "\n## Of every collector\n\n", _table(FRAME_METRICS)]
+    for name in collectors.api.available():
+        parts += [f"\n## Collector `{name}`\n\n", _table(collectors.api.load(name).METRICS)]
+    parts += ["\n## The agent itself\n\n", _table(OWN_METRICS)]
+    return "".join(parts)
+
+
+def _table(metrics: Iterable[Metric]) -> str:
+    heads = ("metric", "type", "labels", "meaning")
+    lines = [heads, ("---",) * len(heads), *map(_row, metrics)]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _row(metric: Metric) -> tuple[str, str, str, str]:
+    names = ", ".join(f"`{name}`" for name in metric.labels)
+    return f"`{metric.name}`", metric.type.value, names, metric.help.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")
