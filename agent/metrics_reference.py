@@ -21,13 +21,15 @@ _INTRODUCTION = f"""\
 
 Generated from the program by `make docs`; do not edit.
 
-What rules can use and `tocsin query` can ask for. `GET /metrics` shows all of it but what rules make. Every series also
-has `instance` (the host name) and `job`: `{JOB}` for what collectors measure, `{OWN_JOB}` for what the agent counts about
-itself. Names, labels and units of host metrics are those of node_exporter, so that rules and dashboards people already
-have go on working. A collector may give less than it declares: what the kernel or the machine does not have is not there.
+What rules can use and `tocsin query` can ask for. `GET /metrics` shows all of it but what rules make. Every series
+also has `instance` (the host name) and `job`: `{JOB}` for what collectors measure, `{OWN_JOB}` for what the agent
+counts about itself. Names, labels and units of host metrics are those of node_exporter, so that rules and
+dashboards people already have go on working. A collector may give less than it declares: what the kernel or the
+machine does not have is not there.
 
-`meminfo` gives one gauge for every line of `/proc/meminfo`; listed are those that rules commonly use. `textfile` gives
-whatever the files hold besides. Rules make the series they record, and `ALERTS` and `ALERTS_FOR_STATE` as Prometheus does.
+`meminfo` gives one gauge for every line of `/proc/meminfo`; listed are those that rules commonly use. `textfile`
+gives whatever the files hold besides. Rules make the series they record, and `ALERTS` and `ALERTS_FOR_STATE` as
+Prometheus does.
 """
 
 
