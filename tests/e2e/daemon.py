@@ -75,6 +75,7 @@ class Daemon:
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
+        self._manager: socket.socket | None = None
         self.port = free_port()
         self.state = self.folder / "state"
         self.file = self.folder / "tocsin.yaml"
@@ -128,21 +129,34 @@ class Daemon:
         """Start and wait for the READY notice; the seconds that took."""
         address = self.folder / "notify"
         address.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.bind(str(address))
-            sock.settimeout(0.2)
-            begin = time.monotonic()
-            with (self.folder / "agent.log").open("ab") as out:
-                self.process = subprocess.Popen(
-                    self.command(), env={**os.environ, **self.env, "NOTIFY_SOCKET": str(address)}, stderr=out, stdout=out
-                )
+        self.hang_up()
+        self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._manager.bind(str(address))
+        self._manager.settimeout(0.1)
+        begin = time.monotonic()
+        with (self.folder / "agent.log").open("ab") as out:
+            self.process = subprocess.Popen(
+                self.command(), env={**os.environ, **self.env, "NOTIFY_SOCKET": str(address)}, stderr=out, stdout=out
+            )
+        while not any("READY=1" in notice for notice in self.notices()):
+            late = time.monotonic() - begin > 20
+            assert self.process.poll() is None and not late, f"not ready:\n{self.log()[-4000:]}"
+        return time.monotonic() - begin
+
+    def notices(self) -> list[str]:
+        """What the service manager was told since the last call."""
+        assert self._manager is not None
+        told = []
+        try:
             while True:
-                try:
-                    if b"READY=1" in sock.recv(4096):
-                        return time.monotonic() - begin
-                except TimeoutError:
-                    late = time.monotonic() - begin > 20
-                    assert self.process.poll() is None and not late, f"not ready:\n{self.log()[-4000:]}"
+                told.append(self._manager.recv(4096).decode())
+        except TimeoutError:
+            return told
+
+    def hang_up(self) -> None:
+        if self._manager is not None:
+            self._manager.close()
+            self._manager = None
 
     def refused(self) -> tuple[int, str]:
         """Start an agent that must not get ready; its exit code and what it said."""
@@ -171,6 +185,7 @@ class Daemon:
         if self.process is not None and self.process.poll() is None:
             self.signal(signal.SIGCONT)
             self.kill()
+        self.hang_up()
 
     def log(self) -> str:
         return (self.folder / "agent.log").read_text("utf-8", "replace")

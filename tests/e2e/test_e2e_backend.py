@@ -1,0 +1,72 @@
+"""The ITSM is away, refuses the credential, or hangs: nothing is lost or doubled, and the rest goes on."""
+
+from __future__ import annotations
+
+import time
+
+from daemon import Daemon, RtServer
+from fakes.fake_http import Fault
+
+
+def test_a_backend_that_is_down_gets_its_tickets_later_and_once(daemon: Daemon) -> None:
+    with RtServer(up=False) as rt:
+        daemon.at_rt(rt)
+        daemon.gauge(a=9)
+        daemon.start()
+        daemon.until("it is found down", lambda: daemon.said("backend_down"), 15)
+        daemon.gauge(b=9)
+        begin = time.monotonic()
+        daemon.until("the second incident", lambda: daemon.incident("b"), 3)
+        assert time.monotonic() - begin <= 2.5
+        status = daemon.ask("tocsin/status")
+        assert [(each["state"], each["pending"]) for each in status["backends"]] == [("down", 2)]
+        assert not status["healthy"]
+        assert daemon.metric("tocsin_backend_up", backend="rt") == 0
+        rt.up()
+        daemon.until("both tickets", lambda: rt.statuses() == ["new", "new"], 20)
+        daemon.until("all is settled", lambda: daemon.ask("tocsin/status")["healthy"], 5)
+        daemon.pass_cycles(2)
+        assert rt.creates() == 2
+        assert (len(daemon.said("backend_down")), len(daemon.said("backend_up"))) == (1, 1)
+        assert daemon.ask("tocsin/status")["cycles_skipped"] == 0
+
+
+def test_a_refused_credential_pauses_the_backend_until_it_is_mended(daemon: Daemon, rt: RtServer) -> None:
+    daemon.at_rt(rt)
+    secret = daemon.folder / "credentials" / "rt-token"
+    good = secret.read_text()
+    secret.write_text("canary-of-a-wrong-token")
+    daemon.gauge(a=9)
+    daemon.start()
+    daemon.until("it is seen", lambda: daemon.said("backend_refuses_credential"), 8)
+    daemon.pass_cycles(4)
+    (backend,) = daemon.ask("tocsin/status")["backends"]
+    assert backend["state"] == "unauthorised"
+    assert "401" in backend["last_error"]
+    assert daemon.metric("tocsin_backend_up", backend="rt") == 0
+    assert len(daemon.said("backend_refuses_credential")) == 1
+    assert len(rt.book.requests) <= 6, "a refused credential is not hammered with"
+    secret.write_text(good)
+    daemon.until("the ticket", lambda: rt.statuses() == ["new"], 15)
+    assert rt.creates() == 1
+    told = daemon.log() + daemon.http("/metrics").decode() + str(daemon.ask("tocsin/status"))
+    assert "canary" not in told
+
+
+def test_a_stop_during_a_slow_send_is_orderly_and_settles_later(daemon: Daemon, rt: RtServer) -> None:
+    daemon.at_rt(rt)
+    daemon.gauge(a=1)
+    daemon.start()
+    daemon.pass_cycles(1)
+    rt.book.fault(Fault(hang=True, commit=True, methods=("POST",)))
+    daemon.gauge(a=9)
+    daemon.until("the send hangs", rt.creates, 8)
+    begin = time.monotonic()
+    assert daemon.stop(within=13) == 0
+    assert time.monotonic() - begin <= 12
+    assert daemon.said("ticket_in_doubt")
+    assert "STOPPING=1" in daemon.notices()
+    daemon.start()
+    daemon.until("it is settled", lambda: [r["state"] for r in daemon.ask("tocsin/outbox")] == ["done"], 10)
+    daemon.pass_cycles(4)  # longer than the window of uncertainty
+    assert (rt.creates(), rt.statuses()) == (1, ["new"])
