@@ -17,7 +17,8 @@ from rules.api import Alert, AlertRow, AlertState, Engine, Health, SeriesWindow
 
 JUMP_SAID_MS = 30_000
 PAUSE_CYCLES = 4
-PENDING_KEPT_MS = 60_000
+PENDING_SHARE = 10
+"""A pending alert is stored again when a tenth of the time it has waited is not on the disk."""
 OWN_SOURCE = "tocsin"
 _log = log.get("cycle")
 
@@ -59,9 +60,10 @@ class Cycle:
         self._own = own
         self._moved = moved
         self._kept = {alert_key(row): row for row in restored}
-        self._failing: dict[str, str] = {}
+        self._failing: set[str] = set()
         self._warned: dict[str, tuple[str, ...]] = {}
         self._lock = asyncio.Lock()
+        self._faster = asyncio.Event()
 
     async def run(self) -> None:
         """Pass after pass until cancelled. A pass that takes longer than the interval skips the ones it covers."""
@@ -74,19 +76,29 @@ class Cycle:
             now = self._timeline.now()
             if now - due > PAUSE_CYCLES * self.interval_ms:
                 self._paused(now - due)
-            await self.once()
+            if now - due >= self.interval_ms:
+                due = now
+            await self.once(due)
             due += self.interval_ms
             now = self._timeline.now()
             if now > due:
                 missed = (now - due) // self.interval_ms + 1
                 self.stats.skipped += missed
                 due += missed * self.interval_ms
-            await asyncio.sleep((due - now) / 1000)
+            self._faster.clear()
+            try:
+                async with asyncio.timeout((due - now) / 1000):
+                    await self._faster.wait()
+                due = self._timeline.now()
+            except TimeoutError:
+                pass  # the next pass is due
 
-    async def once(self) -> None:
-        """One pass."""
+    async def once(self, at: int) -> None:
+        """One pass whose samples and evaluation belong to ``at``: the moment it was due, not the one it came to run.
+
+        So passes are an exact interval apart, and a ``for`` of whole intervals does not wait one more for a millisecond.
+        """
         async with self._lock:
-            at = self._timeline.now()
             scrapes = await self.scraper.cycle(at)
             for scrape in scrapes:
                 taken = self._series.ingest(scrape.source, scrape.samples, scrape.at)
@@ -94,6 +106,8 @@ class Cycle:
                 self._say(scrape)
             for gone in self.stats.scrapes.keys() - {scrape.source for scrape in scrapes}:
                 self._series.stale(gone, at)
+                self._failing.discard(gone)
+                self._warned.pop(gone, None)
             self.stats.scrapes = {scrape.source: scrape for scrape in scrapes}
             self._series.ingest(OWN_SOURCE, self._own(), at)
             self._evaluate(at)
@@ -104,8 +118,10 @@ class Cycle:
             self.first_done.set()
 
     async def replace(self, scraper: Scraper, interval_ms: int) -> None:
-        """Between two passes, collect with another scraper from here on."""
+        """Between two passes, collect with another scraper from here on; at once when the interval changes."""
         async with self._lock:
+            if interval_ms != self.interval_ms:
+                self._faster.set()
             self.scraper, self.interval_ms = scraper, interval_ms
 
     def _evaluate(self, at: int) -> None:
@@ -144,7 +160,7 @@ class Cycle:
         upserts = {}
         for key, row in rows.items():
             kept = self._kept.get(key)
-            again = row.state is AlertState.PENDING and kept is not None and at - kept.evaluated_at >= PENDING_KEPT_MS
+            again = kept is not None and self._worth_keeping(row, at - kept.evaluated_at)
             if kept is None or again or _settled_part(kept) != _settled_part(row):
                 self._kept[key] = row
                 upserts[key] = msgspec.json.encode(row)
@@ -152,6 +168,11 @@ class Cycle:
         for key in gone:
             del self._kept[key]
         self._book.owe_alerts(upserts, gone)
+
+    def _worth_keeping(self, row: AlertRow, unkept: int) -> bool:
+        """Half an interval of tolerance: passes do not come to the millisecond."""
+        waited = row.evaluated_at - row.since
+        return row.state is AlertState.PENDING and unkept >= max(self.interval_ms // 2, waited // PENDING_SHARE)
 
     def _clock_stepped(self, step: int) -> None:
         self.stats.clock_steps += 1
@@ -168,15 +189,15 @@ class Cycle:
         _log.warning("stood_still", seconds=gap / 1000)
 
     def _say(self, scrape: Scrape) -> None:
-        """One line when a collector fails, recovers or warns of something else than before."""
-        before = self._failing.get(scrape.source)
-        # A hung collector's text counts the time; that it hangs is one change.
-        kind = scrape.error.split(" since ")[0]
-        if scrape.ok and before is not None:
-            del self._failing[scrape.source]
+        """One line when a collector fails, recovers or warns of something else than before.
+
+        What it says while it goes on failing may change with every pass (a time, a pid); the status shows that.
+        """
+        if scrape.ok and scrape.source in self._failing:
+            self._failing.remove(scrape.source)
             _log.info("collector_recovered", collector=scrape.source)
-        elif not scrape.ok and before != kind:
-            self._failing[scrape.source] = kind
+        elif not scrape.ok and scrape.source not in self._failing:
+            self._failing.add(scrape.source)
             _log.warning("collector_failed", collector=scrape.source, error=scrape.error)
         if scrape.warnings != self._warned.get(scrape.source, ()):
             self._warned[scrape.source] = scrape.warnings

@@ -66,7 +66,7 @@ class Route(Section, frozen=True):
     ] = None
     group_wait: Annotated[
         Duration | None,
-        Meta(description="how long a new incident gathers members before its ticket is opened; at the root `1s`"),
+        Meta(description="how long a new incident gathers members before its ticket is opened; at the root `0s`"),
     ] = None
     group_interval: Annotated[
         Duration | None, Meta(description="least time between two notes about changed members; at the root `5m`")
@@ -97,7 +97,8 @@ class Receiver(Section, frozen=True):
 
 
 DEFAULT_GROUP_BY = ("alertname", "ci")
-DEFAULT_GROUP_WAIT = 1_000
+DEFAULT_GROUP_WAIT = 0
+"""On one device all members of a group come from one evaluation: waiting longer would only delay the ticket."""
 DEFAULT_GROUP_INTERVAL = 5 * MINUTE
 
 

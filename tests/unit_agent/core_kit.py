@@ -14,7 +14,7 @@ from agent.core.identity import correlation_id
 from agent.core.incident import step
 from agent.core.model import Ci, Incident, IncidentState, TimelineEntry
 from agent.core.people import observe
-from agent.core.policy import IncidentPolicy, Policy
+from agent.core.policy import IncidentPolicy, Policy, Route
 from agent.core.route import build_tree
 from agent.render import TemplateWords
 from integrations.api import Ref, Remote, RemoteState, Ticket
@@ -39,7 +39,7 @@ def regex(pattern: str):
 
 
 def context(policy: Policy | None = None, cannot_reopen: frozenset[str] = frozenset(), **incident: object) -> Context:
-    policy = policy or Policy()
+    policy = policy or Policy(route=Route(receiver="desk", group_wait=1_000))
     if incident:
         policy = msgspec.structs.replace(policy, incident=IncidentPolicy(**incident))
     return Context(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.core.group import drill, group
 from agent.core.incident import step
-from agent.core.policy import Catalogue, Language, Policy
+from agent.core.policy import Catalogue, Language, Policy, Route
 from agent.render.text import block, cut, line, when
 from integrations.api import RemoteState
 
@@ -41,7 +41,12 @@ def over(mount: str, evidence: float, **labels: str):
 
 def story(language: Language) -> str:
     """One fault from its first ticket to the resolution of the second, as the desk would read it."""
-    world = World(context(Policy(catalogue=msgspec.convert(CATALOGUE, Catalogue)), language=language))
+    world = World(
+        context(
+            Policy(route=Route(receiver="desk", group_wait=1_000), catalogue=msgspec.convert(CATALOGUE, Catalogue)),
+            language=language,
+        )
+    )
     world.opened(full(START - 5 * MINUTE, "/"), full(START - 4 * MINUTE, "/home"))
     world.see(RemoteState.NEW)
     world.evaluate(full(START, "/data", severity="critical"))
