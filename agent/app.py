@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import agent.light  # noqa: F401 - before anything imports aiohttp
@@ -13,11 +12,12 @@ from agent.clock import Timeline
 from agent.config.files import FilesError, load_bundle
 from agent.config.load import Loaded, load
 from agent.config.places import state_directory
-from agent.daemon import AS_ASKED, LAST_GOOD, Daemon, keep_last_good
+from agent.daemon import AS_ASKED, LAST_GOOD, Daemon, PartDied, keep_last_good
 from agent.http.server import ListenerError
-from agent.store import Found, StateBusy, StateRefused, Store
+from agent.store import Found, StateBusy, StateRefused, Store, StoreUnavailable
 
 EX_UNAVAILABLE = 69
+EX_IOERR = 74
 EX_BUSY = 75
 EX_CONFIG = 78
 _log = log.get("app")
@@ -26,9 +26,6 @@ _log = log.get("app")
 def run(path: Path | None, state: Path | None) -> int:
     """Run the agent until it is told to stop; the exit code is sysexits.h's."""
     log.setup("info")
-    if (clash := foreign_packages()) is not None:
-        _say(clash)
-        return EX_CONFIG
     loaded = load(path)
     for problem in loaded.problems:
         _say(str(problem))
@@ -56,6 +53,9 @@ def run(path: Path | None, state: Path | None) -> int:
     except StateRefused as error:
         _say(str(error))
         return EX_CONFIG
+    except StoreUnavailable as error:
+        _say(str(error))
+        return EX_IOERR
     _say_opened(store)
     keep_last_good(loaded, directory)
     return asyncio.run(_run(path, loaded, directory, store, timeline, in_force))
@@ -67,15 +67,19 @@ async def _run(  # noqa: PLR0917 - what ``run`` has made
     config = loaded.config
     if config is None:
         raise AssertionError("unreachable")
-    daemon = Daemon(path, loaded, config, state=directory, store=store, timeline=timeline, in_force=in_force)
     try:
+        daemon = Daemon(path, loaded, config, state=directory, store=store, timeline=timeline, in_force=in_force)
         await daemon.run()
     except ListenerError as error:
         _say(str(error))
         return EX_UNAVAILABLE
-    except ExceptionGroup as failed:  # a part died: the process goes with it, and says why
-        for each in failed.exceptions:
-            _log.critical("part_died", error=f"{type(each).__name__}: {each}", exc_info=each)
+    except (StoreUnavailable, OSError) as error:
+        _say(f"the agent cannot work in {directory}: {error}")
+        return EX_IOERR
+    except PartDied:  # and has said why
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last word of a process that ends, in the form of the log
+        _log.critical("agent_died", error=f"{type(error).__name__}: {error}", exc_info=error)
         return 1
     finally:
         await store.aclose()
@@ -103,19 +107,3 @@ def _say_opened(store: Store) -> None:
         "state_file_quarantined", found=opened.found.value, detail=opened.detail, moved_to=opened.quarantined_to,
         restored_from=opened.restored_from or "nothing: rebuilt from live values and open tickets",
     )  # fmt: skip
-
-
-def foreign_packages() -> str | None:
-    """A text when one of our generic package names belongs to another distribution, which would mix two programs."""
-    homes = {}
-    for name in ("agent", "collectors", "integrations", "rules"):
-        spec = find_spec(name)
-        places = spec.submodule_search_locations if spec is not None else None
-        homes[name] = Path(places[0]).parent if places else Path("nowhere")
-    ours = homes["agent"]
-    for name, home in homes.items():
-        if home != ours:
-            return (
-                f"the package '{name}' comes from {home}, not from {ours}; install Tocsin in an environment of its own"
-            )
-    return None

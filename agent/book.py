@@ -25,6 +25,7 @@ from agent.delivery import Delivery, RemoteSeen, Stray
 from agent.store import Change, Loaded, Store, StoreUnavailable
 from rules.api import Alert
 
+STRAYS_SAID = 1_000
 _log = log.get("book")
 
 
@@ -43,8 +44,10 @@ class Book:
         self._episodes = dict(loaded.episodes)
         self._store = store
         self._now = now
-        self._alarms: dict[str, int] = dict.fromkeys(self.live, 0)
-        self._owed = Change()
+        # A real incident rings for the first time after the first evaluation has looked at it: time that passed while
+        # nobody looked ends nothing. An exercise has no alerts that would bring it up.
+        self._alarms: dict[str, int] = {key: 0 for key, incident in self.live.items() if incident.test}
+        self._owed: list[Change] = []
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._held = False
@@ -74,6 +77,7 @@ class Book:
         """Step what time alone changes; returns the seconds until the next such moment."""
         now = self._now()
         for key in [key for key, due in self._alarms.items() if due <= now]:
+            del self._alarms[key]  # set again by the decision, unless there is nothing left to wait for
             self._step(key, None, self.ctx, now, None)
         return max(0.0, (min(self._alarms.values()) - now) / 1000) if self._alarms else None
 
@@ -104,6 +108,8 @@ class Book:
             decision = adopt(known, stray.backend, stray.remote, self.ctx, now)
         except CannotAdopt as error:
             if stray.remote.ref.id not in self._strays_said:
+                if len(self._strays_said) >= STRAYS_SAID:
+                    self._strays_said.clear()
                 self._strays_said.add(stray.remote.ref.id)
                 _log.warning("stray_ticket_left_alone", backend=stray.backend, error=str(error))
             return
@@ -112,7 +118,8 @@ class Book:
                 "ticket_taken_back", backend=stray.backend, ticket=stray.remote.ref.number, reason=decision.reason.value
             )
             self._believe(decision.incident.key, decision)
-            self._on_adopted(decision.incident)
+            if decision.incident.state is not IncidentState.RESOLVED:
+                self._on_adopted(decision.incident)
             self._wake.set()
 
     def exercise(self, bucket: Bucket, ctx: Context) -> Incident | None:
@@ -163,12 +170,13 @@ class Book:
         return tuple(row for row in rows if row is not None)
 
     def mend_wishes(self, delivery: Delivery) -> int:
-        """Wish again for the tickets of live incidents whose outbox row was lost or damaged; returns how many.
+        """Wish again for the tickets of incidents whose outbox row was lost or damaged; returns how many.
 
-        It cannot make a second ticket: delivery searches first.
+        Resolved ones too, or their tickets would stay open and be taken for reopened. It cannot make a second ticket:
+        delivery searches first. To be called once, with the rows as loaded.
         """
         mended = 0
-        for incident in self.live.values():
+        for incident in (*self.live.values(), *self.ended.values()):
             for backend in incident.backends if incident.opened_at is not None else ():
                 if delivery.row((incident.id, backend)) is not None or ticket_is_gone(incident.people.get(backend)):
                     continue
@@ -184,18 +192,25 @@ class Book:
             self._owe(Change(alert_upserts=upserts, alert_deletes=deletes))
 
     def _owe(self, change: Change) -> None:
-        self._owed = merged(self._owed, change)
+        self._owed.append(change)
 
     async def flush(self) -> None:
-        """Store what is owed, then wake delivery. A disk that refuses is said once, and asked again next time."""
+        """Store what is owed, then wake delivery. A disk that refuses is said once, and asked again next time.
+
+        Cancelling the caller does not cancel it: what is on its way to the disk is either stored or owed again.
+        """
+        if self._owed or self._flushing.locked():
+            await asyncio.shield(asyncio.ensure_future(self._flush()))
+
+    async def _flush(self) -> None:
         async with self._flushing:
-            owed, self._owed = self._owed, Change()
+            owed, self._owed = merged(*self._owed), []
             if owed.empty:
                 return
             try:
                 await self._store.commit(owed)
             except StoreUnavailable as error:
-                self._owed = merged(owed, self._owed)
+                self._owed.insert(0, owed)
                 self.flush_failures += 1
                 if not self._held:
                     self._held = True
@@ -214,7 +229,7 @@ class Book:
         while self._of_older:
             seen = self._of_older[0]
             try:
-                incident = await self._store.incident(seen.incident)
+                incident = self._last_owed(seen.incident) or await self._store.incident(seen.incident)
             except StoreUnavailable:
                 return  # tried again with the next flush
             del self._of_older[0]
@@ -242,14 +257,35 @@ class Book:
         self._wake.set()
 
     def rebase(self, delta_ms: int) -> None:
-        """The timeline was moved: every stored time of a live incident moves with it, so no duration changes."""
-        for key, incident in list(self.live.items()):
-            moved = shifted(incident, delta_ms)
-            self.live[key] = moved
-            self._owe(Change(incidents=(moved,)))
+        """The timeline was moved: every stored time of an incident moves with it, so no duration changes.
+
+        Of those that ended too: a machine that begins in 1970 must not take them for fifty years old after its start.
+        """
+        self.live = {key: shifted(incident, delta_ms) for key, incident in self.live.items()}
         self.ended = {key: shifted(incident, delta_ms) for key, incident in self.ended.items()}
+        known = {incident.id for incident in (*self.live.values(), *self.ended.values())}
+        owed = (incident for change in self._owed for incident in change.incidents if incident.id not in known)
+        older = tuple(shifted(incident, delta_ms) for incident in owed)
+        self._owe(Change(incidents=(*self.live.values(), *self.ended.values(), *older)))
         self._alarms = {key: due + delta_ms for key, due in self._alarms.items()}
         self._wake.set()
+
+    def forget(self, resolved_before: int) -> None:
+        """Let go of what the store has pruned or may prune: incidents that ended before that time and are delivered."""
+        delivery = self.delivery
+        for key, incident in list(self.ended.items()):
+            rows = [delivery.row((incident.id, backend)) for backend in incident.backends] if delivery else []
+            told = all(row is None or row.finished for row in rows)
+            if told and incident.resolved_at is not None and incident.resolved_at < resolved_before:
+                del self.ended[key]
+
+    def _last_owed(self, incident_id: str) -> Incident | None:
+        """The incident as it is owed to the store, which does not have it like this yet."""
+        for change in reversed(self._owed):
+            for incident in change.incidents:
+                if incident.id == incident_id:
+                    return incident
+        return None
 
     def _by_id(self, incident_id: str) -> Incident | None:
         for incident in (*self.live.values(), *self.ended.values()):
@@ -258,17 +294,23 @@ class Book:
         return None
 
 
-def merged(first: Change, second: Change) -> Change:
-    """One change that does both, in order; of two values of one thing the later stays."""
-    if first.empty:
-        return second
-    deleted = {*first.alert_deletes, *second.alert_deletes} - set(second.alert_upserts)
-    upserts = {key: body for key, body in first.alert_upserts.items() if key not in second.alert_deletes}
+def merged(*changes: Change) -> Change:
+    """One change that does all of them, in order; of several values of one thing the last stays."""
+    if len(changes) == 1:
+        return changes[0]
+    alerts: dict[str, bytes | None] = {}
+    for change in changes:
+        alerts |= change.alert_upserts
+        alerts |= dict.fromkeys(change.alert_deletes)
+    rows: dict[tuple[str, str], OutboxRow] = {}
+    for row in (row for change in changes for row in change.outbox):
+        if row.key not in rows or row.revision >= rows[row.key].revision:
+            rows[row.key] = row
     return Change(
-        incidents=tuple({i.id: i for i in (*first.incidents, *second.incidents)}.values()),
-        outbox=tuple({row.key: row for row in (*first.outbox, *second.outbox)}.values()),
-        alert_upserts={**upserts, **second.alert_upserts},
-        alert_deletes=tuple(sorted(deleted)),
-        timeline=(*first.timeline, *second.timeline),
-        meta={**first.meta, **second.meta},
+        incidents=tuple({i.id: i for change in changes for i in change.incidents}.values()),
+        outbox=tuple(rows.values()),
+        alert_upserts={key: body for key, body in alerts.items() if body is not None},
+        alert_deletes=tuple(key for key, body in alerts.items() if body is None),
+        timeline=tuple(entry for change in changes for entry in change.timeline),
+        meta={name: text for change in changes for name, text in change.meta.items()},
     )

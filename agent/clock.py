@@ -25,21 +25,34 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+READ_MS = 50
+"""Two clocks read further apart than this say nothing about each other: the process was not running in between."""
+_READS = 5
+
+
 class Timeline:
     """``now()`` never jumps by itself; ``follow()`` adopts a step of the wall clock and returns it."""
 
     def __init__(self, boot: Callable[[], int] = boot_ms, wall: Callable[[], int] = wall_ms) -> None:
         self._boot = boot
         self._wall = wall
-        self._offset = wall() - boot()
+        self._offset = self._difference()
 
     def now(self) -> int:
         return self._boot() + self._offset
 
     def follow(self) -> int:
         """The step in ms that the wall clock made since the last call (0 for none); ``now()`` moves with it."""
-        step = self._wall() - self.now()
+        step = self._difference() - self._offset
         if abs(step) < STEP_MS:
             return 0
         self._offset += step
         return step
+
+    def _difference(self) -> int:
+        """Wall time minus boot time. A process that is stopped between the two readings would see a step."""
+        for _ in range(_READS):
+            before, wall, after = self._boot(), self._wall(), self._boot()
+            if after - before <= READ_MS:
+                break
+        return wall - after

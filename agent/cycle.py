@@ -131,7 +131,7 @@ class Cycle:
         self.stats.rule_failures += len(evaluation.failures)
         if evaluation.failures or self.stats.rules_failing:
             self._say_rules()
-        self._owe_alert_rows(at)
+        self._owe_alert_rows()
         ended = [alert for alert in evaluation.alerts if alert.state is AlertState.INACTIVE]
         alerts = _ordered([*self._engine.alerts(), *ended])
         if alerts or self._book.live:
@@ -152,15 +152,15 @@ class Cycle:
                 found[rule.name] = min(rule.evaluated_at, found.get(rule.name, rule.evaluated_at))
         return found
 
-    def _owe_alert_rows(self, at: int) -> None:
-        """Store alert rows that changed. What merely goes on is written when it changed state, and once a minute while
-        an alert is pending, so that a crash costs at most a minute of the time it has waited.
+    def _owe_alert_rows(self) -> None:
+        """Store alert rows that changed. What merely goes on is written when it changed state, and while an alert is
+        pending ever more rarely, so that a crash costs a pass or a tenth of the time it has waited.
         """
         rows = {alert_key(row): row for row in self._engine.snapshot()}
         upserts = {}
         for key, row in rows.items():
             kept = self._kept.get(key)
-            again = kept is not None and self._worth_keeping(row, at - kept.evaluated_at)
+            again = kept is not None and self._worth_keeping(row, kept)
             if kept is None or again or _settled_part(kept) != _settled_part(row):
                 self._kept[key] = row
                 upserts[key] = msgspec.json.encode(row)
@@ -169,9 +169,9 @@ class Cycle:
             del self._kept[key]
         self._book.owe_alerts(upserts, gone)
 
-    def _worth_keeping(self, row: AlertRow, unkept: int) -> bool:
+    def _worth_keeping(self, row: AlertRow, kept: AlertRow) -> bool:
         """Half an interval of tolerance: passes do not come to the millisecond."""
-        waited = row.evaluated_at - row.since
+        waited, unkept = row.evaluated_at - row.since, row.evaluated_at - kept.evaluated_at
         return row.state is AlertState.PENDING and unkept >= max(self.interval_ms // 2, waited // PENDING_SHARE)
 
     def _clock_stepped(self, step: int) -> None:

@@ -8,6 +8,7 @@ container) gets an id of its own, kept in the state directory.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 import socket
@@ -34,7 +35,10 @@ def host_name() -> str:
 
 
 def identify(configured: str, root: Path, state: Path) -> Self:
-    """``configured`` is ``identity.ci``; ``root`` the host's root file system; ``state`` the state directory."""
+    """``configured`` is ``identity.ci``; ``root`` the host's root file system; ``state`` the state directory.
+
+    OSError: this machine has no id, and none can be kept.
+    """
     name = host_name()
     if configured != AUTO:
         return Self(Ci(id=configured, name=configured), name)
@@ -48,10 +52,16 @@ def _read(path: Path) -> str:
         text = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         return ""  # absent, empty or "uninitialized": the next source tells
-    return text if _MACHINE_ID.fullmatch(text) else ""
+    return text if _MACHINE_ID.fullmatch(text) and text.strip("0") else ""
 
 
 def _made(path: Path) -> str:
+    """A new id, kept durably: the next start must find this one, or every open incident would have a twin."""
     text = secrets.token_hex(16)
-    path.write_text(text + "\n", encoding="ascii")
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("w", encoding="ascii") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
     return text

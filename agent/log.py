@@ -2,7 +2,7 @@
 
 Under the service manager each line begins with the syslog level in angle brackets, which the journal reads, and
 carries no time, which the journal adds (sd-daemon(3)); elsewhere it carries the time. Text from outside is quoted, so
-that one event stays one line.
+that one event stays one line. What libraries say through ``logging`` comes out in the same form.
 """
 
 from __future__ import annotations
@@ -24,14 +24,49 @@ def _journal_prefix(_logger: Any, method: str, line: str) -> str:
 
 def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[key] = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+        if value is None or isinstance(value, bool | int | float):
+            continue
+        text = str(value)
+        if not text.isprintable():
+            text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        event[key] = text
     return event
 
 
+class _Stderr:
+    """Where the lines go. Nobody reading, or a full disk behind a redirection, must not end the agent."""
+
+    def msg(self, line: str) -> None:
+        try:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+        except (AttributeError, OSError, ValueError):  # the first: there is no standard error at all
+            pass  # there is no other place to say it
+
+    debug = info = warning = error = critical = msg
+
+
+class _Libraries(logging.Handler):
+    """Passes on what aiohttp, asyncio and others log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        method = record.levelname.lower() if record.levelname.lower() in _PRIORITY else "warning"
+        exc_info = record.exc_info if record.exc_info and record.exc_info[0] else None
+        getattr(get(record.name), method)("library", text=record.getMessage(), exc_info=exc_info)
+
+
+def _to_journal() -> bool:
+    """Whether standard error is the journal's stream itself, and not merely inherits its name (systemd.exec(5))."""
+    try:
+        standard_error = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM", "") == f"{standard_error.st_dev}:{standard_error.st_ino}"
+
+
 def setup(level: str) -> None:
-    """Configure structlog once for the process; ``level`` is debug, info, warning or error."""
-    journal = "JOURNAL_STREAM" in os.environ
+    """Configure the log of the process; again with another ``level`` (debug, info, warning or error) at a reload."""
+    journal = _to_journal()
     processors: list[Any] = [structlog.processors.add_log_level]
     if not journal:
         processors.append(structlog.processors.TimeStamper(fmt="iso", utc=False))
@@ -43,9 +78,10 @@ def setup(level: str) -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=lambda *_: _Stderr(),
+        cache_logger_on_first_use=False,  # or a new level would not reach loggers that were used before
     )
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
 
 
 def get(name: str) -> Any:

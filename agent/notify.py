@@ -6,12 +6,15 @@ a service manager that does not hear from us acts by itself, and the watching go
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
 
 from agent import log
 
+_FIRST_FD = 3
+_MOST_FDS = 64
 _log = log.get("notify")
 
 
@@ -24,19 +27,19 @@ class ServiceManager:
         usec = os.environ.get("WATCHDOG_USEC", "")
         for_us = os.environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
         self._heard = True
-        self.watchdog_s = int(usec) / 1e6 if usec.isdigit() and for_us else 0.0
+        self.watchdog_s = int(usec) / 1e6 if _is_count(usec) and for_us else 0.0
 
     def _send(self, text: str) -> None:
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sock:
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sock:
                 sock.sendto(text.encode(), self._address)
-            except OSError as error:
-                if self._heard:
-                    self._heard = False
-                    _log.warning("service_manager_does_not_listen", error=str(error))
-                return
+        except OSError as error:
+            if self._heard:
+                self._heard = False
+                _log.warning("service_manager_does_not_listen", error=str(error))
+            return
         if not self._heard:
             self._heard = True
             _log.info("service_manager_listens_again")
@@ -56,12 +59,24 @@ class ServiceManager:
 
 
 def inherited_sockets() -> list[socket.socket]:
-    """Listening sockets passed by socket activation, in order. Source: sd_listen_fds(3)."""
-    if os.environ.get("LISTEN_PID", "") != str(os.getpid()):
+    """Listening sockets passed by socket activation, in order; OSError for what is no listening TCP socket.
+
+    Source: sd_listen_fds(3). The names (``LISTEN_FDNAMES``) are of no interest: all serve the same.
+    """
+    count = os.environ.get("LISTEN_FDS", "")
+    if os.environ.get("LISTEN_PID", "") != str(os.getpid()) or not _is_count(count):
         return []
-    count = int(os.environ.get("LISTEN_FDS", "0"))
     found = []
-    for fd in range(3, 3 + count):
+    for fd in range(_FIRST_FD, _FIRST_FD + min(int(count), _MOST_FDS)):
         os.set_inheritable(fd, False)
-        found.append(socket.socket(fileno=fd))
+        sock = socket.socket(fileno=fd)
+        tcp = sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type is socket.SOCK_STREAM
+        if not tcp or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            sock.detach()
+            raise OSError(errno.ENOTSUP, f"descriptor {fd} is not a listening TCP socket")
+        found.append(sock)
     return found
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 18

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from agent.cli._errors import CommandError
 from agent.cli.parser import build_parser
 from agent.config.places import completing
+from agent.packages import clash
 
 INTERRUPTED = 130
 
@@ -22,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parsed(argv)
     if isinstance(args, int):
         return args
+    if (mixed := clash()) is not None:
+        print(f"tocsin {args.command}: {mixed}", file=sys.stderr)
+        return os.EX_CONFIG
     try:
         status: int = args.execute(args)
         sys.stdout.flush()

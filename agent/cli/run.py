@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from agent.cli._config import add_config, config_path
+from agent.cli._errors import CommandError
+from agent.packages import other_owner
 
 SUMMARY = "Run the agent: collect, evaluate, open and resolve incidents, until it is told to stop."
 DETAILS = """\
@@ -22,8 +25,9 @@ examples:
   tocsin run --state ./state       keep the state here, as an ordinary user
 
 exit status:
-  0 stopped in order   66 no such file   75 another agent uses the state directory
-  78 the configuration is wrong, and there is no last good one
+  0 stopped in order   1 a part of the agent died   66 no such file   69 the address cannot be listened on
+  74 the disk fails   75 another agent uses the state directory
+  78 the configuration is wrong, and there is no last good one; or the state directory cannot be used
 """
 
 
@@ -34,6 +38,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     path = config_path(args.config)
+    if (owner := other_owner()) is not None:
+        raise CommandError(owner, os.EX_CONFIG)
     from agent.app import run  # noqa: PLC0415 - the daemon and all it needs
 
     return run(path, args.state)

@@ -143,6 +143,15 @@ class Ledger:
         if not task.cancelled():
             task.result()
 
+    def forget(self, known: Iterable[str]) -> None:
+        """Drop finished rows of faults without an incident among ``known``; an id is that of its fault and a number."""
+        faults = {incident.rpartition("-")[0] for incident in known}
+        for key, row in list(self._rows.items()):
+            settled = row.finished and key not in self._unwritten and key not in self._wished
+            if settled and row.incident.rpartition("-")[0] not in faults:
+                del self._rows[key]
+                self._finished.pop((row.wish.correlation_id, row.backend), None)
+
     def rebase(self, delta_ms: int) -> None:
         """The timeline was moved: so are all timers."""
         for key, row in list(self._rows.items()):

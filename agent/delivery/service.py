@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.core import outbox
@@ -132,6 +132,10 @@ class Delivery:
             task.cancel()
         for worker in self._workers:
             worker.stop()
+
+    def forget(self, known: Collection[str]) -> None:
+        """Let go of delivered tickets of faults that have no incident among ``known`` (ids) any more."""
+        self.ledger.forget(known)
 
     def rebase(self, delta_ms: int) -> None:
         """The timeline was moved by the agent's clock."""
