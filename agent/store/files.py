@@ -55,9 +55,9 @@ def open_store(directory: Path) -> tuple[sqlite3.Connection, OpenReport]:
             f"{directory} cannot be used: {error.strerror}; give it to the user the agent runs as, with mode 0700"
         ) from error
     except sqlite3.Error as error:
-        raise StoreUnavailable(
-            f"{path} could not be opened: {error}; look for disk errors in the kernel's log"
-        ) from error
+        full = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+        mend = "free space on its file system" if full else "look for disk errors in the kernel's log"
+        raise StoreUnavailable(f"{path} could not be opened: {error}; {mend}") from error
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -25,8 +25,11 @@ class DirectoryLock:
             text = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
             os.close(self._fd)
             raise StateBusy(str(directory), int(text) if text.isdecimal() else 0) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode("ascii"), 0)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode("ascii"), 0)
+        except OSError:
+            pass  # the disk is full: people do without the pid, the lock holds all the same
 
     def release(self) -> None:
         """Let go; the file stays, because removing it would race with the next holder."""

@@ -88,7 +88,13 @@ class Store:
             ) from error
         thread = thread or ThreadPoolExecutor(1, "store")
         try:
-            connection, opened = thread.submit(files.open_store, directory).result()
+            try:
+                connection, opened = thread.submit(files.open_store, directory).result()
+            except (StoreUnavailable, StateRefused):
+                # On a full disk even opening needs room: for the WAL of a process that was killed.
+                if not Reserve(directory).release():
+                    raise
+                connection, opened = thread.submit(files.open_store, directory).result()
         except BaseException:
             thread.shutdown()
             lock.release()

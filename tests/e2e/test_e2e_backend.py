@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from daemon import Daemon, RtServer
-from fakes.fake_http import Fault
 
 
 def test_a_backend_that_is_down_gets_its_tickets_later_and_once(daemon: Daemon) -> None:
@@ -52,21 +51,3 @@ def test_a_refused_credential_pauses_the_backend_until_it_is_mended(daemon: Daem
     told = daemon.log() + daemon.http("/metrics").decode() + str(daemon.ask("tocsin/status"))
     assert "canary" not in told
 
-
-def test_a_stop_during_a_slow_send_is_orderly_and_settles_later(daemon: Daemon, rt: RtServer) -> None:
-    daemon.at_rt(rt)
-    daemon.gauge(a=1)
-    daemon.start()
-    daemon.pass_cycles(1)
-    rt.book.fault(Fault(hang=True, commit=True, methods=("POST",)))
-    daemon.gauge(a=9)
-    daemon.until("the send hangs", rt.creates, 8)
-    begin = time.monotonic()
-    assert daemon.stop(within=13) == 0
-    assert time.monotonic() - begin <= 12
-    assert daemon.said("ticket_in_doubt")
-    assert "STOPPING=1" in daemon.notices()
-    daemon.start()
-    daemon.until("it is settled", lambda: [r["state"] for r in daemon.ask("tocsin/outbox")] == ["done"], 10)
-    daemon.pass_cycles(4)  # longer than the window of uncertainty
-    assert (rt.creates(), rt.statuses()) == (1, ["new"])
