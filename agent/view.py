@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agent.core.explain import explain
+from agent.core.explain import Line, explain
 from agent.core.model import Incident, IncidentState
 from agent.core.outbox import OutboxRow
 from agent.delivery import BackendStatus, GateState
@@ -22,6 +22,7 @@ from rules.api import Alert, AlertState, GroupStatus, Health, RuleStatus, Series
 if TYPE_CHECKING:
     from agent.daemon import Daemon
 
+_WAITS = {"window": "data for its window", "two_cycles": "a second cycle"}
 LIVE = tuple(state for state in IncidentState if state is not IncidentState.RESOLVED)
 
 
@@ -125,7 +126,11 @@ class View:
             ],
             "rules_failing": [{"rule": rule, "error": error} for rule, error in failing.items()],
             "rules_waiting": [
-                {"rule": each.rule, "for": each.reason, "until": "" if each.until is None else _rfc3339(each.until)}
+                {
+                    "rule": each.rule,
+                    "waits_for": _WAITS[each.reason],
+                    "until": "" if each.until is None else _rfc3339(each.until),
+                }
                 for each in d.engine.waiting()
             ],
         }
@@ -170,7 +175,7 @@ class View:
         incident = await self._find(name)
         history = await self._d.store.timeline(incident.id)
         told = explain(incident, history, self._d.book.ctx.policy)
-        lines = [f"{_rfc3339(line.at) if line.at is not None else 'now':25} {line.text}" for line in told]
+        lines = [f"{_moment(line):25} {line.text}" for line in told]
         return {"incident": incident.id, "lines": lines}
 
     def explain_rule(self, name: str) -> Mapping[str, Any]:
@@ -309,6 +314,11 @@ def _row(row: OutboxRow) -> Mapping[str, Any]:
     plain["wished"] = row.wish.state.value
     del plain["wish"]
     return plain
+
+
+def _moment(line: Line) -> str:
+    """When a decision was taken, ``now`` for how things stand and ``next`` for what may come."""
+    return _rfc3339(line.at) if line.at is not None else "next" if line.reason == "next" else "now"
 
 
 def _evaluated(at: int | None) -> str:

@@ -14,6 +14,9 @@ from typing import Any, TextIO
 
 from agent.config.places import colour_wanted
 
+LAST_COLUMN = 30
+"""Columns the last field of a line should have, so that it says something."""
+
 
 class Format(Enum):
     TEXT = "text"
@@ -92,14 +95,27 @@ def fit(text: str, columns: int) -> str:
     return kept + "…"
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns aligned; on a terminal the last one is cut to the width there is, in a pipe nothing is lost."""
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], spare: Sequence[str] = ()) -> None:
+    """Columns aligned; on a terminal the last one is cut to the width there is, in a pipe nothing is lost.
+
+    On a narrow terminal the columns in ``spare`` are left out, in that order, until the last one has some room.
+    """
     cells = [[_plain_word(cell) for cell in row] for row in rows]
     widths = [max(width(row[i]) for row in [list(headers), *cells]) for i in range(len(headers))]
-    room = (
-        shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1) if sys.stdout.isatty() else None
-    )
-    if room is not None:
+
+    def left() -> int:
+        return shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
+
+    room = None
+    if sys.stdout.isatty():
+        for name in spare:
+            if left() >= min(widths[-1], LAST_COLUMN):
+                break
+            at = list(headers).index(name)
+            headers = [*headers[:at], *headers[at + 1 :]]
+            cells = [[*row[:at], *row[at + 1 :]] for row in cells]
+            del widths[at]
+        room = left()
         widths[-1] = min(widths[-1], max(room, 8))
 
     def line(row: Sequence[str]) -> list[str]:
@@ -127,8 +143,8 @@ def _plain_word(value: object) -> str:
 
 
 def moment(ms: int | float | None) -> str:
-    """Local date and time of milliseconds since the epoch; a dash for none."""
-    return "-" if ms is None else datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Local date, time and offset of milliseconds since the epoch; a dash for none."""
+    return "-" if ms is None else datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
 
 
 def span(ms: float) -> str:

@@ -72,7 +72,7 @@ def execute(args: argparse.Namespace) -> int:
             )
             for i in incidents
         ]
-        print_table(("STATE", "PRIO", "AGE", "TICKET", "RULE", "ID", "TITLE"), rows)
+        print_table(("STATE", "PRIO", "AGE", "TICKET", "RULE", "ID", "TITLE"), rows, spare=("RULE", "ID"))
     else:
         print("no incidents" if args.state == "all" else f"no {args.state} incidents")
     return 0
@@ -112,24 +112,31 @@ def print_incident(found: dict[str, Any]) -> None:
         print_table(("STATE", "REASON", "SINCE", "VALUE", "LABELS"), members)
     if found.get("outbox"):
         print("\ntickets")
-        print_outbox(found["outbox"])
+        print_outbox(found["outbox"], int(time.time() * 1000))
     if found.get("timeline"):
         print("\nhistory")
         entries = [(moment(e["at"]), e["kind"], e["reason"], _detail(e.get("detail", {}))) for e in found["timeline"]]
         print_table(("TIME", "WHAT", "WHY", "WITH"), entries)
 
 
-def print_outbox(rows: list[dict[str, Any]]) -> None:
-    """A table of outbox rows."""
+def print_outbox(rows: list[dict[str, Any]], now: int) -> None:
+    """A table of outbox rows. ``now`` is milliseconds since the epoch."""
     shown = []
     for row in rows:
         ref = row.get("ref") or {}
-        due = "-" if row.get("due_at") is None else moment(row["due_at"])
         shown.append(
-            (row["state"], row["backend"], ref.get("number") or ref.get("id") or "-", row.get("attempts", 0), due,
-             row["incident"], row.get("last_error") or "-")
+            (row["state"], row["backend"], ref.get("number") or ref.get("id") or "-", row.get("attempts", 0),
+             _due(row, now), row["incident"], row.get("last_error") or "-")
         )  # fmt: skip
-    print_table(("STATE", "BACKEND", "TICKET", "TRIES", "DUE", "INCIDENT", "LAST ERROR"), shown)
+    headers = ("STATE", "BACKEND", "TICKET", "TRIES", "NEXT TRY", "INCIDENT", "LAST ERROR")
+    print_table(headers, shown, spare=("TRIES", "NEXT TRY"))
+
+
+def _due(row: dict[str, Any], now: int) -> str:
+    """When the agent does something about a row by itself; a dash when it waits for a person or for nothing."""
+    if row["state"] in {"done", "rejected"} or row.get("due_at") is None:
+        return "-"
+    return f"in {span(row['due_at'] - now)}" if row["due_at"] > now else "now"
 
 
 def _detail(detail: dict[str, str]) -> str:

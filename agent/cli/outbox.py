@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 from agent.cli._client import add_state, add_url, agent_for, agent_for_change, path_part
 from agent.cli._errors import USAGE, CommandError
@@ -49,7 +50,7 @@ def execute(args: argparse.Namespace) -> int:
     if wants_json(args):
         print_json(rows)
     elif rows:
-        print_outbox(rows)
+        print_outbox(rows, int(time.time() * 1000))
     else:
         print("the outbox is empty: everything has been delivered")
     return 1 if any(row["state"] in _STUCK for row in rows) else 0

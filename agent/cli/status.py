@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from agent.cli._client import add_url, agent_for
-from agent.cli._output import add_format, print_fields, print_json, print_table, wants_json
+from agent.cli._output import Colour, add_format, clean, paint, print_fields, print_json, print_table, wants_json
 
 SUMMARY = "Show how the running agent is: version, configuration, collectors, rules, integrations, store."
 DETAILS = """\
@@ -18,6 +18,10 @@ examples:
 exit status:
   0 all is well   1 something in it is not   69 no agent answers
 """
+
+
+LONG = 20
+"""Lines of one table that a screen should hold."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,19 +39,24 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _print(status: dict[str, Any]) -> None:
-    """Plain values first, as fields; then each list of objects as a table, each object as fields of its own."""
-    print_fields([(name, value) for name, value in status.items() if not isinstance(value, dict | list)])
+    """What is wrong first; then plain values as fields, each list of objects as a table, each object as fields."""
+    for problem in status.get("problems", []):
+        print(f"{paint('!', Colour.RED)} {clean(problem)}")
+    if status.get("problems"):
+        print()
+    print_fields([(_words(name), value) for name, value in status.items() if not isinstance(value, dict | list)])
     for name, value in status.items():
         if isinstance(value, dict) and value:
-            print(f"\n{name}")
-            print_fields([(f"  {key}", item) for key, item in value.items()])
-        elif isinstance(value, list) and value:
-            print(f"\n{name}")
-            if all(isinstance(item, dict) for item in value):
-                headers = list(value[0])
-                print_table(
-                    [header.upper() for header in headers], [[row.get(h, "") for h in headers] for row in value]
-                )
-            else:
-                for item in value:
-                    print(f"  {item}")
+            print(f"\n{paint(_words(name), Colour.BOLD)}")
+            print_fields([(f"  {_words(key)}", item) for key, item in value.items()])
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            print(f"\n{paint(_words(name), Colour.BOLD)}")
+            headers = list(value[0])
+            shown = value if len(value) <= LONG else value[:LONG]
+            print_table([_words(h).upper() for h in headers], [[row.get(h, "") for h in headers] for row in shown])
+            if len(value) > LONG:
+                print(f"and {len(value) - LONG} more; all are in: tocsin status --format json")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

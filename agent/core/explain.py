@@ -30,6 +30,10 @@ def explain(incident: Incident, timeline: Iterable[TimelineEntry], policy: Incid
     """
     own = sorted((entry for entry in timeline if entry.incident == incident.id), key=lambda entry: entry.at)
     told = [Line(entry.at, entry.reason, _told(entry)) for entry in own]
+    if incident.test:
+        told.insert(
+            0, Line(incident.created_at, "drill", "a drill: nothing is broken, and every value below is made up")
+        )
     return (*told, Line(None, incident.reason, _stands(incident)), *_next(incident, policy))
 
 
@@ -66,8 +70,10 @@ def _with(text: str, *names: str) -> Callable[[Detail], str]:
 
 def _classified(detail: Detail) -> str:
     fields = ("category", "subcategory", "service", "assignment_group", "impact", "urgency")
-    sources = "; ".join(f"{field.replace('_', ' ')} from {detail[field]}" for field in fields if detail.get(field))
-    return f"classified as {detail.get('values', '')}, graded {detail.get('cell', '')}; {sources}"
+    known = "; ".join(f"{field.replace('_', ' ')} {detail[field]}" for field in fields if detail.get(field))
+    unknown = [field.replace("_", " ") for field in fields if not detail.get(field)]
+    nothing = f"; nothing says which {' or '.join(unknown)}" if unknown else ""
+    return f"classified and graded: {detail.get('cell', '')}; {known}{nothing}"
 
 
 def _about_members(detail: Detail) -> str:
@@ -126,7 +132,11 @@ _WORDS: Mapping[Reason, Callable[[Detail], str]] = {
 def _stands(incident: Incident) -> str:
     counts = {state: sum(member.state is state for member in incident.members) for state in MemberState}
     members = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
-    return f"now {incident.state.value} because of {incident.reason}; members: {members}; P{incident.priority}"
+    try:
+        why = _WORDS[Reason(incident.reason)]({})
+    except (ValueError, KeyError):
+        why = incident.reason
+    return f"{incident.state.value} ({why}); members: {members}; P{incident.priority}"
 
 
 def _next(incident: Incident, policy: IncidentPolicy) -> Iterable[Line]:

@@ -76,8 +76,7 @@ def _opened(draft: Draft, ctx: Context) -> bool:
         Reason.CLASSIFIED,
         Kind.CLASS,
         detail={
-            **dict(graded.why),
-            "values": f"{graded.category}/{graded.subcategory}/{graded.service}/{graded.assignment_group}",
+            **{field: f"{value} ({why})" for field, why in graded.why if (value := getattr(graded, field))},
             "cell": f"impact {graded.impact} x urgency {graded.urgency} -> P{graded.priority}",
         },
         category=graded.category,

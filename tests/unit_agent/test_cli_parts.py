@@ -17,6 +17,7 @@ from agent.cli._output import Colour, clean, fit, moment, paint, print_table, sp
 from agent.cli._progress import Progress
 from agent.cli._times import to_moment, to_step
 from agent.cli.drill import Drill
+from agent.cli.incidents import _due
 from agent.cli.parser import COMMANDS
 
 
@@ -52,6 +53,30 @@ def test_a_table_is_cut_to_the_terminal_and_whole_in_a_pipe(monkeypatch: pytest.
         print_table(("A", "B"), [("1234", "x" * 40), ("数据", True)])
         lines = stream.getvalue().splitlines()
         assert lines == ["A     B", f"1234  {last}", "数据  yes"]
+
+
+def test_a_narrow_terminal_does_without_spare_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_output, "colour_wanted", lambda: False)
+    row = ("open", "r" * 20, "i" * 10, "t" * 60)
+    for columns, headers in ((80, "STATE RULE ID TITLE"), (60, "STATE ID TITLE"), (40, "STATE TITLE")):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        print_table(("STATE", "RULE", "ID", "TITLE"), [row], spare=("RULE", "ID"))
+        lines = sys.stdout.getvalue().splitlines()
+        assert lines[0].split() == headers.split()
+        assert max(map(len, lines)) <= columns
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    print_table(("STATE", "RULE", "ID", "TITLE"), [row], spare=("RULE", "ID"))
+    assert sys.stdout.getvalue().split()[:4] == ["STATE", "RULE", "ID", "TITLE"]
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [({"state": "done", "due_at": 5}, "-"), ({"state": "rejected", "due_at": 5}, "-"), ({"state": "pending"}, "-"),
+     ({"state": "pending", "due_at": 65_000}, "in 1m"), ({"state": "in_doubt", "due_at": 4_000}, "now")],
+)  # fmt: skip
+def test_when_a_row_is_tried_next(row: dict[str, Any], text: str) -> None:
+    assert _due(row, 5_000) == text
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ def test_the_story_of_an_incident_in_words():
     ]
     text = "\n".join(line.text for line in lines)
     assert "routed by the tree (path: route{}; backends: desk)" in text
-    assert "graded impact 2 x urgency 2 -> P3" in text
-    assert "urgency from severity warning" in text
+    assert "classified and graded: impact 2 x urgency 2 -> P3; category " in text
+    assert "urgency 2 (severity warning)" in text
     assert "a person took the ticket (backend: desk; owner: li)" in text
     assert "got worse, so the grade was raised (from: P3; to: P2" in text
     assert "note 1 written: regraded" in text
@@ -66,7 +66,9 @@ def test_what_comes_next_follows_the_policy():
     world.evaluate(alert(), alert(mountpoint="/x"))
     world.evaluate(recovered(), recovered(mountpoint="/x"))
     texts = [line.text for line in explain(world.live, [], world.ctx.policy)]
-    assert texts[0].startswith("now recovering because of recovering; members: 2 recovered")
+    assert texts[0].startswith(
+        "recovering (evidence shows that all members are over: the cool-down runs); members: 2 recovered"
+    )
     assert texts[1] == "resolved after 1m and 2 evaluations without the fault (1 so far)"
     world.see(RemoteState.CANCELLED)
     assert any("cancelled); while it fires: leave" in line.text for line in explain(world.live, [], world.ctx.policy))

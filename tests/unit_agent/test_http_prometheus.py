@@ -268,6 +268,11 @@ async def test_a_body_that_is_no_form_is_refused(web_app: Listening) -> None:
             assert reply.status == 400
 
 
+async def test_bytes_that_are_no_text_are_shown_as_such(web_app: Listening) -> None:
+    async with web_app.client.post("/api/v1/query", data=b'query="\xff%fe"', headers=FORM) as reply:
+        assert (await reply.json())["data"]["result"][1] == "\ufffd\ufffd"
+
+
 async def test_hostile_text_in_any_parameter_is_answered_and_never_breaks_a_handler(
     web_app: Listening, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from agent.core.group import drill, group
 from agent.core.incident import step
 from agent.core.policy import Catalogue, Language, Policy, Route
+from agent.render import TemplateWords
 from agent.render.text import block, cut, line, when
 from integrations.api import RemoteState
 
@@ -106,6 +107,17 @@ def test_a_drill_says_so_first():
     assert ticket.title.startswith("[DRILL] ")
     assert ticket.body.startswith("THIS IS A DRILL")
     assert first.incident.test
+    assert "made up for the drill" in ticket.body
+    assert "How it ends:      resolved by the drill; a real one is" in ticket.body
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_a_drill_claims_no_evidence(language):
+    world = World(context(language=language))
+    ended = msgspec.structs.replace(world.opened(), test=True, reason="recovered", resolved_at=world.now)
+    text = TemplateWords(world.ctx.policy, {}).resolution(ended)
+    assert text.startswith(("The drill is over.", "演练结束"))
+    assert "\n- " not in text
 
 
 @settings(max_examples=150, deadline=None)
