@@ -17,8 +17,8 @@ Invariants, which every function here keeps:
   done, or IN_DOUBT for at least W with a search, begun after W, that found nothing.
 - A wish is never dropped: a newer one waits as ``version`` > ``sent_version`` until the settle; then the row is due.
 
-Policy, create and resolve both queued before anything was sent: the ticket is created and then resolved. A fault that
-outlived ``group_wait`` happened, and the owner of the ITSM wants its record; one that did not never becomes a wish.
+Policy, create and resolve both queued before anything was sent: the ticket is created and then resolved. The fault
+happened, and the owner of the ITSM wants its record.
 
 Policy, a doubtful ``apply`` (the ticket is known): it is read and applied again without waiting for W, because state is
 idempotent and notes carry markers. Waiting would only hold back a resolve. But the lost request may still arrive, so
@@ -132,9 +132,7 @@ def wish(row: OutboxRow | None, incident: str, backend: str, ticket: Ticket, now
         return OutboxRow(incident=incident, backend=backend, wish=ticket, queued_at=now, due_at=now)
     named = row.wish
     if (ticket.correlation_id, ticket.environment) != (named.correlation_id, named.environment):
-        ticket = msgspec.structs.replace(
-            ticket, correlation_id=named.correlation_id, environment=named.environment
-        )
+        ticket = msgspec.structs.replace(ticket, correlation_id=named.correlation_id, environment=named.environment)
     if row.wish == ticket:
         return row
     newer = _next(row, wish=ticket, version=row.version + 1)

@@ -18,6 +18,7 @@ from agent.config.load import load
 from agent.config.scalars import duration_text
 from agent.config.schema import Backend, CollectorChoice, Config
 from agent.config.sections import bind_backend, bind_collectors
+from agent.core.policy import DEFAULT_GROUP_BY, DEFAULT_GROUP_INTERVAL, DEFAULT_GROUP_WAIT
 from agent.own import OWN_METRICS
 from rules.api import Mapping, read_yaml
 
@@ -65,6 +66,14 @@ def test_every_key_of_ours_is_explained() -> None:
         if line.startswith("| `") and (line.endswith("|  |") or line.replace("\\|", "").count("|") != 5)
     ]
     assert unexplained == []
+
+
+def test_defaults_that_only_the_root_has_are_the_real_ones() -> None:
+    page = configuration_reference.render()
+    for key, default in (("group_wait", DEFAULT_GROUP_WAIT), ("group_interval", DEFAULT_GROUP_INTERVAL)):
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{key}` "))
+        assert f"at the root `{duration_text(default)}`" in row
+    assert f"at the root `[{', '.join(DEFAULT_GROUP_BY)}]`" in page
 
 
 def test_the_first_example_works(tmp_path: Path) -> None:
