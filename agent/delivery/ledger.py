@@ -48,6 +48,7 @@ class Ledger:
         self._on_news = on_news
         self._wished: dict[Key, int] = {}
         self._flushing: asyncio.Task[None] | None = None
+        self._flush_again = False
         disk.listeners.append(self._heard)
         self._rows: dict[Key, OutboxRow] = {}
         self._finished: dict[tuple[str, str], OutboxRow] = {}
@@ -132,16 +133,25 @@ class Ledger:
             for row in change.outbox:
                 if row.revision >= self._wished.get(row.key, row.revision + 1):
                     del self._wished[row.key]
-            if self._unwritten and self._flushing is None:
-                self._flushing = asyncio.ensure_future(self.flush())
-                self._flushing.add_done_callback(self._flushed)
+            self._flush_soon()
         if change.outbox:
             self._on_news()
 
+    def _flush_soon(self) -> None:
+        if self._flushing is not None:
+            self._flush_again = True  # it may have passed over a row that this commit made ready
+        elif self._unwritten:
+            self._flushing = asyncio.ensure_future(self.flush())
+            self._flushing.add_done_callback(self._flushed)
+
     def _flushed(self, task: asyncio.Task[None]) -> None:
         self._flushing = None
-        if not task.cancelled():
-            task.result()
+        if task.cancelled():
+            return
+        task.result()
+        if self._flush_again:
+            self._flush_again = False
+            self._flush_soon()
 
     def forget(self, known: Iterable[str]) -> None:
         """Drop finished rows of faults without an incident among ``known``; an id is that of its fault and a number."""

@@ -81,6 +81,7 @@ def test_a_full_disk_stops_no_watching_and_is_mended_without_a_restart(
     daemon.pass_cycles(2)
     assert (rt.creates(), sorted(rt.statuses())) == (3, ["new", "new", "resolved"])
     assert [each["state"] for each in daemon.incidents("live")] == ["open", "open"]
+    assert daemon.said("ticket_adopted") == [], "what was sent while the disk was full was never stored"
 
 
 @pytest.mark.parametrize("small", [5], indirect=True)
