@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from http_kit import listening
 
 from agent.cli.parser import COMMANDS, build_parser
 from agent.config.load import load
 from agent.config.schema import Config
+from agent.own import OWN_METRICS
 from rules.api import Mapping, read_yaml, run_test_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -113,6 +115,26 @@ def test_the_example_rule_passes_its_example_test(tmp_path: Path) -> None:
     report = run_test_file(tmp_path / "tests/shop.test.yml")
     assert report.passed, str(report)
     assert len(report.cases) == 1
+
+
+def addresses() -> set[str]:
+    """The first cells of the table of addresses."""
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith(("| `/", "| `POST /"))]
+    return {path for cell in cells for path in re.findall(r"`(?:POST )?(/[^`]*)`", cell)}
+
+
+async def test_the_table_of_addresses_is_that_of_the_listener(tmp_path: Path) -> None:
+    async with listening(tmp_path) as agent:
+        routes = agent.client.app.router.routes() if agent.client.app is not None else ()
+        served = {route.resource.canonical for route in routes if route.resource is not None}
+    assert addresses() == served
+
+
+def test_metrics_named_for_operations_are_there() -> None:
+    named = set(re.findall(r"`(tocsin_\w+)", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")))
+    assert named - {metric.name for metric in OWN_METRICS} == set()
+    assert len(named) > 5
 
 
 def test_the_failure_matrix_names_tests_that_exist() -> None:
