@@ -14,7 +14,7 @@ from collectors._host import HostFS
 from collectors._labels import NONE
 from collectors._model import CollectorError, Sample, gauge
 
-METRICS = (
+_NAMED = (
     gauge("node_memory_MemTotal_bytes", "Usable memory in bytes."),
     gauge("node_memory_MemFree_bytes", "Memory nobody uses in bytes."),
     gauge(
@@ -31,9 +31,31 @@ METRICS = (
     gauge("node_memory_CommitLimit_bytes", "Memory that may be promised in strict mode, in bytes."),
     gauge("node_memory_HardwareCorrupted_bytes", "Memory the kernel has taken out of use as broken, in bytes."),
 )
-"""The lines rules use; the others are there under the same naming."""
+"""The lines rules use."""
 
+_IN_BYTES = (
+    "SwapCached", "Active", "Inactive", "Active(anon)", "Inactive(anon)", "Active(file)", "Inactive(file)",
+    "Unevictable", "Mlocked", "Zswap", "Zswapped", "Writeback", "AnonPages", "Mapped", "Shmem", "KReclaimable",
+    "SUnreclaim", "KernelStack", "PageTables", "SecPageTables", "NFS_Unstable", "Bounce", "WritebackTmp",
+    "VmallocTotal", "VmallocUsed", "VmallocChunk", "Percpu", "AnonHugePages", "ShmemHugePages", "ShmemPmdMapped",
+    "FileHugePages", "FilePmdMapped", "CmaTotal", "CmaFree", "Unaccepted", "Balloon", "Hugepagesize", "Hugetlb",
+    "DirectMap4k", "DirectMap2M", "DirectMap4M", "DirectMap1G",
+)  # fmt: skip
+_COUNTS = ("HugePages_Total", "HugePages_Free", "HugePages_Rsvd", "HugePages_Surp")
 _REMEMBERED = 512
+
+
+def metric_name(key: str, has_unit: bool) -> str:
+    suffix = "_bytes" if has_unit else ""
+    return f"node_memory_{key.replace('(', '_').replace(')', '')}{suffix}"
+
+
+METRICS = (
+    *_NAMED,
+    *(gauge(metric_name(key, True), f"The line {key} of /proc/meminfo, in bytes.") for key in _IN_BYTES),
+    *(gauge(metric_name(key, False), f"The line {key} of /proc/meminfo, a count of pages.") for key in _COUNTS),
+)
+"""What kernels up to 6.12 show; the lines of a newer one are there under the same naming, undescribed."""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,11 +91,6 @@ def parse(text: str) -> Iterator[tuple[str, float, bool]]:
             yield fields[0].rstrip(":"), float(int(fields[1]) * 1024), True
         else:
             raise CollectorError(f"/proc/meminfo: unknown unit {fields[2]!r:.20} of {fields[0]!r:.40}")
-
-
-def metric_name(key: str, has_unit: bool) -> str:
-    suffix = "_bytes" if has_unit else ""
-    return f"node_memory_{key.replace('(', '_').replace(')', '')}{suffix}"
 
 
 def build(options: Options, host: HostFS) -> Meminfo:
