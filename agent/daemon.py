@@ -12,7 +12,7 @@ import random
 import signal
 import sqlite3
 import sys
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -41,7 +41,8 @@ from agent.http.table import every_route
 from agent.http.tocsin_api import TocsinApi
 from agent.identity import Self, identify
 from agent.notify import ServiceManager, inherited_sockets
-from agent.own import OWN_METRICS, OwnMetrics, ReloadStats, Sources
+from agent.own import OwnMetrics, ReloadStats, Sources
+from agent.own_metrics import OWN_METRICS
 from agent.store import Loaded as Stored
 from agent.store import Store, StoreUnavailable
 from agent.view import View
@@ -134,14 +135,14 @@ class Daemon:
         async with asyncio.TaskGroup() as self._group:
             group = self._group
             tasks = [
-                group.create_task(_part("cycle", self.cycle.run())),
-                group.create_task(_part("book", self.book.run())),
-                group.create_task(_part("upkeep", self._upkeep())),
+                group.create_task(_part("cycle", self.cycle.run)),
+                group.create_task(_part("book", self.book.run)),
+                group.create_task(_part("upkeep", self._upkeep)),
             ]
             if self._manager.watchdog_s:
-                tasks.append(group.create_task(_part("watchdog", self._keep_alive(self._manager.watchdog_s / 3))))
-            self._delivering = group.create_task(_part("delivery", self.delivery.run()))
-            reloading = group.create_task(_part("reload", self._watch_reload()))
+                tasks.append(group.create_task(_part("watchdog", self._keep_alive)))
+            self._delivering = group.create_task(_part("delivery", self.delivery.run))
+            reloading = group.create_task(_part("reload", self._watch_reload))
             await self._stopping.wait()
             self._manager.stopping()
             _log.info("stopping")
@@ -202,11 +203,11 @@ class Daemon:
         self.url = await listener.start(address, inherited)
         return listener
 
-    async def _keep_alive(self, every: float) -> None:
+    async def _keep_alive(self) -> None:
         """The loop turns: say so. A stuck loop cannot, and the service manager restarts the process."""
         while True:
             self._manager.alive()
-            await asyncio.sleep(every)
+            await asyncio.sleep(self._manager.watchdog_s / 3)
 
     async def _upkeep(self) -> None:
         """Once an hour: forget what is older than the configuration keeps, and keep a copy of the store."""
@@ -364,7 +365,7 @@ class Daemon:
         await self.cycle.replace(parts.scraper, config.collect.interval)
         await self._stop_delivery()
         self.delivery = self.book.delivery = self._delivery(parts, tuple(self.delivery.ledger))
-        self._delivering = self._group.create_task(_part("delivery", self.delivery.run()))
+        self._delivering = self._group.create_task(_part("delivery", self.delivery.run))
         self._adopt(parts)
         self._say_homeless()
         await self._end_parts(old)
@@ -382,10 +383,10 @@ def keep_last_good(loaded: Loaded, state: Path) -> None:
         _log.warning("last_good_configuration_not_kept", error=str(error))
 
 
-async def _part(name: str, work: Awaitable[None]) -> None:
+async def _part(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """A task of the daemon. One that ends with an error ends the process, and the log says which it was."""
     try:
-        await work
+        await work()
     except Exception as error:
         cause: Exception = error
         while isinstance(cause, ExceptionGroup):

@@ -11,7 +11,7 @@ from pathlib import Path
 import collectors.api
 from agent.build import JOB
 from agent.daemon import OWN_JOB
-from agent.own import OWN_METRICS
+from agent.own_metrics import OWN_METRICS
 from collectors.api import FRAME_METRICS, Metric
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "metrics.md"

@@ -13,74 +13,10 @@ from agent.cycle import CycleStats
 from agent.delivery import Delivery, DeliveryStats, GateState
 from agent.store import Store
 from agent.version import VERSION
-from collectors.api import Labels, Metric, MetricType, Sample, labels
+from collectors.api import Labels, Sample, labels
 from rules.api import SeriesWindow
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-def _gauge(name: str, text: str, *names: str) -> Metric:
-    return Metric(name, MetricType.GAUGE, text, names)
-
-
-def _counter(name: str, text: str, *names: str) -> Metric:
-    return Metric(name, MetricType.COUNTER, text, names)
-
-
-_DELIVERY_HELP = {
-    "created": "Tickets created.",
-    "applied": "Updates of tickets that succeeded.",
-    "adopted": "Tickets found by correlation id instead of being created.",
-    "reopened": "Ended tickets taken up again by policy.",
-    "superseded": "Wishes replaced by a newer one before they were sent.",
-    "not_sent": "Attempts that provably changed nothing.",
-    "in_doubt": "Writes whose outcome was unknown.",
-    "recreated": "Creates repeated after the window of uncertainty.",
-    "rejected": "Writes the backend refused.",
-    "unauthorised": "Calls refused for the credential or its rights.",
-    "unexpected": "Exceptions outside the adapter contract.",
-    "held": "Sends held back because the claim could not be made durable.",
-    "sent_undurably": "Sends in memory only, because the store has failed for long.",
-    "gone": "Tickets deleted or merged away.",
-    "moved": "Rows moved to an older ticket of the same fault.",
-    "twins_retired": "Second tickets of one fault that were resolved.",
-    "strays": "Open tickets of ours without a live incident, as seen by the audit.",
-    "waited": "Moves of a ticket put off until a doubtful earlier one cannot come late any more.",
-    "reads": "Tickets read back.",
-    "audits": "Audits completed.",
-}
-
-OWN_METRICS: tuple[Metric, ...] = (
-    _gauge("tocsin_build_info", "Always 1; the labels say which version runs.", "version"),
-    _gauge("tocsin_start_time_seconds", "When the agent started, in seconds since the epoch."),
-    _gauge("tocsin_resident_memory_bytes", "Memory of the process that is in RAM."),
-    _counter("tocsin_cpu_seconds_total", "CPU time of the process in seconds, user and system."),
-    _counter("tocsin_cycles_total", "Collection cycles completed."),
-    _counter("tocsin_cycles_skipped_total", "Collection cycles left out because the one before took too long."),
-    _gauge("tocsin_cycle_duration_seconds", "Duration of the last cycle."),
-    _gauge("tocsin_rule_evaluation_duration_seconds", "Duration of the last evaluation of rules."),
-    _counter("tocsin_rule_evaluation_failures_total", "Rules that failed, counted at each evaluation."),
-    _gauge("tocsin_rules_failing", "Rules whose last evaluation failed."),
-    _gauge("tocsin_rules_waiting", "Rules that wait for data after a start."),
-    _counter("tocsin_clock_steps_total", "Steps of the wall clock that were followed."),
-    _counter("tocsin_pauses_total", "Times the machine or the process stood still."),
-    _gauge("tocsin_series", "Series in memory."),
-    _gauge("tocsin_samples", "Samples in memory."),
-    _counter("tocsin_samples_refused_total", "Samples refused because the series window is full."),
-    _gauge("tocsin_incidents", "Incidents that are not resolved, by state.", "state"),
-    _gauge("tocsin_outbox_rows", "Outbox rows by backend and state.", "backend", "state"),
-    _gauge(
-        "tocsin_outbox_oldest_seconds", "Age of the oldest row that is not delivered; 0 when there is none.", "backend"
-    ),
-    _gauge("tocsin_backend_up", "1 while the backend answers and takes the credential.", "backend"),
-    *(_counter(f"tocsin_delivery_{name}_total", text, "backend") for name, text in _DELIVERY_HELP.items()),
-    _gauge("tocsin_store_healthy", "1 while the last write reached the disk."),
-    _counter("tocsin_store_commits_total", "Transactions that wrote something."),
-    _counter("tocsin_store_failures_total", "Writes that the disk did not take."),
-    _counter("tocsin_store_quarantined_rows_total", "Stored rows found damaged and set aside."),
-    _gauge("tocsin_config_last_reload_successful", "1 when the configuration in force is the one last asked for."),
-    _counter("tocsin_config_reloads_total", "Reloads by outcome.", "outcome"),
-)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import collectors.api
 from agent.config.scalars import duration_text
 from agent.config.schema import Config
+from agent.own_metrics import OWN_METRICS
 from rules.api import (
     AlertingRule,
     Evidence,
@@ -24,18 +25,10 @@ from rules.api import (
 Rule = AlertingRule | RecordingRule
 WINDOW_INTERVALS = 2.5
 """A window must hold two samples even when one collection is late, or rates have gaps."""
-FRAME_METRICS = frozenset(
-    {
-        "up",
-        "scrape_duration_seconds",
-        "scrape_samples_scraped",
-        "node_scrape_collector_duration_seconds",
-        "node_scrape_collector_success",
-        "ALERTS",
-        "ALERTS_FOR_STATE",
-    }
+ALWAYS = frozenset(
+    {"ALERTS", "ALERTS_FOR_STATE", *(metric.name for metric in (*collectors.api.FRAME_METRICS, *OWN_METRICS))}
 )
-"""What the collection itself and the rule engine produce, for every collector and alert."""
+"""What the collection itself, the agent and the rule engine produce, whatever is on."""
 
 
 def lint(files: Iterable[RuleFile], config: Config, known: Sequence[RuleFile] = ()) -> list[Problem]:
@@ -106,7 +99,7 @@ def _no_evidence(file: RuleFile, rule: AlertingRule) -> Iterator[Problem]:
 
 def _declared(config: Config) -> frozenset[str]:
     names = (m.name for name in config.collect.host.options for m in collectors.api.load(name).METRICS)
-    return frozenset(names) | FRAME_METRICS
+    return frozenset(names) | ALWAYS
 
 
 def _recorded(files: Iterable[RuleFile]) -> frozenset[str]:

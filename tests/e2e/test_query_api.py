@@ -20,7 +20,7 @@ import yaml
 from daemon import Daemon, RtServer, free_port, rule, until
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from agent.own import OWN_METRICS
+from agent.own_metrics import OWN_METRICS
 from collectors.api import FRAME_METRICS, MetricType
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -13,7 +13,7 @@ from http_kit import listening
 from agent.cli.parser import COMMANDS, build_parser
 from agent.config.load import load
 from agent.config.schema import Config
-from agent.own import OWN_METRICS
+from agent.own_metrics import OWN_METRICS
 from rules.api import Mapping, read_yaml, run_test_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent

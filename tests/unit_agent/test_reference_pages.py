@@ -19,7 +19,7 @@ from agent.config.scalars import duration_text
 from agent.config.schema import Backend, CollectorChoice, Config
 from agent.config.sections import bind_backend, bind_collectors
 from agent.core.policy import DEFAULT_GROUP_BY, DEFAULT_GROUP_INTERVAL, DEFAULT_GROUP_WAIT
-from agent.own import OWN_METRICS
+from agent.own_metrics import OWN_METRICS
 from rules.api import Mapping, read_yaml
 
 
