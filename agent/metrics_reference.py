@@ -27,9 +27,9 @@ counts about itself. Names, labels and units of host metrics are those of node_e
 dashboards people already have go on working. A collector may give less than it declares: what the kernel or the
 machine does not have is not there.
 
-`meminfo` gives one gauge for every line of `/proc/meminfo`, also for those a newer kernel adds. `textfile`
-gives whatever the files hold besides. Rules make the series they record, and `ALERTS` and `ALERTS_FOR_STATE` as
-Prometheus does.
+`meminfo` gives one gauge for every line of `/proc/meminfo`, also for one that a newer kernel adds. `textfile` gives
+whatever the files hold besides. Rules make the series they record, and `ALERTS` and `ALERTS_FOR_STATE` as Prometheus
+does.
 """
 
 
