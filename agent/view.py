@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from agent.daemon import Daemon
 
 _WAITS = {"window": "data for its window", "two_cycles": "a second cycle"}
+SEARCHED = 1_000
+"""How many incidents, the newest, are looked through for a ticket's number."""
 LIVE = tuple(state for state in IncidentState if state is not IncidentState.RESOLVED)
 
 
@@ -194,12 +196,17 @@ class View:
         return [row for row in rows if row is not None]
 
     async def _find(self, name: str) -> Incident:
-        """By id, or by the number of one of its tickets."""
-        found = await self._d.store.incident(name)
+        """By id, or by the number of one of its tickets; of older episodes those are in the store only."""
+        store = self._d.store
+        found = await store.incident(name)
         if found is not None:
             return found
-        known = [*self._d.book.live.values(), *self._d.book.ended.values()]
-        for incident in known:
+        for row in self._d.delivery.rows():
+            if row.ref is not None and name in (row.ref.number, row.ref.id):
+                found = await store.incident(row.incident)
+                if found is not None:
+                    return found
+        for incident in await store.incidents(IncidentQuery(states=tuple(IncidentState), limit=SEARCHED)):
             if any(person.number == name for person in incident.people.values()):
                 return incident
         raise NotFound(

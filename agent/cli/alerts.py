@@ -53,4 +53,4 @@ def print_alerts(alerts: list[dict[str, Any]], now: int) -> None:
             labels_text(labels, without=("alertname", "severity")),
         )
         rows.append(row)
-    print_table(("STATE", "SEVERITY", "RULE", "FOR", "VALUE", "LABELS"), rows)
+    print_table(("STATE", "SEVERITY", "RULE", "FOR", "VALUE", "LABELS"), rows, spare=("VALUE", "SEVERITY"))

@@ -44,7 +44,10 @@ def _print(status: dict[str, Any]) -> None:
         print(f"{paint('!', Colour.RED)} {clean(problem)}")
     if status.get("problems"):
         print()
-    print_fields([(_words(name), value) for name, value in status.items() if not isinstance(value, dict | list)])
+    plain = {name: value for name, value in status.items() if not isinstance(value, dict | list)}
+    print_fields(
+        [(_words(name), value[:12] if name == "configuration_hash" else value) for name, value in plain.items()]
+    )
     for name, value in status.items():
         if isinstance(value, dict) and value:
             print(f"\n{paint(_words(name), Colour.BOLD)}")

@@ -157,7 +157,8 @@ def shape(value: Any) -> Any:
 
 
 def now_range(back: int = 5) -> str:
-    end = int(time.time())
+    """Up to the next whole second, at which whatever was scraped last has a value."""
+    end = int(time.time()) + 1
     return f"start={end - back}&end={end}"
 
 
@@ -419,6 +420,11 @@ def test_a_drill_goes_the_whole_way(daemon: Daemon, rt: RtServer, backend: str) 
     assert "THIS IS A DRILL: nothing is broken." in body
     story = tocsin(daemon, "explain", answer["incident"]).stdout
     assert "a drill: nothing is broken" in story.splitlines()[0]
+    second = tocsin(daemon, "drill", "GaugeHigh", "--state", str(daemon.state), "--label", "fault=d")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert re.match(r" +\S+  started   incident \S+-2\n", second.stdout)
+    number = answer["tickets"][0]["number"]
+    assert tocsin(daemon, "explain", number).stdout == story, "an older episode is found by its ticket's number"
     again = tocsin(daemon, "drill", "GaugeHigj", "--state", str(daemon.state))
     assert again.returncode == 1
     assert "no alert rule is called 'GaugeHigj'; did you mean" in again.stderr
