@@ -1,8 +1,9 @@
 """The daemon as its user meets it: a configuration on disk, a real process, its HTTP listener, its log.
 
 ``Daemon`` is one agent in one folder; a test changes its configuration, its rules and the gauges it reads, and looks at
-what people would look at. ``RtServer`` is a Request Tracker in the test's own process, which can go away and come back.
-Nothing here sleeps for a time that a test hopes is enough: ``until`` polls until something is true, or says what was not.
+what people would look at. ``RtServer`` is a Request Tracker in the test's own process, which can go away and come
+back. Nothing here sleeps for a time that a test hopes is enough: ``until`` polls until something is true, or says what
+was not.
 """
 
 from __future__ import annotations
@@ -140,7 +141,8 @@ class Daemon:
             )
         while not any("READY=1" in notice for notice in self.notices()):
             late = time.monotonic() - begin > 20
-            assert self.process.poll() is None and not late, f"not ready:\n{self.log()[-4000:]}"
+            ended = self.process.poll() is not None
+            assert not (late or ended), f"not ready:\n{self.log()[-4000:]}"
         return time.monotonic() - begin
 
     def notices(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Scenarios that mostly wait. They are played side by side, each with an agent of its own; see ``conftest.alongside``."""
+"""Scenarios that mostly wait. They are played side by side, each with its own agent; see ``conftest.alongside``."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def quiet(daemon: Daemon, rt: RtServer) -> None:
     while daemon.cycles() - first < QUIET_PASSES:
         daemon.gauge(a=9 + time.monotonic() % 7, b=time.monotonic() % 3)
         time.sleep(0.5)
-    assert written(pid) == before
+    assert written(pid) == before, f"{written(pid) - before} bytes were written\n{daemon.log()[-2000:]}"
     daemon.gauge(b=-9)
     daemon.until("a pending alert is a change", lambda: written(pid) > before, 4)
     assert daemon.stop() == 0

@@ -50,4 +50,3 @@ def test_a_refused_credential_pauses_the_backend_until_it_is_mended(daemon: Daem
     assert rt.creates() == 1
     told = daemon.log() + daemon.http("/metrics").decode() + str(daemon.ask("tocsin/status"))
     assert "canary" not in told
-

@@ -36,7 +36,9 @@ def test_kill_9_while_firing_pending_and_recovering_forgets_nothing(daemon: Daem
     daemon.until("what waited fires", lambda: daemon.ticket("waits"), FOR_S + 4)
     assert time.monotonic() - begin >= FOR_S - 0.1, "the rule's `for` was cut short"
     assert time.monotonic() - restarted <= FOR_S - 2, "the time it had waited was forgotten"
-    daemon.until("what recovered is resolved", lambda: daemon.ticket("recovers")["state"] == "resolved", COOL_DOWN_S + 4)
+    daemon.until(
+        "what recovered is resolved", lambda: daemon.ticket("recovers")["state"] == "resolved", COOL_DOWN_S + 4
+    )
     daemon.kill()
     assert daemon.start() <= READY_WITHIN_S
     daemon.pass_cycles(3)

@@ -15,9 +15,7 @@ def reload(daemon: Daemon) -> None:
     """SIGHUP, and wait until it was dealt with."""
     before = len(daemon.said("reloaded")) + len(daemon.said("reload_refused"))
     daemon.signal(signal.SIGHUP)
-    daemon.until(
-        "the reload", lambda: len(daemon.said("reloaded")) + len(daemon.said("reload_refused")) > before, 15
-    )
+    daemon.until("the reload", lambda: len(daemon.said("reloaded")) + len(daemon.said("reload_refused")) > before, 15)
 
 
 def test_a_good_configuration_is_taken_over_and_open_incidents_live_on(daemon: Daemon, rt: RtServer) -> None:
