@@ -27,6 +27,11 @@ groups:
         expr: crash_fault == 1
         labels: {severity: warning}
         annotations: {summary: 'Fault {{ $labels.fault }}', description: 'Made by the crash test.'}
+      - alert: WatchedProcessDown
+        expr: namedprocess_namegroup_num_procs < 1
+        for: 2s
+        labels: {severity: critical}
+        annotations: {summary: 'No process of {{ $labels.groupname }}', description: '{{ $value }} run.'}
 """
 
 
@@ -84,6 +89,8 @@ class Agent:
     folder: Path
     rt: Rt
     environment: str
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Process groups to watch: name and pattern of the command line."""
     faults: dict[str, int] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     slowest_start: float = 0.0
@@ -98,6 +105,7 @@ class Agent:
         secret = credentials / "rt-token"
         secret.write_text(self.rt.token)
         secret.chmod(0o600)
+        watched: dict[str, Any] = {"processes": {"groups": [{"name": n, "cmdline": c} for n, c in self.groups.items()]}}
         off = [
             "cpu",
             "diskstats",
@@ -106,7 +114,6 @@ class Agent:
             "meminfo",
             "netclass",
             "netdev",
-            "processes",
             "stat",
             "systemd",
         ]
@@ -115,7 +122,11 @@ class Agent:
             "collect": {
                 "interval": "1s",
                 "deadline": "1s",
-                "host": {**dict.fromkeys(off, "off"), "textfile": {"directories": [str(self.folder / "prom")]}},
+                "host": {
+                    **dict.fromkeys(off, "off"),
+                    "textfile": {"directories": [str(self.folder / "prom")]},
+                    **watched,
+                },
             },
             "rules": {"packs": [], "files": [str(self.folder / "rules.yml")]},
             "route": {"receiver": "rt", "group_by": ["alertname", "ci", "fault"], "group_wait": "0s"},
