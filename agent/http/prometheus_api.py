@@ -9,10 +9,10 @@ from __future__ import annotations
 import platform
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol
+from functools import lru_cache, partial
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -41,6 +41,7 @@ DEADLINE_MS = int(DEADLINE_S * 1000)
 TRUNCATED = "results truncated due to limit"
 MAX_STEPS = 11_000
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -109,6 +110,19 @@ def _selectors(texts: Sequence[str]) -> list[tuple[Matcher, ...]]:
     return found
 
 
+def _matching(
+    parameters: Parameters, ask: Callable[[Sequence[Sequence[Matcher]], int | None, int | None], Iterable[T]]
+) -> Iterator[T]:
+    """What ``ask`` finds for each selector in turn, some of it more than once, until the deadline."""
+    selectors = _selectors(parameters.all("match[]"))
+    start, end = parameters.optional_time("start"), parameters.optional_time("end")
+    late = _options(parameters).deadline
+    for each in ([selector] for selector in selectors) if selectors else ([],):
+        if late is not None and late():
+            raise EvalError("query timed out while series were looked up; use fewer match[]")
+        yield from ask(each, start, end)
+
+
 def _type(metric: Metric) -> str:
     """Prometheus's word for a type; its metadata calls what has none ``unknown``."""
     return "unknown" if metric.type is MetricType.UNTYPED else metric.type.value
@@ -160,33 +174,25 @@ class PrometheusApi:
 
     async def _series(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
-        texts = parameters.all("match[]")
-        if not texts:
+        if not parameters.all("match[]"):
             raise BadParameter("the parameter match[] is missing; name at least one selector")
-        found = self._agent.series.find(
-            _selectors(texts), parameters.optional_time("start"), parameters.optional_time("end")
-        )
-        return _limited([{"__name__": series.name, **dict(series.labels)} for series in found], parameters)
+        found = {
+            id(series): {"__name__": series.name, **dict(series.labels)}
+            for series in _matching(parameters, self._agent.series.find)
+        }
+        return _limited(list(found.values()), parameters)
 
     async def _labels(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
-        found = self._agent.series.label_names(
-            _selectors(parameters.all("match[]")), parameters.optional_time("start"), parameters.optional_time("end")
-        )
-        return _limited(found, parameters)
+        return _limited(sorted({*_matching(parameters, self._agent.series.label_names)}), parameters)
 
     async def _label_values(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
         name = request.match_info["name"]
         if not _LABEL.fullmatch(name):
             raise BadParameter(f"{name[:40]!r} is no name of a label")
-        found = self._agent.series.label_values(
-            name,
-            _selectors(parameters.all("match[]")),
-            parameters.optional_time("start"),
-            parameters.optional_time("end"),
-        )
-        return _limited(found, parameters)
+        values = partial(self._agent.series.label_values, name)
+        return _limited(sorted({*_matching(parameters, values)}), parameters)
 
     async def _metadata(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)

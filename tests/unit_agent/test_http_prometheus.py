@@ -134,6 +134,17 @@ async def test_a_query_beyond_the_deadline_ends_as_timeout(web_app: Listening, m
     assert (status, kind) == (503, "timeout")
 
 
+@pytest.mark.parametrize("path", ["/api/v1/series", "/api/v1/labels", "/api/v1/label/instance/values"])
+async def test_many_selectors_end_at_the_deadline_too(
+    web_app: Listening, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    ticks = iter(range(10_000_000))
+    monkeypatch.setattr(prometheus_api.time, "monotonic", lambda: next(ticks) * 0.1)
+    for count, expected in ((5, 200), (30, 503)):
+        async with web_app.client.get(path, params=[("match[]", "load")] * count) as reply:
+            assert reply.status == expected, await reply.text()
+
+
 async def test_a_client_may_ask_for_less_time_and_not_for_more(
     web_app: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
