@@ -32,9 +32,10 @@ class Choice:
 def choose(row: OutboxRow, found: Sequence[Remote], taken: Collection[str], *, can_reopen: bool) -> Choice:
     """The oldest open ticket of the fault; else the ended one of this very episode; else, by policy, the last resolved.
 
-    ``taken`` are ids of tickets other rows stand for. An ended ticket with our episode number counts only when it was
-    created in this episode: after a loss of state the numbers begin again, and a ticket of last year would swallow the
-    fault. Where the backend does not tell, it counts when we have tried to create one.
+    ``taken`` are ids of tickets other rows stand for. An ended ticket with our episode number counts only when it is of
+    this very episode: after a loss of state the numbers begin again, and an old ticket would swallow the fault. The time
+    of opening in the ticket's footer tells; without a footer the time of creation; where the backend tells neither, it
+    counts when we have tried to create one.
     """
     wish = row.wish
     ours = [r for r in found if r.correlation_id == wish.correlation_id and r.ref.id not in taken]
@@ -57,6 +58,9 @@ def age(remote: Remote) -> tuple[int, int, str]:
 
 
 def _of_this_episode(row: OutboxRow, remote: Remote) -> bool:
+    theirs, ours = remote.facts.get("opened_at"), row.wish.facts.get("opened_at")
+    if theirs is not None and ours is not None:
+        return theirs == ours
     if remote.created_at is None:
         return row.state is RowState.IN_DOUBT
     return remote.created_at >= row.wish.opened_at - CLOCK_SLACK_MS
