@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -12,6 +13,9 @@ from agent.http.parameters import BadParameter, Parameters
 from agent.http.reply import failure, success
 
 LIMIT = 1000
+LABELS_LIMIT = 50
+VALUE_LIMIT = 1_000
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class NotFound(Exception):
@@ -69,8 +73,10 @@ def _answering(work: Callable[[web.Request], Awaitable[Any]]) -> Callable[[web.R
             return failure(404, "not_found", str(error))
         except Refused as error:
             return failure(409, "unavailable", str(error))
-        except (BadParameter, msgspec.DecodeError) as error:
+        except BadParameter as error:
             return failure(400, "bad_data", str(error))
+        except msgspec.DecodeError as error:
+            return failure(400, "bad_data", f"the body is not the JSON this takes: {error}")
 
     return handler
 
@@ -134,6 +140,13 @@ class TocsinApi:
 
     async def _drill(self, request: web.Request) -> Any:
         body = msgspec.json.decode(await request.read(), type=_Drill)
+        for name, value in body.labels.items():
+            if not _LABEL.fullmatch(name) or len(value) > VALUE_LIMIT:
+                raise BadParameter(
+                    f"{name[:40]!r} is no label: letters, digits and _, with at most {VALUE_LIMIT} characters"
+                )
+        if len(body.labels) > LABELS_LIMIT:
+            raise BadParameter(f"{len(body.labels)} labels; at most {LABELS_LIMIT}")
         return self._acts.drill(body.rule, body.labels)
 
     async def _drill_note(self, request: web.Request) -> Any:
