@@ -201,11 +201,6 @@ class View:
         found = await store.incident(name)
         if found is not None:
             return found
-        for row in self._d.delivery.rows():
-            if row.ref is not None and name in (row.ref.number, row.ref.id):
-                found = await store.incident(row.incident)
-                if found is not None:
-                    return found
         for incident in await store.incidents(IncidentQuery(states=tuple(IncidentState), limit=SEARCHED)):
             if any(person.number == name for person in incident.people.values()):
                 return incident
