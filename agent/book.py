@@ -44,9 +44,8 @@ class Book:
         self._episodes = dict(loaded.episodes)
         self._store = store
         self._now = now
-        # A real incident rings for the first time after the first evaluation has looked at it: time that passed while
-        # nobody looked ends nothing. An exercise has no alerts that would bring it up.
-        self._alarms: dict[str, int] = {key: 0 for key, incident in self.live.items() if incident.test}
+        self._alarms: dict[str, int] = dict.fromkeys(self.live, 0)
+        self._looked = False
         self._owed: list[Change] = []
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
@@ -64,6 +63,7 @@ class Book:
         evaluation by rule name.
         """
         now = self._now()
+        self._looked = True
         buckets = group(alerts, self.ctx.tree, self.ctx.classifier, self.live)
         for key in [*buckets, *(key for key in self.live if key not in buckets)]:
             incident = self.live.get(key)
@@ -76,10 +76,19 @@ class Book:
     def _ring(self) -> float | None:
         """Step what time alone changes; returns the seconds until the next such moment."""
         now = self._now()
-        for key in [key for key, due in self._alarms.items() if due <= now]:
+        for key in [key for key, due in self._alarms.items() if due <= now and self._rings(key)]:
             del self._alarms[key]  # set again by the decision, unless there is nothing left to wait for
             self._step(key, None, self.ctx, now, None)
-        return max(0.0, (min(self._alarms.values()) - now) / 1000) if self._alarms else None
+        next_due = min((due for key, due in self._alarms.items() if self._rings(key)), default=None)
+        return None if next_due is None else max(0.0, (next_due - now) / 1000)
+
+    def _rings(self, key: str) -> bool:
+        """After a start, time that passed while nobody looked ends nothing: an evaluation comes first.
+
+        An exercise has no alerts that could tell otherwise.
+        """
+        incident = self.live.get(key)
+        return self._looked or incident is None or incident.test
 
     def _step(self, key: str, bucket: Bucket | None, ctx: Context, now: int, evaluated_at: int | None) -> Decision:
         used = self._episodes.get(key, 0)

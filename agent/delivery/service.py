@@ -84,6 +84,7 @@ class Delivery:
             for lane in self._lanes.values()
         ]
         self._background: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     def wish(self, incident: str, backend: str, ticket: Ticket) -> OutboxRow | None:
         """The row to commit with its incident (``Change.outbox``), or None when this is wished already.
@@ -114,6 +115,8 @@ class Delivery:
         """Until ``stop``. Ends with the error of the first part that fails: the process must not go on without it."""
         try:
             await self.ledger.flush()
+            if self._stopping:
+                return
             async with asyncio.TaskGroup() as group:
                 self._background = [
                     group.create_task(part.run()) for parts in (self.pollers, self.audits) for part in parts
@@ -128,6 +131,7 @@ class Delivery:
 
         Bound that wait (``STOP_GRACE``) and cancel ``run``: what has no answer by then is in doubt, durably.
         """
+        self._stopping = True
         for task in self._background:
             task.cancel()
         for worker in self._workers:
