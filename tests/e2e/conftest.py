@@ -1,14 +1,27 @@
-"""A new agent for each test, ended with it; and the scenarios that mostly wait, which play beside the other tests."""
+"""A new agent for each test, ended with it; tests that mostly wait are played side by side.
+
+A test marked ``alongside`` is an ordinary one in its file, and is begun with the first test of this folder, in a thread
+of its own with an agent of its own; its turn comes after the others and only waits for its end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from daemon import Daemon, RtServer
-from scenarios import SCENARIOS
+
+pytest.register_assert_rewrite("daemon")
+from daemon import Daemon, RtServer  # noqa: E402 - its assertions are to be explained too
+
+HERE = Path(__file__).parent
+AT_ONCE = 4
+LIMIT_S = 120
+PLAYED = pytest.StashKey[dict[str, Future[None]]]()
 
 
 @pytest.fixture
@@ -25,20 +38,45 @@ def rt() -> Iterator[RtServer]:
         yield server
 
 
-def _play(name: str, folder: Path) -> None:
-    agent = Daemon(folder / "agent")
-    try:
-        with RtServer() as server:
-            SCENARIOS[name](agent, server)
-    finally:
-        agent.end()
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alongside: mostly waits, and is played beside other end-to-end tests")
+
+
+def _is_alongside(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alongside") is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In this folder, those that are played alongside come last."""
+    places = [place for place, item in enumerate(items) if item.path.parent == HERE]
+    ordered = sorted((items[place] for place in places), key=_is_alongside)
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
+
+
+def _play(item: pytest.Function, folder: Path) -> None:
+    given: dict[str, Any] = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    with ExitStack() as stack:
+        if "rt" in inspect.signature(item.function).parameters:
+            given["rt"] = stack.enter_context(RtServer())
+        given["daemon"] = agent = Daemon(folder / "agent")
+        stack.callback(agent.end)
+        item.function(**given)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def alongside(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[str, Future[None]]]:
-    """The scenarios among the chosen tests, begun with the first test of this folder: they wait while others work."""
-    chosen = [name for name in SCENARIOS if any(item.name.endswith(f"[{name}]") for item in request.session.items)]
-    with ThreadPoolExecutor(max(1, len(chosen))) as pool:
-        yield {name: pool.submit(_play, name, tmp_path_factory.mktemp(name)) for name in chosen}
+def _side_by_side(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    chosen = [item for item in request.session.items if isinstance(item, pytest.Function) and _is_alongside(item)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        request.config.stash[PLAYED] = {
+            item.nodeid: pool.submit(_play, item, tmp_path_factory.mktemp("alongside")) for item in chosen
+        }
+        yield
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    played = pyfuncitem.config.stash.get(PLAYED, {}).get(pyfuncitem.nodeid)
+    if played is None:
+        return None
+    played.result(LIMIT_S)
+    return True

@@ -140,9 +140,8 @@ class Daemon:
                 self.command(), env={**os.environ, **self.env, "NOTIFY_SOCKET": str(address)}, stderr=out, stdout=out
             )
         while not any("READY=1" in notice for notice in self.notices()):
-            late = time.monotonic() - begin > 20
-            ended = self.process.poll() is not None
-            assert not (late or ended), f"not ready:\n{self.log()[-4000:]}"
+            late_or_over = time.monotonic() - begin > 20 or self.process.poll() is not None
+            assert not late_or_over, f"not ready:\n{self.log()[-4000:]}"
         return time.monotonic() - begin
 
     def notices(self) -> list[str]:

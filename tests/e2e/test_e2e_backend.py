@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from daemon import Daemon, RtServer
 
 
+@pytest.mark.alongside
 def test_a_backend_that_is_down_gets_its_tickets_later_and_once(daemon: Daemon) -> None:
     with RtServer(up=False) as rt:
         daemon.at_rt(rt)
@@ -30,6 +32,7 @@ def test_a_backend_that_is_down_gets_its_tickets_later_and_once(daemon: Daemon) 
         assert daemon.ask("tocsin/status")["cycles_skipped"] == 0
 
 
+@pytest.mark.alongside
 def test_a_refused_credential_pauses_the_backend_until_it_is_mended(daemon: Daemon, rt: RtServer) -> None:
     daemon.at_rt(rt)
     secret = daemon.folder / "credentials" / "rt-token"

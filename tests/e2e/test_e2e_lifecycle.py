@@ -92,6 +92,7 @@ def test_a_killed_process_opens_one_ticket_and_its_return_resolves_it(daemon: Da
     assert daemon.stop() == 0
 
 
+@pytest.mark.alongside
 def test_a_fault_that_returns_is_a_new_episode_where_policy_says_so(daemon: Daemon) -> None:
     daemon.config["incident"] |= {"again": [], "cool_down": "1s"}
     daemon.write()
@@ -109,6 +110,7 @@ def test_a_fault_that_returns_is_a_new_episode_where_policy_says_so(daemon: Daem
     assert [each["episode"] for each in daemon.incidents()] == [1, 2]
 
 
+@pytest.mark.alongside
 def test_data_that_vanishes_is_no_recovery(daemon: Daemon) -> None:
     daemon.gauge(a=9)
     daemon.start()

@@ -31,6 +31,7 @@ def replace_by_another(state: Path) -> None:
         other.commit()
 
 
+@pytest.mark.alongside
 @pytest.mark.parametrize(
     ("damage", "found"),
     [(overwrite, "corrupt"), (replace_by_another, "foreign"), (shutil.rmtree, "new")],
