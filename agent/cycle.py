@@ -96,7 +96,8 @@ class Cycle:
     async def once(self, at: int) -> None:
         """One pass whose samples and evaluation belong to ``at``: the moment it was due, not the one it came to run.
 
-        So passes are an exact interval apart, and a ``for`` of whole intervals does not wait one more for a millisecond.
+        So passes are an exact interval apart, and a ``for`` of whole intervals does not wait one more for a
+        millisecond.
         """
         async with self._lock:
             scrapes = await self.scraper.cycle(at)

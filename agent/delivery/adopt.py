@@ -33,8 +33,8 @@ def choose(row: OutboxRow, found: Sequence[Remote], taken: Collection[str], *, c
     """The oldest open ticket of the fault; else the ended one of this very episode; else, by policy, the last resolved.
 
     ``taken`` are ids of tickets other rows stand for. An ended ticket with our episode number counts only when it is of
-    this very episode: after a loss of state the numbers begin again, and an old ticket would swallow the fault. The time
-    of opening in the ticket's footer tells; without a footer the time of creation; where the backend tells neither, it
+    this very episode: after a loss of state the numbers begin again, and an old ticket would swallow the fault. The
+    time of opening in the ticket's footer tells; without a footer the time of creation; where the backend tells neither, it
     counts when we have tried to create one.
     """
     wish = row.wish

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -32,6 +33,8 @@ class Answer:
 
     def raw(self) -> bytes:
         payload = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        if self.status in (204, 304):
+            payload = b""
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Content-Length": str(len(payload)),
@@ -63,7 +66,8 @@ class Fault:
 class FakeHttp:
     """``async with FakeX() as server:`` then ``server.url``."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.requests: list[Request] = []
         self.url = ""
         self._faults: list[Fault] = []
@@ -110,9 +114,9 @@ class FakeHttp:
     # The server
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connection, "127.0.0.1", 0, limit=1 << 22)
+        self._server = await asyncio.start_server(self._connection, "127.0.0.1", 0, limit=1 << 22, ssl=self._tls)
         port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
         return self
 
     async def __aexit__(

@@ -71,4 +71,7 @@ def test_a_drop_in_is_valid(require: Callable[[str], Path], units: Path, root: P
 
 def test_the_python_of_the_unit_ignores_its_surroundings(root: Path) -> None:
     unit = (root / "deploy/systemd/tocsin.service").read_text()
-    assert "ExecStart=/opt/tocsin/bin/python -I -OO -X no_debug_ranges -m agent run --config /etc/tocsin/tocsin.yaml\n" in unit
+    assert (
+        "ExecStart=/opt/tocsin/bin/python -I -OO -X no_debug_ranges -m agent run --config /etc/tocsin/tocsin.yaml\n"
+        in unit
+    )
