@@ -34,8 +34,8 @@ def choose(row: OutboxRow, found: Sequence[Remote], taken: Collection[str], *, c
 
     ``taken`` are ids of tickets other rows stand for. An ended ticket with our episode number counts only when it is of
     this very episode: after a loss of state the numbers begin again, and an old ticket would swallow the fault. The
-    time of opening in the ticket's footer tells; without a footer the time of creation; where the backend tells neither, it
-    counts when we have tried to create one.
+    time of opening in the ticket's footer tells; without a footer the time of creation; where the backend tells
+    neither, it counts when we have tried to create one.
     """
     wish = row.wish
     ours = [r for r in found if r.correlation_id == wish.correlation_id and r.ref.id not in taken]
