@@ -1,4 +1,4 @@
-"""Properties: changes merged do what they do one by one; a timeline moved in the middle of a life changes nothing."""
+"""Properties: merged changes do what they do one by one, and a timeline that is moved changes no decision."""
 
 from __future__ import annotations
 
