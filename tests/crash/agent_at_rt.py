@@ -137,7 +137,7 @@ class Agent:
                     "url": self.rt.url,
                     "queue": self.rt.queue,
                     "auth": {"token": {"credential": "rt-token"}},
-                    "uncertainty": "15s",
+                    "uncertainty": "8s",
                 }
             },
             "credentials_directory": str(credentials),
