@@ -70,6 +70,14 @@ def test_a_good_configuration_is_taken_over_and_open_incidents_live_on(daemon: D
     assert "no_longer_monitored" in daemon.history(daemon.incidents()[1])
     assert daemon.said("reload_refused") == []
 
+    # The restart puts the new environment in force; what was opened under the old one is resolved under the old one.
+    daemon.kill()
+    daemon.start()
+    assert daemon.ask("tocsin/status")["environment"] == "moved"
+    daemon.gauge(c=1)
+    daemon.until("the resolve in RT", lambda: rt.statuses() == ["resolved"], 10)
+    assert rt.creates() == 1
+
 
 def break_it(daemon: Daemon) -> None:
     """Two mistakes in the configuration, one in the rules."""
