@@ -77,6 +77,8 @@ class RequestTracker:
         self._fields_seen = False
         self._unverified: dict[str, str] = {}
         """Tickets we created and could not verify, with the id each should carry."""
+        self._being_verified: set[str] = set()
+        """Of these, the ones whose own ``create`` is still at it: other faults need not wait for them."""
 
     async def find(self, correlation_id: str) -> Sequence[Remote]:
         if not correlation_id:
@@ -124,6 +126,7 @@ class RequestTracker:
             payload["Requestor"] = [self._options.requestor]
         ticket_id = await self._rest.create(payload)
         self._unverified[ticket_id] = ticket.correlation_id
+        self._being_verified.add(ticket_id)
         try:
             created = await self._with_key(ticket_id, ticket.correlation_id)
             await self._say_what_was_dropped(created, ticket)
@@ -131,7 +134,9 @@ class RequestTracker:
             raise
         except IntegrationError as error:
             raise InDoubt(f"ticket {ticket_id} was created and could not be read back: {error}") from error
-        del self._unverified[ticket_id]
+        finally:
+            self._being_verified.discard(ticket_id)
+        self._unverified.pop(ticket_id, None)
         return self._remote(created, ticket.correlation_id, parse_footer(body))
 
     async def read(self, ref: Ref) -> Remote | None:
@@ -234,11 +239,13 @@ class RequestTracker:
     async def _verify_earlier(self, correlation_id: str) -> None:
         """Nothing is created while an earlier ticket is out of sight or without its id: the next would be a twin."""
         for ticket_id, its_id in list(self._unverified.items()):
+            if ticket_id in self._being_verified:
+                continue
             ticket = await self._rest.read_ticket(ticket_id)
             gone = ticket is None or str(ticket.id) != ticket_id or ticket.status == self._options.deleted_status
             if not gone:
                 await self._with_key(ticket_id, its_id)
-            del self._unverified[ticket_id]
+            self._unverified.pop(ticket_id, None)
             if not gone and its_id == correlation_id:
                 raise InDoubt(f"{self.name}: ticket {ticket_id} was created earlier and can be found now")
 

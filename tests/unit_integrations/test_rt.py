@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import msgspec
 import pytest
-from fakes.fake_http import Answer, Fault
+from fakes.fake_http import Answer, Fault, Request
 from fakes.fake_rt import PASSWORD, QUEUE, TOKEN, USER, FakeRT
 
 from integrations.api import (
@@ -120,6 +121,26 @@ async def test_a_keyless_ticket_that_was_deleted_no_longer_stands_in_the_way(pai
     pair.server.delete(1)
     pair.server.drop_on_create = pair.server.read_only = set()
     assert (await pair.rt.create(wish())).ref.id == "2"
+
+
+class SlowReads(FakeRT):
+    """The second look at a ticket takes longer than the first."""
+
+    async def _reply(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if request.method == "GET" and request.path.endswith("/ticket/1"):
+            await asyncio.sleep(0.1 * (1 + sum(each.path == request.path for each in self.requests)))
+        await super()._reply(request, reader, writer)
+
+
+async def test_creates_of_two_faults_at_once_do_not_meet() -> None:
+    async with SlowReads(lambda: NOW) as server:
+        rt = adapter(server.url)
+        first = asyncio.create_task(rt.create(wish()))
+        while not server.tickets:
+            await asyncio.sleep(0)
+        second = await rt.create(wish(correlation_id="toc-other"))
+        assert [(await first).ref.id, second.ref.id] == ["1", "2"]
+        await rt.aclose()
 
 
 async def test_a_value_that_is_no_choice_is_said_in_the_ticket(pair: Pair) -> None:
