@@ -108,7 +108,6 @@ class Daemon:
             self.timeline, parts.scraper, self.series, self.engine, self.book, interval_ms=self.config.collect.interval,
             own=self._samples, moved=self._moved, restored=restored,
         )  # fmt: skip
-        self._say_homeless()
         listener = await self._listen(parts)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -313,13 +312,6 @@ class Daemon:
         self.delivery.rebase(step)
         self.started_at += step
 
-    def _say_homeless(self) -> None:
-        """Tickets of a backend that is no longer configured are beyond our reach: somebody has to know."""
-        known = self._parts_now.integrations.keys()
-        missing = [name for incident in self.book.live.values() for name in incident.backends if name not in known]
-        for name in sorted(set(missing)):
-            _log.warning("backend_not_configured", backend=name, open_incidents=missing.count(name))
-
     # Reload
 
     async def _watch_reload(self) -> None:
@@ -339,23 +331,31 @@ class Daemon:
             _log.warning("configuration", problem=str(problem))
         config = loaded.config
         if config is None:
-            self.reloads.failed += 1
-            self.reloads.last_ok = False
-            self.in_force = f"the one before: {len(loaded.errors)} mistakes in {loaded.file} now"
-            _log.error("reload_refused", errors=len(loaded.errors), running=self.loaded.file)
+            self._refuse(f"{len(loaded.errors)} mistakes in {loaded.file} now")
             return
         for name in ("listen", "state", "identity"):
             if getattr(config, name) != getattr(self.config, name):
                 _log.warning("restart_needed", section=name, reason="this section takes effect at the next start")
         # Half of a new identity would be worse than none: new tickets under one name, the audit under the other.
-        config = msgspec.structs.replace(config, identity=self.config.identity)
+        config = msgspec.structs.replace(config, identity=self.config.identity, listen=self.config.listen)
         loaded = replace(loaded, config=config)
-        await self._take_over(loaded, config, self._parts(loaded))
+        try:
+            parts = self._parts(loaded)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the old configuration runs well
+            self._refuse(f"{type(error).__name__}: {error}")
+            return
+        await self._take_over(loaded, config, parts)
         self.reloads.succeeded += 1
         self.reloads.last_ok = True
         self.in_force = AS_ASKED
         keep_last_good(loaded, self.state)
         _log.info("reloaded", configuration=loaded.file, hash=loaded.config_hash)
+
+    def _refuse(self, why: str) -> None:
+        self.reloads.failed += 1
+        self.reloads.last_ok = False
+        self.in_force = f"the one before: {why}"
+        _log.error("reload_refused", why=why, running=self.loaded.file)
 
     async def _take_over(self, loaded: Loaded, config: Config, parts: Parts) -> None:
         old, self.loaded, self.config = self._parts_now, loaded, config
@@ -367,9 +367,8 @@ class Daemon:
         self.delivery = self.book.delivery = self._delivery(parts, tuple(self.delivery.ledger))
         self._delivering = self._group.create_task(_part("delivery", self.delivery.run))
         self._adopt(parts)
-        self._say_homeless()
-        await self._end_parts(old)
         self._say_left_behind()
+        await self._end_parts(old)
 
 
 def keep_last_good(loaded: Loaded, state: Path) -> None:

@@ -52,10 +52,9 @@ class FakeScraper:
     def _scrape(self, name: str, value: dict[str, float] | str, at: int) -> Scrape:
         target = labels(collector=name, instance="web-1:9100", job="node")
         who = labels(instance="web-1:9100", job="node")
-        samples = (
-            [Sample(metric, who, number) for metric, number in value.items()] if not isinstance(value, str) else []
-        )
-        error = "" if ok else str(value)
+        given = {} if isinstance(value, str) else value
+        samples = [Sample(metric, who, number) for metric, number in given.items()]
+        error = value if isinstance(value, str) else ""
         return Scrape(name, target, at, tuple(samples), not error, error, self.warnings.get(name, ()), 0.001)
 
 
