@@ -30,6 +30,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     agent = Daemon(tmp_path / "agent")
     yield agent
     agent.end()
+    assert agent.mishaps() == []
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def _play(item: pytest.Function, folder: Path) -> None:
         given["daemon"] = agent = Daemon(folder / "agent")
         stack.callback(agent.end)
         item.function(**given)
+        assert agent.mishaps() == []
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -189,7 +189,13 @@ class Daemon:
         self.hang_up()
 
     def log(self) -> str:
-        return (self.folder / "agent.log").read_text("utf-8", "replace")
+        path = self.folder / "agent.log"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def mishaps(self) -> list[str]:
+        """Lines that no fault from outside excuses."""
+        never = ("event=adapter_failed ", "event=agent_died ", "event=part_died ", "Traceback")
+        return [line for line in self.log().splitlines() if any(word in line for word in never)]
 
     def said(self, event: str, **values: str) -> list[str]:
         """The log lines of one event."""
