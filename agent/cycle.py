@@ -13,7 +13,7 @@ from agent import log
 from agent.book import Book
 from agent.clock import Timeline
 from collectors.api import Sample, Scrape, Scraper
-from rules.api import Alert, AlertRow, AlertState, Engine, Health, SeriesWindow
+from rules.api import Alert, AlertRow, AlertState, Engine, SeriesWindow
 
 JUMP_SAID_MS = 30_000
 PAUSE_CYCLES = 4
@@ -140,18 +140,14 @@ class Cycle:
             self._book.touch()
 
     def _evaluated(self, at: int) -> Mapping[str, int]:
-        """When each rule was last evaluated without an error, by name; the earliest where several share it.
+        """When each rule was last evaluated without an error, by name.
 
         A rule that a reload removed says nothing any more, so each pass counts for it: its incidents must come to an
         end too.
         """
-        rules = self._engine.rules()
-        gone = {incident.rule for incident in self._book.live.values()} - {rule.name for rule in rules}
-        found: dict[str, int] = dict.fromkeys(gone, at)
-        for rule in rules:
-            if rule.evaluated_at is not None and rule.health is Health.OK:
-                found[rule.name] = min(rule.evaluated_at, found.get(rule.name, rule.evaluated_at))
-        return found
+        rules = self._engine.evaluated()
+        gone = {incident.rule for incident in self._book.live.values()} - rules.keys()
+        return dict.fromkeys(gone, at) | {name: last for name, last in rules.items() if last is not None}
 
     def _owe_alert_rows(self) -> None:
         """Store alert rows that changed. What merely goes on is written when it changed state, and while an alert is

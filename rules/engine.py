@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from rules.alerting import AlertRow, held_row
-from rules.evaluation import AlertingRunner, Recovery, RuleKey, Settings
+from rules.evaluation import AlertingRunner, Health, Recovery, RuleKey, Settings
 from rules.files import Group, RuleFile
 from rules.model import Alert, AlertState, Labels
 from rules.reload import GroupRun, Runner, build
@@ -192,6 +192,18 @@ class Engine:
 
     def rules(self) -> tuple[RuleStatus, ...]:
         return tuple(rule_status(runner) for runner in self._runners())
+
+    def evaluated(self) -> dict[str, int | None]:
+        """For each rule by name when it was last evaluated, None while it waits or fails.
+
+        Where several share a name, the earliest of those that went well. Cheap, for every cycle.
+        """
+        found: dict[str, int | None] = {}
+        for runner in self._runners():
+            at = runner.evaluated_at if runner.health is Health.OK else None
+            known = found.get(runner.key.rule)
+            found[runner.key.rule] = known if at is None else at if known is None else min(at, known)
+        return found
 
     def snapshot(self) -> list[AlertRow]:
         """All alerts, to be kept by the caller and given to ``restore`` after a restart."""

@@ -418,3 +418,19 @@ def test_a_template_asks_at_the_time_of_the_evaluation_and_its_failure_costs_no_
     assert first.annotations["y"] == "4"
     assert first.annotations["bad"].startswith("<error expanding template: line 1: error calling query: ")
     assert only(run.cycle(9, y=5)).annotations["y"] == "5"
+
+
+def test_when_each_rule_was_evaluated_is_told_by_name() -> None:
+    twice = rules(
+        "- {alert: Same, expr: x > 5, labels: {n: a}}\n- {alert: Same, expr: 'y * on(i) z > 5', labels: {n: b}}\n"
+        "- {alert: Waits, expr: 'absent(q)'}"
+    )
+    run = Run(twice, start=Start.COLD)
+    assert run.engine.evaluated() == {"Same": None, "Waits": None}
+    run.cycle(1, y=1, z=1)
+    assert run.engine.evaluated() == {"Same": run.at, "Waits": None}
+    first = run.at
+    run.cycle(1, y=1, z=1)
+    assert run.engine.evaluated() == {"Same": run.at, "Waits": run.at}
+    run.engine.rebase(-500)
+    assert run.engine.evaluated() == {"Same": first + CYCLE - 500, "Waits": first + CYCLE - 500}
