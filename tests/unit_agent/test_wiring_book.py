@@ -78,6 +78,7 @@ def test_what_the_disk_refuses_is_believed_and_written_later_in_order(tmp_path: 
 def test_cancelling_a_flush_loses_nothing_that_the_disk_then_refuses(tmp_path: Path) -> None:
     async def steps(agent: Agent) -> None:
         await agent.start(deliver=False)
+        await asyncio.sleep(1)  # the book's own loop is idle
         real, gate = agent.store.commit, asyncio.Event()
 
         async def slow_and_full(_: Change) -> None:
@@ -87,8 +88,8 @@ def test_cancelling_a_flush_loses_nothing_that_the_disk_then_refuses(tmp_path: P
         agent.store.commit = slow_and_full  # type: ignore[method-assign]
         agent.book.consider([alert(agent.now())], {})
         flushing = asyncio.create_task(agent.book.flush())
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
+        agent.book.consider([no_data(agent.now())], {})  # newer than what is on its way
         flushing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await flushing
@@ -97,7 +98,11 @@ def test_cancelling_a_flush_loses_nothing_that_the_disk_then_refuses(tmp_path: P
         agent.store.commit = real  # type: ignore[method-assign]
         await agent.book.flush()
         (incident,) = agent.book.live.values()
+        assert incident.state is IncidentState.NO_DATA
         assert await agent.store.incident(incident.id) == incident
+        reasons = [entry.reason for entry in await agent.store.timeline(incident.id)]
+        assert "gathered" in reasons
+        assert reasons.index("gathered") < len(reasons) - 1
         await agent.stop()
 
     scenario(tmp_path, steps)

@@ -284,6 +284,8 @@ def test_a_collector_turned_off_leaves_its_alerts_without_data_and_its_incident_
         await world.passes(2)
         await world.cycle.replace(FakeScraper(cpu={"load": 1.0}), INTERVAL)  # type: ignore[arg-type]
         with said():
+            await world.passes(1)
+            assert world.states() == ["Full no_data"], "its series went on after it was turned off"
             await world.passes(100)
         assert world.states() == ["Full no_data"]
         (incident,) = world.book.live.values()

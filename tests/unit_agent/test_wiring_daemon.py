@@ -216,14 +216,18 @@ def test_two_hangups_in_a_row_are_two_reloads_at_most_and_the_last_one_counts(ag
     assert agent.log.count("event=stopping") == 1
 
 
-def test_a_stop_in_the_middle_of_a_reload_ends_at_once(agent: Process) -> None:
-    """The reload waits for a delivery that hangs; the stop must not leave the one that it would start running."""
-    agent.patch = """
+@pytest.mark.parametrize(("takes", "grace"), [(3600, 1.0), (1.5, 10.0)])
+def test_a_stop_in_the_middle_of_a_reload_ends_at_once(agent: Process, takes: float, grace: float) -> None:
+    """The reload waits for a delivery that is slow; the stop must not leave the one that it would start running."""
+    agent.patch = f"""
 import asyncio, integrations.desk
-async def hangs(self, *_): await asyncio.sleep(3600)
-integrations.desk.Desk.create = hangs
+create = integrations.desk.Desk.create
+async def slow(self, ticket):
+    await asyncio.sleep({takes})
+    return await create(self, ticket)
+integrations.desk.Desk.create = slow
 import agent.daemon
-agent.daemon.STOP_GRACE = 1.0
+agent.daemon.STOP_GRACE = {grace}
 """
     agent.ready()
     agent.until("event=incident")
@@ -235,7 +239,7 @@ agent.daemon.STOP_GRACE = 1.0
     agent.signal(signal.SIGTERM)
     assert agent.ended(18) == 0
     assert time.monotonic() - began < 5
-    assert "event=ticket_in_doubt" in agent.log
+    assert ("event=ticket_in_doubt" in agent.log) is (takes > grace)
     agent.patch = ""
     agent.ready()
     agent.until("event=ticket_(created|adopted)", within=20)

@@ -71,7 +71,8 @@ class Agent:
     async def stop(self) -> None:
         self.delivery.stop()
         self.running[0].cancel()
-        await asyncio.gather(*self.running, return_exceptions=True)
+        async with asyncio.timeout(3_600):  # virtual seconds: what never ends must not hold up the tests
+            await asyncio.gather(*self.running, return_exceptions=True)
         await self.book.flush()
         await self.store.aclose()
 
