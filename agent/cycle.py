@@ -83,6 +83,8 @@ class Cycle:
             now = self._timeline.now()
             if now > due:
                 missed = (now - due) // self.interval_ms + 1
+                if missed > PAUSE_CYCLES:  # it stood still in the middle of the pass
+                    self._paused(now - due)
                 self.stats.skipped += missed
                 due += missed * self.interval_ms
             self._faster.clear()

@@ -218,6 +218,19 @@ def test_a_slow_pass_leaves_out_those_it_covers_and_counts_them(tmp_path: Path) 
     run(tmp_path, steps)
 
 
+def test_standing_still_in_the_middle_of_a_pass_is_said_too(tmp_path: Path) -> None:
+    async def steps(world: World) -> None:
+        await world.passes(1.5)
+        world.scraper.takes = 90
+        with said("stood_still"):
+            await world.passes(2)
+            world.scraper.takes = 0
+            await world.passes(8)
+        assert world.cycle.stats.pauses == 1
+
+    run(tmp_path, steps)
+
+
 @pytest.mark.parametrize("step", [3_600_000, -3_600_000, 50 * 31_557_600_000, 2_000])
 def test_a_clock_step_fires_nothing_and_resolves_nothing(tmp_path: Path, step: int) -> None:
     async def steps(world: World) -> None:
