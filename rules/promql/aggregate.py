@@ -10,7 +10,7 @@ from typing import Final
 from rules.model import Labels
 from rules.promql import numbers
 from rules.promql.ast import Aggregate
-from rules.promql.errors import EvalError
+from rules.promql.errors import EvalError, ExprError
 from rules.promql.values import Context, Dropped, Item, ScalarPlan, VectorPlan, check_unique, set_label
 
 Group = tuple[str, Labels]
@@ -58,6 +58,8 @@ def grouper(node: Aggregate) -> Callable[[str, Labels], Group]:
 def aggregate_plan(node: Aggregate, inner: VectorPlan, param: ScalarPlan | str | None) -> VectorPlan:
     group_of = grouper(node)
     if isinstance(param, str):
+        if not param:
+            raise ExprError("invalid label name in count_values(): ''", "name the label to write")
         return _count_values(param, inner, group_of)
     if param is None:
         return _reduce(REDUCERS[node.op], inner, group_of)
@@ -152,7 +154,7 @@ def _limit(value: float) -> int:
     if isnan(value):
         raise EvalError("Parameter value is NaN")
     if value >= 2**63:
-        raise EvalError(f"Scalar value {numbers.format_value(value)} overflows int64")
+        raise EvalError(f"Scalar value {value:g} overflows int64")
     if value <= -(2**63):
         raise EvalError(f"Scalar value {numbers.format_value(value)} underflows int64")
     return int(value)

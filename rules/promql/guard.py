@@ -29,6 +29,11 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_OFFSET: Final = re.compile(r"\s*[-+]?\s*([\w.]+(?:(?<=[eE])[+-]\d+)?)")
+_MAX_SECONDS: Final = 100 * 365 * 86_400
+"""Beyond what it can hold, the parser panics or reads a duration as nothing."""
+_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+_PART: Final = re.compile(r"(\d+)(ms|[smhdwy])")
 _HIGH_BYTE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\(?:x[89a-fA-F]|[23][0-7])")
 """The parser turns ``\\xff`` into U+00FF where Prometheus means one byte of UTF-8; refused rather than misread."""
 _WORD_OPERATORS: Final = frozenset({"and", "or", "unless", "atan2"})
@@ -54,11 +59,17 @@ def check_text(text: str) -> None:
                 )
         elif kind == "open":
             depth += 1
-            operators += token[0] == "["
+            if token[0] == "[":
+                operators += 1
+                for part in text[token.end() :].partition("]")[0].split(":"):
+                    _check_seconds(part)
         elif kind == "close":
             depth -= 1
         elif kind == "operator" or (kind == "word" and token[0].lower() in _WORD_OPERATORS):
             operators += 1
+        elif kind == "word" and token[0].lower() == "offset":
+            if duration := _OFFSET.match(text, token.end()):
+                _check_seconds(duration[1])
         elif kind == "negative_at":
             raise ExprError("the @ modifier takes no negative time", "use seconds since 1970, start() or end()")
         if depth > MAX_DEPTH:
@@ -67,3 +78,12 @@ def check_text(text: str) -> None:
             raise ExprError(
                 f"more than {MAX_OPERATORS} operators", "use a regex matcher, or split it with recording rules"
             )
+
+
+def _check_seconds(duration: str) -> None:
+    try:
+        seconds = float(duration)
+    except ValueError:  # with units, or no duration
+        seconds = sum(int(count[:20]) * _UNITS[unit] for count, unit in _PART.findall(duration))
+    if not abs(seconds) <= _MAX_SECONDS:
+        raise ExprError("a duration is out of range", "at most 100 years")

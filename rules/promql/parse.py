@@ -54,6 +54,17 @@ _CARDS: Final = (
     (native.VectorMatchCardinality.OneToMany, Card.ONE_TO_MANY),
     (native.VectorMatchCardinality.ManyToMany, Card.MANY_TO_MANY),
 )
+_STRING_OR_COMMENT: Final = re.compile(r"""#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`""")
+_MISTAKES: Final = (
+    (re.compile(r"\b(anchored|smoothed)\b"), "anchored and smoothed are experimental and not supported"),
+    (re.compile(r"(==|!=|>=|<=|[-+*/%^<>]|\b(?:and|or|unless|atan2))\s*$"), "the right-hand side is missing"),
+    (re.compile(r"(?<![=!<>~])=(?![=~])(?![^{}]*})"), "compare with =="),
+    (re.compile(r"(?<![=!<>])[=!<>]=?\s*[\w.]+\s+bool\b"), "write bool right after the comparison: x > bool 1"),
+    (re.compile(r'""\s*[\w"](?=[^{}]*})'), "separate label matchers with commas"),
+    (re.compile(r"(?<!\))\s*\bgroup_(left|right)\b"), "group_left and group_right follow on(...) or ignoring(...)"),
+)
+"""What people write instead, where the library says no more than that it is no query; strings were emptied."""
+_SYNTAX: Final = "look for a missing operator, bracket or comma, or a keyword used as a name"
 _ONE_TO_ONE: Final = Matching(Card.ONE_TO_ONE, on=False, labels=())
 
 
@@ -68,10 +79,14 @@ def parse(text: str, *, experimental: bool = False) -> Expr:
     except (ValueError, OverflowError) as error:
         message = str(error)
         raise ExprError(message, _hint(message, text)) from None
+    except BaseException as error:  # the library's panic has a class of its own that nobody can import
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ExprError(f"the parser cannot read this: {error}", "write it more simply") from None
     try:
         return _Adapter(experimental).convert(node)
     except OverflowError:
-        raise ExprError("a duration or time is out of range", "at most 100 years") from None
+        raise ExprError("a duration is out of range", "at most 100 years") from None
     except RecursionError:  # the caller stood deep in its own stack already
         raise ExprError("expression is nested too deeply", "split it with recording rules") from None
 
@@ -100,8 +115,11 @@ def _hint(message: str, text: str) -> str:
     if unknown:
         near = difflib.get_close_matches(unknown[1], sorted(FUNCTION_NAMES), n=1)
         return f"did you mean {near[0]}?" if near else "see the functions of Prometheus 3"
-    if re.search(r"\b(anchored|smoothed)\b", text):
-        return "anchored and smoothed are experimental and not supported"
+    if message.startswith("illegal regex"):
+        return "use RE2 syntax: brackets closed, no look-ahead, no back-reference, not too many repetitions"
+    if message == "invalid promql query":
+        bare = _STRING_OR_COMMENT.sub('""', text)
+        return next((hint for mistake, hint in _MISTAKES if mistake.search(bare)), _SYNTAX)
     return ""
 
 
@@ -213,4 +231,7 @@ def _at(node: Any) -> At | None:
         return At(AtKind.START)
     if modifier.type == native.AtModifierType.End:
         return At(AtKind.END)
-    return At(AtKind.TIME, (modifier.at - _EPOCH) // _MILLISECOND)
+    try:
+        return At(AtKind.TIME, (modifier.at - _EPOCH) // _MILLISECOND)
+    except (ValueError, OverflowError):
+        raise ExprError("timestamp out of bounds for @ modifier", "use seconds since 1970, start() or end()") from None

@@ -119,6 +119,24 @@ def test_type_of_an_expression(text: str, kind: ValueType) -> None:
         (r'x{a="\\\377"}', "single bytes above 0x7f", "character itself"),
         ("x[5000y]", "out of range", "100 years"),
         ("x offset 101y", "out of range", "100 years"),
+        ("x[999999999999y]", "out of range", "100 years"),
+        ("x[5m:99999999999999999999s]", "out of range", "100 years"),
+        ("x = 1", "invalid promql query", "compare with =="),
+        ('x{a="="} = 1', "invalid promql query", "compare with =="),
+        ("x >", "invalid promql query", "right-hand side is missing"),
+        ("x > 1 bool", "invalid promql query", "right after the comparison"),
+        ('x{a="1" b="2"}', "invalid promql query", "with commas"),
+        ("x + group_left y", "invalid promql query", "follow on(...)"),
+        ("sum x", "invalid promql query", "missing operator, bracket or comma"),
+        ('x{a=~"a("}', "illegal regex", "RE2"),
+        ("x[1e30]", "out of range", "100 years"),
+        ("x[5m:1e30]", "out of range", "100 years"),
+        ("x[99999999999999999999999]", "out of range", "100 years"),
+        ("x offset -1e+30", "out of range", "100 years"),
+        ("x offset NaN", "out of range", "100 years"),
+        ("x offset # a comment hides it from the guard\n 1e30", "the parser cannot read this", "simply"),
+        ("x @ 1e12", "timestamp out of bounds", "seconds since 1970"),
+        ("x @ 1e30", "timestamp out of bounds", "seconds since 1970"),
         ("1 + on(a) x", "vector matching only allowed", ""),
         ("rate(x)", "expected type matrix", ""),
         ("1 == 2", "must use BOOL", ""),
@@ -175,6 +193,8 @@ def test_regex_that_is_not_re2_is_refused_when_loaded(text: str) -> None:
 def test_empty_target_label_is_refused_when_loaded() -> None:
     with pytest.raises(ExprError, match="invalid destination label name"):
         compile_expr(parse('label_replace(x, "", "$1", "a", "(.*)")'))
+    with pytest.raises(ExprError, match="invalid label name in count_values"):
+        compile_expr(parse('count_values("", x)'))
 
 
 @pytest.mark.parametrize("text", ["(" * 200_000, "-" * 200_000 + "1", "x" + "[1m:]" * 50_000, "1" + "+1" * 200_000])
