@@ -57,7 +57,9 @@ def _active(draft: Draft, backend: str, remote: Remote) -> None:
     )
     if came_back:
         person = msgspec.structs.replace(person, ended_at=None, reopened_at=now if resolved else None)
-    acknowledged = remote.state is RemoteState.IN_PROGRESS or bool(remote.owner)
+    # A status that our own reopening gave the ticket is nobody's word; neither is the same status, seen again.
+    moved = backend not in incident.reopening and (last is None or last.state != remote.state.value)
+    acknowledged = (remote.state is RemoteState.IN_PROGRESS and moved) or bool(remote.owner)
     if acknowledged and person.acknowledged_at is None:
         person = msgspec.structs.replace(person, acknowledged_at=now)
     _record(draft, backend, person)

@@ -107,6 +107,18 @@ def test_resolved_by_a_person_while_firing_is_reopened_after_the_time_of_policy(
     assert again.wake_at == world.now + 10 * MINUTE
 
 
+def test_the_status_our_own_reopening_gave_is_no_acknowledgement_and_an_owner_after_it_is():
+    world = opened(resolved_by_person=StandBy(after=MINUTE, then=Then.REOPEN))
+    world.see(RemoteState.RESOLVED)
+    world.tick(MINUTE)
+    for _ in range(2):
+        world.see(RemoteState.IN_PROGRESS)
+        assert world.live.people["desk"].acknowledged_at is None
+    assert Reason.ACKNOWLEDGED.value not in [entry.reason for entry in world.history]
+    world.see(RemoteState.IN_PROGRESS, owner="zhang")
+    assert world.live.people["desk"].acknowledged_at == world.now
+
+
 def test_nothing_is_reopened_while_data_is_missing():
     world = opened(resolved_by_person=StandBy(after=10 * MINUTE, then=Then.REOPEN))
     world.see(RemoteState.RESOLVED)
