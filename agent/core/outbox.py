@@ -78,7 +78,7 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     the last doubtful create failed, None when no create is in doubt. ``recreated`` is set once W was waited out, so
     that the worker looks for a twin after the next create. ``moves_to`` is the state to which the claimed request moves
     an existing ticket, None when it only adds to it; ``late`` is the last such request that was lost. ``remote_state``
-    is the state the backend showed last.
+    is the state the backend showed last. ``gone`` is true from the loss of its ticket until it has another.
     """
 
     incident: str
@@ -98,6 +98,7 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     late: Late | None = None
     ref: Ref | None = None
     remote_state: RemoteState | None = None
+    gone: bool = False
     last_error: str = ""
     revision: int = 1
 
@@ -126,7 +127,7 @@ def wish(row: OutboxRow | None, incident: str, backend: str, ticket: Ticket, now
     """The row that wants ``ticket``. The same object comes back when this is what the row wants already.
 
     The ticket keeps the correlation id and the environment of the first wish, whatever the configuration has become:
-    with others the backend could not find it any more.
+    with others the backend could not find it any more. The end of an incident whose ticket is gone is nothing to send.
     """
     if row is None:
         return OutboxRow(incident=incident, backend=backend, wish=ticket, queued_at=now, due_at=now)
@@ -138,6 +139,9 @@ def wish(row: OutboxRow | None, incident: str, backend: str, ticket: Ticket, now
     newer = _next(row, wish=ticket, version=row.version + 1)
     if row.state is RowState.DONE:
         return _next(newer, state=RowState.PENDING, queued_at=now, due_at=now, attempts=0, revision=newer.revision)
+    unsent = row.state in (RowState.REJECTED, RowState.PENDING) and row.doubt_since is None
+    if row.gone and unsent and ticket.state is TicketState.RESOLVED:
+        return _next(newer, state=RowState.DONE, sent_version=newer.version, last_error="", revision=newer.revision)
     if row.state is RowState.REJECTED:
         return _next(newer, **_unpark(row, now), queued_at=now, revision=newer.revision)
     return newer  # pending keeps its back-off; sending and in doubt settle first
@@ -249,9 +253,16 @@ def gone(row: OutboxRow, now: int) -> OutboxRow:
         return _next(
             row, state=RowState.DONE, claimed_version=row.version, sent_version=row.version, ref=None, remote_state=None
         )
-    text = "the ticket is gone at the backend (deleted or merged); the next change of the incident opens a new one"
+    text = "the ticket is gone at the backend (deleted or merged); incident.ticket_gone says what follows"
     return _next(
-        row, state=RowState.REJECTED, ref=None, remote_state=None, doubt_since=None, due_at=now, last_error=text
+        row,
+        state=RowState.REJECTED,
+        ref=None,
+        remote_state=None,
+        gone=True,
+        doubt_since=None,
+        due_at=now,
+        last_error=text,
     )
 
 
@@ -304,6 +315,7 @@ def _attached(remote: Remote) -> dict[str, object]:
     return {
         "ref": remote.ref,
         "remote_state": remote.state,
+        "gone": False,
         "attempts": 0,
         "doubt_since": None,
         "last_error": "",

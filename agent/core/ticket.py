@@ -98,14 +98,13 @@ def facts(incident: Incident) -> dict[str, str]:
 def _content(incident: Incident, backend: str) -> tuple[bool, int, str] | None:
     """What the ticket shows that can change after its creation; None while it is not ours to change.
 
-    A ticket that people ended is told the end of the incident, which closes the delivery's book on it and changes
-    nothing there. One that is gone is told nothing: delivery would have to create it first.
+    A ticket that people ended or deleted is told the end of the incident, which closes the delivery's book on it and
+    changes nothing there.
     """
     resolved = incident.state is IncidentState.RESOLVED
     person = incident.people.get(backend)
     theirs = ended_by_person(person) and backend not in incident.reopening
-    gone = person is not None and person.state == GONE
-    if incident.opened_at is None or gone or (theirs and not resolved):
+    if incident.opened_at is None or (theirs and not resolved):
         return None
     return (resolved, len(incident.notes), incident.resolution if resolved else "")
 

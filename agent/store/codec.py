@@ -75,5 +75,5 @@ def chain(previous: bytes, incident: str, at: int, body: bytes) -> bytes:
 def _decode(decoder: msgspec.json.Decoder[V], body: bytes) -> V:
     try:
         return decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadRow(f"the checksum holds but the body does not decode: {error}") from None

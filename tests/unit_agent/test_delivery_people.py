@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fakes.delivery_rig import Rig, name, scenario, ticket
 from fakes.fake_backend import Fault
 
@@ -69,6 +70,32 @@ def test_a_deleted_ticket_is_told_and_only_a_newer_wish_makes_another(tmp_path: 
         await rig.stop()
 
     scenario(tmp_path, steps)
+
+
+@pytest.mark.parametrize("retried", [False, True])
+def test_the_end_of_an_incident_whose_ticket_is_gone_closes_its_row_and_makes_no_ticket(
+    tmp_path: Path, retried: bool
+) -> None:
+    async def steps(rig: Rig) -> None:
+        await rig.start(poll=True)
+        await rig.fire("disk")
+        await rig.passed(1)
+        rig.backend.tickets.clear()
+        await rig.passed(1000)
+        assert rig.row("disk").state is RowState.REJECTED
+        if retried:
+            rig.backend.fault = lambda verb: Fault.UNAUTHORISED
+            await rig.delivery.retry(*rig.row("disk").key)
+            await rig.passed(1)
+        await rig.resolve("disk")
+        assert rig.row("disk").finished
+        rig.backend.fault = lambda verb: Fault.NONE
+        await rig.delivery.retry(*rig.row("disk").key)
+        await rig.passed(1000)
+        assert rig.row("disk").finished
+        await rig.stop()
+
+    assert scenario(tmp_path, steps).backend.tickets == {}
 
 
 def test_resolving_a_deleted_ticket_is_success(tmp_path: Path) -> None:
