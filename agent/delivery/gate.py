@@ -6,6 +6,9 @@ minutes and no write to the store, whatever waits for it. Every outcome of every
     UP -> DOWN           after three failures in a row, or at once when the server names a time (Retry-After)
     UP -> UNAUTHORISED   at once
     any -> UP            at the first answer; the caller then makes due what was waiting
+
+An account that may read but not write is UNAUTHORISED until a write succeeds: each write is preceded by a search that
+does answer, and would make a recovery, a refusal and a full round of retries of it every few seconds.
 """
 
 from __future__ import annotations
@@ -23,6 +26,11 @@ class GateState(Enum):
     UNAUTHORISED = "unauthorised"
 
 
+class Call(Enum):
+    READ = "read"
+    WRITE = "write"
+
+
 class Gate:
     """Times are timeline milliseconds. ``rate`` is calls per second, ``burst`` how many may come at once."""
 
@@ -32,6 +40,7 @@ class Gate:
         self.since = 0
         self.last_error = ""
         self._failures = 0
+        self._refused: Call | None = None
         self._rate = rate
         self._burst = burst
         self._tokens = float(burst)
@@ -54,8 +63,11 @@ class Gate:
         self._tokens -= 1.0
         return True
 
-    def answered(self, now: int) -> bool:
+    def answered(self, now: int, call: Call) -> bool:
         """The backend answered, were it with a refusal of this one ticket. True when it was down before."""
+        if self._refused is Call.WRITE and call is Call.READ:
+            return False
+        self._refused = None
         recovered = self.state is not GateState.UP
         if recovered:
             self.state, self.since, self.last_error = GateState.UP, now, ""
@@ -76,8 +88,9 @@ class Gate:
         self.not_before = max(self.not_before, now + wait)
         return self._go(GateState.DOWN, now)
 
-    def refused(self, now: int, reason: str, *, jitter: float) -> bool:
+    def refused(self, now: int, reason: str, call: Call, *, jitter: float) -> bool:
         """The credential was refused: pause, then try with one read anew. True when this is the first time."""
+        self._refused = call
         self._failures += 1
         self.last_error = reason
         self.not_before = max(self.not_before, now + backoff_ms(self._failures, jitter))

@@ -10,7 +10,7 @@ import structlog
 
 from agent.core.outbox import OutboxRow
 from agent.delivery.events import DeliveryStats, RemoteSeen
-from agent.delivery.gate import Gate
+from agent.delivery.gate import Call, Gate
 from integrations.api import InDoubt, Integration, NotSent, Rejected, Remote, Unauthorised
 
 P = ParamSpec("P")
@@ -45,7 +45,7 @@ class Lane:
     async def look(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """A call that changes nothing. Raises NotSent, Rejected or Unauthorised: a lost answer is simply no answer."""
         try:
-            return await self.write(method, *args, **kwargs)
+            return await self._call(Call.READ, method, *args, **kwargs)
         except InDoubt as error:
             raise NotSent(str(error)) from error
 
@@ -60,6 +60,9 @@ class Lane:
 
     async def write(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """A call that changes something. Raises NotSent, InDoubt, Rejected or Unauthorised, nothing else."""
+        return await self._call(Call.WRITE, method, *args, **kwargs)
+
+    async def _call(self, call: Call, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             async with asyncio.timeout(self._deadline):
                 result = await method(*args, **kwargs)
@@ -70,11 +73,11 @@ class Lane:
             self._failed(str(error), None)
             raise
         except Rejected:
-            self._answered()
+            self._answered(call)
             raise
         except Unauthorised as error:
             self.stats.unauthorised += 1
-            if self.gate.refused(self.now(), str(error), jitter=self.random()):
+            if self.gate.refused(self.now(), str(error), call, jitter=self.random()):
                 log.error("backend_refuses_credential", backend=self.name, error=str(error))
             raise
         except TimeoutError as error:
@@ -88,11 +91,11 @@ class Lane:
             log.error("adapter_failed", backend=self.name, error=text, exc_info=self._first_of(error))
             self._failed(text, None)
             raise InDoubt(text) from error
-        self._answered()
+        self._answered(call)
         return result
 
-    def _answered(self) -> None:
-        if self.gate.answered(self.now()):
+    def _answered(self, call: Call) -> None:
+        if self.gate.answered(self.now(), call):
             self.recovered = True
             self.wake.set()
             log.info("backend_up", backend=self.name)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import structlog.testing
 from fakes.delivery_rig import Rig, name, scenario, ticket
 from fakes.fake_backend import Fault
 
@@ -228,6 +229,26 @@ def test_a_refused_credential_pauses_the_backend_and_loses_nothing(tmp_path: Pat
         rig.backend.fault = lambda verb: Fault.NONE
         await rig.passed(400)
         assert len(rig.backend.active) == 20
+        await rig.stop()
+
+    scenario(tmp_path, steps)
+
+
+def test_an_account_that_may_read_but_not_create_is_one_outage_with_growing_pauses(tmp_path: Path) -> None:
+    async def steps(rig: Rig) -> None:
+        rig.backend.fault = lambda verb: Fault.UNAUTHORISED if verb == "create" else Fault.NONE
+        await rig.start(poll=True)
+        with structlog.testing.capture_logs() as lines:
+            await rig.fire("disk")
+            await rig.passed(3600)
+            assert [line["event"] for line in lines] == ["backend_refuses_credential"]
+            (status,) = rig.delivery.status()
+            assert status.state is GateState.UNAUTHORISED
+            assert rig.backend.calls["create"] < 60
+            rig.backend.fault = lambda verb: Fault.NONE
+            await rig.passed(400)
+        assert [line["event"] for line in lines][1:] == ["backend_up", "ticket_created"]
+        assert len(rig.backend.active) == 1
         await rig.stop()
 
     scenario(tmp_path, steps)
