@@ -33,6 +33,7 @@ def test_a_decision_its_wishes_and_its_history_are_one_transaction(tmp_path: Pat
         assert [row.key for row in change.outbox] == [(incident.id, "desk")]
         assert {entry.incident for entry in change.timeline} == {incident.id}
         assert len(change.timeline) >= 3
+        await agent.stop()
 
     scenario(tmp_path, steps)
 
