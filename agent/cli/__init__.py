@@ -20,6 +20,17 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (see ``tocsin --help``)."""
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (a pager, head) has gone; nothing is left to say, and the interpreter must not try again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _run(argv: Sequence[str] | None) -> int:
     args = _parsed(argv)
     if isinstance(args, int):
         return args
@@ -28,16 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return os.EX_CONFIG
     try:
         status: int = args.execute(args)
-        sys.stdout.flush()
     except CommandError as error:
         print(f"tocsin {args.command}: {error}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (a pager, head) has gone; nothing is left to say, and the interpreter must not try again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status
 
 
