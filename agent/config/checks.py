@@ -153,18 +153,37 @@ class _Checker:
             return
         host = collectors.api.HostFS(collect.procfs, collect.sysfs, collect.rootfs)
         for name, options in collect.host.options.items():
+            path = ("collect", "host", name)
             try:
-                collectors.api.load(name).build(options, host)
+                built = collectors.api.load(name).build(options, host)
             except ValueError as error:
-                self._refused(("collect", "host", name), str(error))
+                self._refused(path, str(error))
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+                self._plugin(path, f"collector {quoted(name)} cannot be built: {type(error).__name__}: {error}")
+            else:
+                self._lacks(path, f"collector {quoted(name)}", built, collectors.api.Collector)
 
     def integrations(self) -> None:
         ports = integrations.api.Ports(credential=_no_credential, database=_NoDatabase(), now=lambda: 0)
         for name, backend in self._config.integrations.items():
+            path, what = ("integrations", name), f"integration {quoted(name)} of type {quoted(backend.type)}"
             try:
-                integrations.api.load(backend.type).build(name, backend.options, ports)
+                built = integrations.api.load(backend.type).build(name, backend.options, ports)
             except ValueError as error:
-                self._refused(("integrations", name), str(error))
+                self._refused(path, str(error))
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+                self._plugin(path, f"{what} cannot be built: {type(error).__name__}: {error}")
+            else:
+                self._lacks(path, what, built, integrations.api.Integration)
+
+    def _plugin(self, path: Path_, text: str) -> None:
+        self._say(path, text, "mend or uninstall the plugin", "config/plugin")
+
+    def _lacks(self, path: Path_, what: str, built: object, protocol: type) -> None:
+        """What was built must have all that its protocol names: whoever calls it later has no line to point at."""
+        wanted = {*protocol.__annotations__, *vars(protocol)}
+        if missing := sorted(part for part in wanted if not part.startswith("_") and not hasattr(built, part)):
+            self._plugin(path, f"{what} lacks {', '.join(missing)}")
 
     def _refused(self, path: Path_, text: str) -> None:
         """A module refuses its options; point at the option its text names."""

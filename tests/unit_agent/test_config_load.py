@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
+import collectors._registry
+import collectors.api
+import integrations._registry
 from agent.config import packs
 from agent.config.bind import MAX_MISTAKES
 from agent.config.files import Bundle, Disk, FilesError, load_bundle, save_bundle
@@ -212,18 +218,89 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     assert "is a directory" in load(tmp_path).errors[0].message
 
 
-def test_two_distributions_may_not_offer_one_pack(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Point:
-        name = "host"
-        value = "elsewhere"
+@pytest.fixture
+def offer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str, str, str], None]]:
+    """``offer(kind, name, code)``: another distribution's plugin is installed, with this code."""
+    points: dict[str, list[EntryPoint]] = {}
+    monkeypatch.syspath_prepend(tmp_path)
 
-    monkeypatch.setattr(packs, "entry_points", lambda group: [Point()])
-    packs._found.cache_clear()
-    try:
-        with pytest.raises(FilesError, match="offered twice"):
-            packs.available()
-    finally:
-        packs._found.cache_clear()
+    def found(group: str) -> list[EntryPoint]:
+        return points.get(group, [])
+
+    for module in (packs, collectors._registry, integrations._registry):
+        monkeypatch.setattr(module, "entry_points", found)
+    caches = (packs._found, collectors.api.available, collectors.api.load, collectors._registry._third_party)
+
+    def add(kind: str, name: str, code: str) -> None:
+        package = f"third_party_{len(list(tmp_path.iterdir()))}"
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text(code)
+        points.setdefault(f"tocsin.{kind}", []).append(EntryPoint(name, package, f"tocsin.{kind}"))
+        for each in caches:
+            each.cache_clear()
+
+    yield add
+    monkeypatch.undo()
+    for each in caches:
+        each.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("third_party_")]:
+        del sys.modules[name]
+
+
+def test_a_pack_is_offered_by_another_distribution(offer: Callable[[str, str, str], None], tmp_path: Path) -> None:
+    offer("packs", "shop", "")
+    write(tmp_path / "third_party_0/shop.rules.yml", RULES)
+    loaded = load(write(tmp_path / "c.yaml", "rules: {packs: [shop]}"))
+    good(loaded)
+    assert [group.name for file in loaded.rules for group in file.groups] == ["g"]
+
+
+def test_two_distributions_may_not_offer_one_pack(offer: Callable[[str, str, str], None], tmp_path: Path) -> None:
+    offer("packs", "host", "")
+    (problem,) = load(None).errors
+    assert "'host' is offered twice, by Tocsin and entry point 'third_party_0'; uninstall one" in problem.message
+    assert not load(write(tmp_path / "c.yaml", "rules: {packs: []}")).errors
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import no_such_module", "cannot be read: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise KeyError('boom')", "cannot be read: KeyError: 'boom'"),
+        ("", "cannot be read: FileNotFoundError"),
+    ],
+)
+def test_a_broken_pack_is_a_mistake_only_where_it_is_asked_for(
+    offer: Callable[[str, str, str], None], tmp_path: Path, code: str, message: str
+) -> None:
+    offer("packs", "shop", code)
+    assert not load(None).errors
+    (problem,) = load(write(tmp_path / "c.yaml", "rules: {packs: [host, shop]}")).errors
+    assert (problem.line, problem.column) == (1, 23)
+    assert "'shop' from entry point 'third_party_0'" in problem.message
+    assert message in problem.message
+
+
+PLUGIN = "import msgspec\nMETRICS = ()\nclass Options(msgspec.Struct): pass\ndef build(*_): "
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [("raise TypeError('boom')", "cannot be built: TypeError: boom"), ("return object()", " lacks ")],
+)
+def test_a_plugin_that_cannot_be_built_is_a_mistake_with_its_place(
+    offer: Callable[[str, str, str], None], tmp_path: Path, code: str, message: str
+) -> None:
+    offer("collectors", "entropy", PLUGIN + code)
+    offer("integrations", "plain", PLUGIN + code)
+    text = "collect: {host: {entropy: {}}}\nintegrations: {tickets: {type: plain}}\n"
+    first, second = load(write(tmp_path / "c.yaml", text)).errors
+    assert (first.line, second.line) == (1, 2)
+    assert {first.check, second.check} == {"config/plugin"}
+    assert "collector 'entropy'" in first.message
+    assert message in first.message
+    assert "integration 'tickets' of type 'plain'" in second.message
+    assert message in second.message
 
 
 def test_places() -> None:
