@@ -19,7 +19,7 @@ from rules.api import Mapping, read_yaml, run_test_file
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 COMMAND = re.compile(r"^(?:[$#] )?(?:sudo )?(?:\.venv/bin/|/\S+/)?tocsin(?: (.*))?$")
-ASIDE = re.compile(r" {2,}| [#|>]| &&|;")
+ASIDE = re.compile(r" {2,}| [#|>&]|;")
 """Where a shown command ends and its explanation, or the next program, begins."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
