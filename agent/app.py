@@ -34,9 +34,9 @@ def run(path: Path | None, state: Path | None) -> int:
         directory = directory or state_directory("auto")
         fallback = _last_good(directory)
         if fallback is None or fallback.config is None:
-            _say(f"{len(loaded.errors)} mistakes in {loaded.file}, and no last good configuration to run")
+            _say(f"{loaded.mistakes}, and no last good configuration to run")
             return EX_CONFIG
-        in_force = f"the last good one: {len(loaded.errors)} mistakes in {loaded.file} now"
+        in_force = f"the last good one: {loaded.mistakes} now"
         _log.error("running_last_good_configuration", refused=loaded.file, errors=len(loaded.errors))
         loaded = fallback
     config = loaded.config

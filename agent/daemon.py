@@ -331,7 +331,7 @@ class Daemon:
             _log.warning("configuration", problem=str(problem))
         config = loaded.config
         if config is None:
-            self._refuse(f"{len(loaded.errors)} mistakes in {loaded.file} now")
+            self._refuse(f"{loaded.mistakes} now")
             return
         for name in ("listen", "state", "identity"):
             if getattr(config, name) != getattr(self.config, name):

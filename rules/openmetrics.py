@@ -1,7 +1,9 @@
 """Reads a dump of samples with timestamps into a series window, for ``tocsin query --data`` and ``tocsin replay``.
 
 Two text formats, told apart by the last line: OpenMetrics 1.0 ends with ``# EOF`` and counts time in seconds, the
-Prometheus text format 0.0.4 has no such line and counts in milliseconds. Everything is bounded before it is parsed.
+Prometheus text format 0.0.4 has no such line and counts in milliseconds. An OpenMetrics dump that was cut short has
+lost that line; one whose times would then lie in the first years after 1970 is refused. Everything is bounded before
+it is parsed.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ MAX_LINE: Final = 64 * 1024
 MAX_LABELS: Final = 128
 MAX_SAMPLES: Final = 8_000_000
 MAX_SERIES: Final = 100_000
+
+_SECONDS: Final = (1e9, 1e11)
+"""Times from 2001 on, were they seconds; as milliseconds they would lie between 1970 and 1973."""
 
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL: Final = re.compile(r'[ \t]*(?:([a-zA-Z_:][a-zA-Z0-9_:.]*)|"((?:[^"\\]|\\.)*)")[ \t]*')
@@ -62,6 +67,8 @@ class _Reader:
         if len(line) > MAX_LINE:
             raise OpenMetricsError(number, MAX_LINE, f"line is longer than {MAX_LINE} characters")
         line = line.rstrip()
+        if number == 1:
+            line = line.removeprefix("\ufeff")
         if not line:
             return
         if self.ended:
@@ -114,6 +121,13 @@ def load_openmetrics(lines: str | Iterable[str], *, at: int | None = None) -> Se
 
 def _milliseconds(time: float, scale: int, at: int | None, number: int) -> int:
     if not isnan(time):
+        if scale == 1 and _SECONDS[0] <= time < _SECONDS[1]:
+            raise OpenMetricsError(
+                number,
+                1,
+                "the time looks like seconds, but '# EOF' is missing at the end",
+                "the dump was cut short, or add that line; without it times are milliseconds",
+            )
         return round(time * scale)
     if at is None:
         raise OpenMetricsError(number, 1, "sample has no timestamp", "add one to each line")

@@ -49,6 +49,13 @@ class Loaded:
         return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
 
     @property
+    def mistakes(self) -> str:
+        """How many there are, and in which files, as people say it."""
+        places = ", ".join(dict.fromkeys(problem.file for problem in self.errors))
+        count = len(self.errors)
+        return f"{count} mistake{'s' if count != 1 else ''} in {places}"
+
+    @property
     def policy(self) -> Policy:
         """The sections the core decides by. Only of a configuration without errors."""
         c = self.config

@@ -109,6 +109,9 @@ def test_mistakes_in_named_files_point_into_them(tmp_path: Path) -> None:
     loaded = load(path)
     assert loaded.config is None
     assert sorted(Path(problem.file).name for problem in loaded.errors) == ["c.yaml", "cat.yaml", "r.yml"]
+    assert loaded.mistakes.startswith("3 mistakes in ")
+    assert all(name in loaded.mistakes for name in ("c.yaml", "cat.yaml", "r.yml"))
+    assert load(tmp_path / "none").mistakes == f"1 mistake in {tmp_path / 'none'}"
 
 
 def test_the_hash_follows_what_matters_and_nothing_else(tmp_path: Path) -> None:

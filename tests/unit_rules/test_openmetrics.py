@@ -34,6 +34,10 @@ def test_openmetrics_counts_in_seconds() -> None:
     }
 
 
+def test_a_byte_order_mark_and_windows_line_ends_are_passed_over() -> None:
+    assert content(load_openmetrics("\ufeffm 1 5\r\n# EOF\r\n")) == {("m", ""): [(5000, 1.0)]}
+
+
 def test_prometheus_text_counts_in_milliseconds() -> None:
     lines = ["# a comment\r\n", "m +Inf 1000\r\n", "\r\n", "m\t-1e3\t2000\r\n", "n{} 3 -5\n"]
     assert content(load_openmetrics(lines)) == {
@@ -85,6 +89,7 @@ def test_samples_without_time_are_taken_at_the_time_given() -> None:
         ('{a="1"} 1 1\n', 1, 1, "no metric name"),
         ("m 1\n", 1, 1, "sample has no timestamp"),
         ("m 1 1\nm 2 1\n", 2, 1, "a second value of this m at the same time"),
+        ("m 1 1000\nm 1 1700000000\n", 2, 1, "'# EOF' is missing"),
         ("# EOF\nm 1 1\n", 2, 1, "something after '# EOF'"),
         ("# EOF\n\n# a comment\n", 3, 1, "something after '# EOF'"),
         ("m 1 1\n" + "#" * (MAX_LINE + 1), 2, MAX_LINE, "longer than"),
