@@ -149,8 +149,6 @@ class _Checker:
                 else ("collect", "interval")
             )
             self._say(written, message, "set deadline to at most the interval", "config/range")
-        if "collect" in self._broken:
-            return
         host = collectors.api.HostFS(collect.procfs, collect.sysfs, collect.rootfs)
         for name, options in collect.host.options.items():
             path = ("collect", "host", name)

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from agent.config import packs
 from agent.config.bind import INVALID, MAX_MISTAKES, Binder, EnoughError
 from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
-from agent.config.schema import LISTEN_ADDRESS, Backend, CollectorChoice, Config
+from agent.config.schema import LISTEN_ADDRESS, Backend, Collect, CollectorChoice, Config
 from agent.config.sections import bind_backend, bind_collectors
 from agent.config.words import quoted
 from agent.core.policy import Catalogue, Policy, Receiver
@@ -136,8 +137,20 @@ class _Loader:
         return None if misread else root
 
     def _bind(self, root: Node) -> Config | None:
-        """Section by section, so that a broken one hides no mistake of another; a broken section keeps its default."""
-        top = Binder(self._file, {CollectorChoice: bind_collectors, Backend: bind_backend, Catalogue: self._catalogue})
+        """Section by section, so that a broken one hides no mistake of another.
+
+        A broken section keeps its default, and those of its collectors or integrations that have no mistake themselves.
+        """
+        options: dict[str, Any] = {}
+        backends: dict[str, Backend] = {}
+        top = Binder(
+            self._file,
+            {
+                CollectorChoice: partial(bind_collectors, good=options),
+                Backend: partial(bind_backend, good=backends),
+                Catalogue: self._catalogue,
+            },
+        )
         sections: dict[str, Any] = {}
         if not isinstance(root, Mapping):
             top.problem(root, "the configuration must be a mapping", "begin with a section such as 'collect:'")
@@ -154,6 +167,10 @@ class _Loader:
                     sections[key.value] = getattr(bound, key.value)
                 else:
                     self._broken.add(key.value)
+        if "collect" in self._broken:
+            sections["collect"] = Collect(host=CollectorChoice(options=options))
+        if "integrations" in self._broken:
+            sections["integrations"] = backends
         said = {(p.line, p.column) for p in self._problems if p.file == self._file}
         self._problems += [p for p in top.problems if (p.line, p.column) not in said]
         if not isinstance(root, Mapping):

@@ -13,8 +13,11 @@ from agent.config.words import describe, join, quoted
 from rules.api import Mapping, Node, Scalar, did_you_mean
 
 
-def bind_collectors(binder: Binder, node: Node, name: str) -> Any:
-    """``{NAME: {options} | on | off}``; a collector not mentioned is on, a disabled one is not even imported."""
+def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any]) -> Any:
+    """``{NAME: {options} | on | off}``; a collector not mentioned is on, a disabled one is not even imported.
+
+    ``good`` takes the options without a mistake, so that the mistakes of one collector hide none of another.
+    """
     if isinstance(node, Scalar) and node.is_null:
         node = Mapping((), node.line, node.column)
     if not isinstance(node, Mapping):
@@ -29,7 +32,6 @@ def bind_collectors(binder: Binder, node: Node, name: str) -> Any:
         if key.value not in known:
             hint = did_you_mean(key.value, known)
             binder.problem(key, f"there is no collector {quoted(key.value)}", hint, "config/collector")
-    options: dict[str, Any] = {}
     for collector in sorted(known):
         value = node.get(collector)
         if _switched_off(binder, value, join(name, collector)):
@@ -41,10 +43,12 @@ def bind_collectors(binder: Binder, node: Node, name: str) -> Any:
             binder.problem(value or node, str(error), hint, "config/plugin")
             continue
         if isinstance(value, Mapping):
-            options[collector] = binder.struct(value, wanted, join(name, collector))
+            bound = binder.struct(value, wanted, join(name, collector))
+            if bound is not INVALID:
+                good[collector] = bound
         else:
-            options[collector] = wanted()
-    return INVALID if len(binder.problems) > before else CollectorChoice(options=options)
+            good[collector] = wanted()
+    return INVALID if len(binder.problems) > before else CollectorChoice(options=dict(good))
 
 
 def _switched_off(binder: Binder, value: Node | None, name: str) -> bool:
@@ -59,8 +63,8 @@ def _switched_off(binder: Binder, value: Node | None, name: str) -> bool:
     return True
 
 
-def bind_backend(binder: Binder, node: Node, name: str) -> Any:
-    """``{type: TYPE, ...}``: the other keys are the options of that type."""
+def bind_backend(binder: Binder, node: Node, name: str, good: dict[str, Backend]) -> Any:
+    """``{type: TYPE, ...}``: the other keys are the options of that type. ``good`` as for collectors."""
     if not isinstance(node, Mapping):
         return binder.problem(node, f"'{name}' must be a mapping, found {describe(node)}", "write {type: ..., ...}")
     kind = node.get("type")
@@ -77,4 +81,7 @@ def bind_backend(binder: Binder, node: Node, name: str) -> Any:
     except integrations.api.PluginError as error:
         return binder.problem(kind, str(error), "mend or uninstall the plugin", "config/plugin")
     options = binder.struct(node, wanted, name, skip=frozenset({"type"}))
-    return INVALID if options is INVALID else Backend(type=kind.value, options=options)
+    if options is INVALID:
+        return INVALID
+    good[name.partition(".")[2]] = backend = Backend(type=kind.value, options=options)
+    return backend
