@@ -43,6 +43,7 @@ from agent.identity import Self, identify
 from agent.notify import ServiceManager, inherited_sockets
 from agent.own import OwnMetrics, ReloadStats, Sources
 from agent.own_metrics import OWN_METRICS
+from agent.packages import typed
 from agent.store import Loaded as Stored
 from agent.store import Store, StoreUnavailable
 from agent.view import View
@@ -165,7 +166,7 @@ class Daemon:
         if self.url and sys.stdout.isatty():
             token = (self.state / TOKEN).read_text().strip()
             text = f"Tocsin watches {self.own.instance}.\n  Desk    {self.url}/desk?token={token}\n"
-            text += f"  Status  {self.url}/  or: tocsin status\n  Stop    Ctrl-C\n"
+            text += f"  Status  {self.url}/  or: {typed()} status\n  Stop    Ctrl-C\n"
             sys.stdout.write(text)
             sys.stdout.flush()
 

@@ -1,10 +1,13 @@
-"""Whether the four package names are ours alone. They are generic, and two programs mixed would misbehave in odd ways.
+"""Whether the four package names are ours alone, and where our command is.
 
-Imports nothing of the other three packages, so that it can tell about them before they are imported.
+The names are generic, and two programs mixed would misbehave in odd ways. Imports nothing of the other three packages,
+so that it can tell about them before they are imported.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,3 +43,12 @@ def other_owner() -> str | None:
         if name is not None and distribution.name != OURS:
             return f"the distribution '{distribution.name}' brings a package '{name}' too; {_MEND}"
     return None
+
+
+def typed() -> str:
+    """How a person types our command here: a checkout's environment is not on the path of its shell."""
+    if any(os.access(Path(place, OURS), os.X_OK) for place in os.get_exec_path()):
+        return OURS
+    beside = Path(sys.executable).with_name(OURS)
+    here = Path.cwd()
+    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)

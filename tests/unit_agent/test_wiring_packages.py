@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.packages import NAMES, clash, other_owner
+from agent.packages import NAMES, clash, other_owner, typed
 
 
 def test_this_environment_is_clean() -> None:
@@ -122,3 +122,16 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["ClientConnectorCertificateError", "200"], done.stdout + done.stderr
+
+
+def test_a_person_is_told_the_command_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ".venv/bin"
+    folder.mkdir(parents=True)
+    (folder / "tocsin").touch(0o755)
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert typed() == f"{folder}/tocsin"
+    monkeypatch.chdir(tmp_path)
+    assert typed() == ".venv/bin/tocsin"
+    monkeypatch.setenv("PATH", str(folder))
+    assert typed() == "tocsin"
