@@ -9,7 +9,7 @@ flush.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
 from agent import log
 from agent.core.adopt import CannotAdopt, adopt, fault_of
@@ -50,6 +50,7 @@ class Book:
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._held = False
+        self._deciding = False
         self._strays_said: set[str] = set()
         self._of_older: list[RemoteSeen] = []
         self._on_adopted = on_adopted
@@ -62,7 +63,26 @@ class Book:
         ``alerts`` are those that are not inactive and those that just became so; ``evaluated`` is the time of the last
         evaluation by rule name.
         """
-        now = self._now()
+        for _ in self._considering(alerts, evaluated):
+            pass
+
+    async def consider_in_turns(
+        self, alerts: Iterable[Alert], evaluated: Mapping[str, int], turn: Callable[[], Awaitable[None]]
+    ) -> None:
+        """``consider`` with a ``turn`` for others after each fault. What one evaluation led to is stored together all
+        the same: nothing is flushed in between, and when the caller is cancelled the rest is decided at once.
+        """
+        work = self._considering(alerts, evaluated)
+        self._deciding = True
+        try:
+            for _ in work:
+                await turn()
+        finally:
+            for _ in work:
+                pass
+            self._deciding = False
+
+    def _considering(self, alerts: Iterable[Alert], evaluated: Mapping[str, int]) -> Iterator[None]:
         self._looked = True
         buckets = group(alerts, self.ctx.tree, self.ctx.classifier, self.live)
         for key in [*buckets, *(key for key in self.live if key not in buckets)]:
@@ -71,7 +91,8 @@ class Book:
                 continue
             bucket = buckets.get(key)
             rule = incident.rule if incident else bucket.rule if bucket else ""
-            self._step(key, bucket, self.ctx, now, evaluated.get(rule))
+            self._step(key, bucket, self.ctx, self._now(), evaluated.get(rule))
+            yield
 
     def _ring(self) -> float | None:
         """Step what time alone changes; returns the seconds until the next such moment."""
@@ -208,11 +229,15 @@ class Book:
 
         Cancelling the caller does not cancel it: what is on its way to the disk is either stored or owed again.
         """
+        if self._deciding:
+            return  # whoever decides flushes afterwards
         if self._owed or self._flushing.locked():
             await asyncio.shield(asyncio.ensure_future(self._flush()))
 
     async def _flush(self) -> None:
         async with self._flushing:
+            if self._deciding:
+                return  # it began while this waited
             owed, self._owed = merged(*self._owed), []
             if owed.empty:
                 return

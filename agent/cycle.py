@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,12 +14,15 @@ from agent import log
 from agent.book import Book
 from agent.clock import Timeline
 from collectors.api import Sample, Scrape, Scraper
-from rules.api import Alert, AlertRow, AlertState, Engine, SeriesWindow
+from rules.api import Alert, AlertRow, AlertState, Engine, Evaluation, SeriesWindow
 
 JUMP_SAID_MS = 30_000
 PAUSE_CYCLES = 4
 PENDING_SHARE = 10
 """A pending alert is stored again when a tenth of the time it has waited is not on the disk."""
+TURN_S = 0.02
+ROUNDS = 5
+"""Of the loop, in one turn: a request takes some (accept, read, answer, write)."""
 OWN_SOURCE = "tocsin"
 _log = log.get("cycle")
 
@@ -64,6 +68,7 @@ class Cycle:
         self._warned: dict[str, tuple[str, ...]] = {}
         self._lock = asyncio.Lock()
         self._faster = asyncio.Event()
+        self._turn_began = 0.0
 
     async def run(self) -> None:
         """Pass after pass until cancelled. A pass that takes longer than the interval skips the ones it covers."""
@@ -113,32 +118,56 @@ class Cycle:
                 self._warned.pop(gone, None)
             self.stats.scrapes = {scrape.source: scrape for scrape in scrapes}
             self._series.ingest(OWN_SOURCE, self._own(), at)
-            self._evaluate(at)
+            await self._evaluate(at)
             await self._book.flush()
             self.stats.cycles += 1
             self.stats.last_at = at
             self.stats.last_duration = (self._timeline.now() - at) / 1000
             self.first_done.set()
 
-    async def replace(self, scraper: Scraper, interval_ms: int) -> None:
-        """Between two passes, collect with another scraper from here on; at once when the interval changes."""
+    async def replace(self, scraper: Scraper, interval_ms: int, change: Callable[[], None] = lambda: None) -> None:
+        """Between two passes, collect with another scraper from here on; at once when the interval changes.
+
+        ``change`` is what else must not happen in the middle of a pass.
+        """
         async with self._lock:
+            change()
             if interval_ms != self.interval_ms:
                 self._faster.set()
             self.scraper, self.interval_ms = scraper, interval_ms
 
-    def _evaluate(self, at: int) -> None:
-        evaluation = self._engine.evaluate_due(at)
+    async def _turn(self) -> None:
+        """Let others have the loop when this pass has had it for long: a storm keeps nobody waiting."""
+        if time.perf_counter() - self._turn_began > TURN_S:
+            for _ in range(ROUNDS):
+                await asyncio.sleep(0)
+            self._turn_began = time.perf_counter()
+
+    async def _evaluation(self, at: int) -> Evaluation:
+        work = self._engine.evaluating(at)
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                evaluation: Evaluation = done.value
+                return evaluation
+            await self._turn()
+
+    async def _evaluate(self, at: int) -> None:
+        await self._turn()
+        evaluation = await self._evaluation(at)
         self.stats.last_evaluation = evaluation.seconds
         self.stats.rules_waiting = evaluation.waiting
         self.stats.rule_failures += len(evaluation.failures)
         if evaluation.failures or self.stats.rules_failing:
             self._say_rules()
-        self._owe_alert_rows()
         ended = [alert for alert in evaluation.alerts if alert.state is AlertState.INACTIVE]
         alerts = _ordered([*self._engine.alerts(), *ended])
+        await self._turn()
+        # Not a moment between these two: the store gets alerts and what they led to in one transaction.
+        self._owe_alert_rows()
         if alerts or self._book.live:
-            self._book.consider(alerts, self._evaluated(at))
+            await self._book.consider_in_turns(alerts, self._evaluated(at), self._turn)
             self._book.touch()
 
     def _evaluated(self, at: int) -> Mapping[str, int]:

@@ -361,9 +361,12 @@ class Daemon:
     async def _take_over(self, loaded: Loaded, config: Config, parts: Parts) -> None:
         old, self.loaded, self.config = self._parts_now, loaded, config
         log.setup(config.log.level.value)
-        self.engine.load(loaded.rules, interval_ms=config.collect.interval)
-        self.book.ctx = parts.context
-        await self.cycle.replace(parts.scraper, config.collect.interval)
+
+        def rules_and_policy() -> None:
+            self.engine.load(loaded.rules, interval_ms=config.collect.interval)
+            self.book.ctx = parts.context
+
+        await self.cycle.replace(parts.scraper, config.collect.interval, rules_and_policy)
         await self._stop_delivery()
         self.delivery = self.book.delivery = self._delivery(parts, tuple(self.delivery.ledger))
         self._delivering = self._group.create_task(_part("delivery", self.delivery.run))

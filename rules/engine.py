@@ -7,7 +7,7 @@ a clock except to measure what an evaluation cost.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from rules.alerting import AlertRow, held_row
@@ -97,6 +97,19 @@ class Engine:
 
         One rule's error stops no other. ``at`` must be later than in the last call, or nothing is done.
         """
+        work = self.evaluating(at)
+        while True:
+            try:
+                next(work)
+            except StopIteration as done:
+                evaluation: Evaluation = done.value
+                return evaluation
+
+    def evaluating(self, at: int) -> Generator[None, None, Evaluation]:
+        """``evaluate_due`` in steps of one rule, for a caller who has other things to do in between.
+
+        Until it has ended, rules must not be loaded and times not be moved.
+        """
         started = time.perf_counter()
         if self._last_at is not None and at <= self._last_at:
             return Evaluation(at, (), (), 0, 0, 0.0)
@@ -125,6 +138,7 @@ class Engine:
                 alerts.extend(outcome.alerts)
                 if outcome.error:
                     failures.append(Failure(run.file, run.group.name, runner.key.rule, outcome.error))
+                yield
             run.seconds = time.perf_counter() - group_started
         # Last, so that a series which a moved rule goes on writing is not ended.
         alerts.extend(self._farewell(at))

@@ -12,7 +12,7 @@ import msgspec
 
 from rules import lookback
 from rules.alerting import AlertRow, Hit, Rows, step
-from rules.evidence import Evidence, Truth, Verdict
+from rules.evidence import Evidence, Look, Truth, Verdict
 from rules.files import AlertingRule, RecordingRule
 from rules.model import Alert, AlertState, Labels
 from rules.promql.compile import compile_expr
@@ -196,6 +196,7 @@ class AlertingRunner(Runner):
         self._pure = all(template.pure for _, template in (*rule.labels, *rule.annotations))
         self._constant = self._static_labels is not None and self._static_annotations is not None
         self._marked = False
+        self._looks: dict[int, Look] = {}
 
     @property
     def evidence(self) -> Evidence:
@@ -241,20 +242,23 @@ class AlertingRunner(Runner):
     def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
         if not elements and not self.rows and not self._marked:
             return []
+        try:
+            return self._step(elements, at, offset, limit)
+        finally:
+            self._looks.clear()
+
+    def _step(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
         time_of_data = at - offset
         hits = self._hits(elements, time_of_data)
         if limit and len(hits) > limit:
             raise EvalError(f"exceeded limit of {limit} with {len(hits)} alerts")
         before = self.rows
-        look = None
 
         def verdict(row: AlertRow) -> Verdict:
-            nonlocal look
             if self._settings.recovery is Recovery.ABSENCE:
                 return Verdict(Truth.FALSE)
-            if look is None:
-                look = self.evidence.at(self._settings.series, time_of_data, self._settings.options())
-            return look.verdict(row.element, None if row.branches is None else frozenset(row.branches))
+            branches = None if row.branches is None else frozenset(row.branches)
+            return self._look(time_of_data).verdict(row.element, branches)
 
         if self._evidence is None or self._evidence.has_branches:
             before = self._with_branches(before, hits, offset)
@@ -286,9 +290,15 @@ class AlertingRunner(Runner):
     def _noting_branches(self, row: AlertRow, at: int) -> AlertRow:
         if not self.evidence.has_branches:
             return row
-        look = self.evidence.at(self._settings.series, at, self._settings.options())
-        found = look.branches(row.element) | frozenset(row.branches or ())
+        found = self._look(at).branches(row.element) | frozenset(row.branches or ())
         return msgspec.structs.replace(row, branches=tuple(sorted(found)))
+
+    def _look(self, at: int) -> Look:
+        """One for all alerts of this evaluation, or each of thousands would evaluate the expression again."""
+        found = self._looks.get(at)
+        if found is None:
+            found = self._looks[at] = self.evidence.at(self._settings.series, at, self._settings.options())
+        return found
 
     def _fresh(self, hit: Hit, at: int) -> AlertRow:
         return AlertRow(

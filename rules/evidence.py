@@ -145,6 +145,7 @@ class Look:
         self._at = at
         self._options = options
         self._results: dict[int, Sequence[Element]] = {}
+        self._found: dict[tuple[int, bool, frozenset[str]], dict[Labels, list[Element]]] = {}
         self._branches: frozenset[int] | None = None
 
     def verdict(self, labels: Labels, branches: frozenset[int] | None = None) -> Verdict:
@@ -193,8 +194,15 @@ class Look:
             self._results[id(expr)] = found
         return found
 
-    def _elements(self, expr: Expr, target: Target) -> list[Element]:
-        return [element for element in self._all(expr) if target.matches(element.labels)]
+    def _elements(self, expr: Expr, target: Target) -> Sequence[Element]:
+        """Looked up, not searched: a storm asks for thousands of elements of one expression."""
+        key = id(expr), target.without, target.names
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = {}
+            for element in self._all(expr):
+                found.setdefault(target.part_of(element.labels), []).append(element)
+        return found.get(target.key, ())
 
     def _is_nan(self, scalar: Expr) -> bool:
         value = self._all(scalar)[0].value

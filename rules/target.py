@@ -31,7 +31,13 @@ class Target:
         return cls(True, frozenset(), labels)
 
     def matches(self, labels: Labels) -> bool:
-        return tuple(pair for pair in labels if (pair[0] in self.names) != self.without) == self.key
+        return self.part_of(labels) == self.key
+
+    def part_of(self, labels: Labels) -> Labels:
+        """What of these labels is compared with ``key``."""
+        if self.without and not self.names:
+            return labels
+        return tuple(pair for pair in labels if (pair[0] in self.names) != self.without)
 
     def grouped(self, without: bool, names: frozenset[str]) -> Target:
         """What elements must look like to become one of these by grouping ``by`` or ``without`` these names."""

@@ -62,8 +62,7 @@ def group(
                 bucket = gathered[key] = _Gathered(alert.rule, ci, grouping)
             if match not in bucket.matches:
                 bucket.matches.append(match)
-            if alert not in bucket.alerts:
-                bucket.alerts.append(alert)
+            _put(bucket, alert)
             reached.update((match.backend, *(live[key].backends if key in live else ())))
         for home in homes.get(alert.labels, ()):
             if not reached.issuperset(live[home].backends):
@@ -95,7 +94,14 @@ def _home(key: str, backend: str, homes: Sequence[str], live: Mapping[str, Incid
 
 def _gather_at_home(gathered: dict[str, _Gathered], home: Incident, alert: Alert) -> None:
     bucket = gathered.setdefault(home.key, _Gathered(home.rule, home.ci, home.grouping))
-    if alert not in bucket.alerts:
+    _put(bucket, alert)
+
+
+def _put(bucket: _Gathered, alert: Alert) -> None:
+    """Once, however many routes lead here. They do so one after another, so only the last can be the same: in a storm
+    there are thousands.
+    """
+    if not bucket.alerts or bucket.alerts[-1] is not alert:
         bucket.alerts.append(alert)
 
 

@@ -103,7 +103,8 @@ def _fires(draft: Draft, ctx: Context) -> None:
             good_evaluations=0,
             good_at=None,
         )
-    if draft.before is None or draft.before.members != draft.incident.members:
+    before = draft.before  # one that opened just now was graded for that
+    if before is not None and before.opened_at is not None and before.members != draft.incident.members:
         _regrade(draft, ctx)
     due = standby.due(draft.incident, ctx.policy)
     if due is not None and draft.now >= due:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import msgspec
 from core_kit import OWN, World, alert, context, no_data
@@ -114,3 +115,12 @@ def test_a_drill_never_meets_the_real_fault():
     exercise = drill(real)
     assert exercise.test
     assert exercise.key != real.key
+
+
+def test_a_storm_is_grouped_in_time_that_grows_with_the_alerts_and_not_with_their_square():
+    ctx = context(policy({"routes": [{"continue": True, "receiver": "desk"}, {"receiver": "rt"}]}))
+    storm = [alert(mountpoint=f"/{n}") for n in range(5_000)]
+    begin = time.process_time()
+    (bucket,) = buckets(ctx, *storm).values()
+    assert time.process_time() - begin < 3
+    assert len(bucket.alerts) == 5_000

@@ -479,3 +479,31 @@ def test_delivery_that_is_stopped_before_it_ran_ends_at_once(tmp_path: Path) -> 
         assert agent.now() == began
 
     scenario(tmp_path, steps)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_what_one_evaluation_led_to_is_stored_together_though_others_have_their_turns(
+    tmp_path: Path, cancelled: bool
+) -> None:
+    """Also when the agent is stopped in between: the rest is decided, and nothing is stored without the rest."""
+
+    async def steps(agent: Agent) -> None:
+        await agent.start(deliver=False)
+        storm = [alert(agent.now(), mountpoint=f"/{n}", instance=f"h{n}") for n in range(20)]
+
+        async def turn() -> None:
+            await agent.book.flush()
+            assert agent.store.stats.commits == 0
+            if cancelled and len(agent.book.live) == 7:
+                raise asyncio.CancelledError
+
+        try:
+            await agent.book.consider_in_turns(storm, {}, turn)
+        except asyncio.CancelledError:
+            assert cancelled
+        assert len(agent.book.live) == 20
+        await agent.book.flush()
+        assert agent.store.stats.commits == 1
+        await agent.stop()
+
+    scenario(tmp_path, steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import msgspec
@@ -434,3 +435,29 @@ def test_when_each_rule_was_evaluated_is_told_by_name() -> None:
     assert run.engine.evaluated() == {"Same": run.at, "Waits": run.at}
     run.engine.rebase(-500)
     assert run.engine.evaluated() == {"Same": first + CYCLE - 500, "Waits": first + CYCLE - 500}
+
+
+@pytest.mark.parametrize("expr", ["x > 5", "x > 5 or y > 5"])
+def test_the_end_of_a_storm_is_judged_in_time_that_grows_with_the_alerts_and_not_with_their_square(expr: str) -> None:
+    """Judged one by one against all the others, four thousand alerts kept the agent for a minute."""
+    run = Run(rules(f"- {{alert: High, expr: {expr}}}"))
+    for value in (9.0, 1.0):
+        run.at += CYCLE
+        series = [(name, (("i", f"{n}"),), value, None) for n in range(4_000) for name in "xy"]
+        run.window.ingest("s", series, run.at)
+        begin = time.process_time()
+        evaluation = run.engine.evaluate_due(run.at)
+        assert time.process_time() - begin < 5
+        assert not evaluation.failures
+        assert len(evaluation.alerts) == 4_000
+    assert {(alert.state, alert.reason) for alert in evaluation.alerts} == {(AlertState.INACTIVE, "recovered")}
+
+
+def test_between_two_rules_others_have_their_turn() -> None:
+    run = Run(rules("- {alert: A, expr: x > 5}\n- {alert: B, expr: x > 6}\n- {record: c, expr: x}"))
+    run.window.ingest("s", [("x", (), 9.0, None)], run.at)
+    work = run.engine.evaluating(run.at)
+    turns = []
+    for _ in work:
+        turns.append([alert.rule for alert in run.engine.alerts()])
+    assert turns == [["A"], ["A", "B"], ["A", "B"]]
