@@ -83,7 +83,6 @@ class Book:
             self._deciding = False
 
     def _considering(self, alerts: Iterable[Alert], evaluated: Mapping[str, int]) -> Iterator[None]:
-        self._looked = True
         buckets = group(alerts, self.ctx.tree, self.ctx.classifier, self.live)
         for key in [*buckets, *(key for key in self.live if key not in buckets)]:
             incident = self.live.get(key)
@@ -93,6 +92,7 @@ class Book:
             rule = incident.rule if incident else bucket.rule if bucket else ""
             self._step(key, bucket, self.ctx, self._now(), evaluated.get(rule))
             yield
+        self._looked = True
 
     def _ring(self) -> float | None:
         """Step what time alone changes; returns the seconds until the next such moment."""

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -28,7 +28,7 @@ from agent.config.files import save_bundle
 from agent.config.load import Loaded, load
 from agent.config.schema import Config
 from agent.core.members import is_over
-from agent.core.model import Incident
+from agent.core.model import Incident, Labels
 from agent.core.outbox import OutboxRow
 from agent.cycle import Cycle
 from agent.delivery import STOP_GRACE, Delivery
@@ -51,6 +51,7 @@ from collectors.api import Metric, Sample
 from integrations.api import DeskBook, Ports
 from rules.api import AlertingRule, AlertRow, Engine, SeriesWindow
 
+T = TypeVar("T")
 LAST_GOOD = "last-good.json"
 TOKEN = "token"  # noqa: S105 - the name of a file
 OWN_JOB = "tocsin"
@@ -109,6 +110,8 @@ class Daemon:
             self.timeline, parts.scraper, self.series, self.engine, self.book, interval_ms=self.config.collect.interval,
             own=self._samples, moved=self._moved, restored=restored,
         )  # fmt: skip
+        # This call lasts as long as the process, and what was read must not.
+        del stored, restored
         listener = await self._listen(parts)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -271,9 +274,10 @@ class Daemon:
         """Rules, and the alerts of the last process; returns the latter."""
         self.engine.load(self.loaded.rules)
         rows = []
+        shared: dict[object, object] = {}
         for key, body in stored.alerts.items():
             try:
-                rows.append(msgspec.json.decode(body, type=AlertRow))
+                rows.append(_sharing(msgspec.json.decode(body, type=AlertRow), shared))
             except msgspec.DecodeError as error:  # of another version; a live incident has its members looked for
                 _log.warning("alert_state_not_understood", key=key, error=str(error))
                 self.book.owe_alerts({}, [key])
@@ -384,6 +388,24 @@ def keep_last_good(loaded: Loaded, state: Path) -> None:
         save_bundle(bundle, state / LAST_GOOD)
     except OSError as error:  # a full disk must not keep the agent from telling about it
         _log.warning("last_good_configuration_not_kept", error=str(error))
+
+
+def _sharing(row: AlertRow, shared: dict[object, object]) -> AlertRow:
+    """The row with texts and labels that are in memory once, however many rows have them: after a storm thousands do.
+
+    ``shared`` holds each by itself.
+    """
+
+    def once(value: T) -> T:
+        return cast("T", shared.setdefault(value, value))
+
+    def labels(values: Labels) -> Labels:
+        return once(tuple(once(pair) for pair in values))
+
+    return msgspec.structs.replace(
+        row, file=once(row.file), group=once(row.group), rule=once(row.rule), rule_labels=labels(row.rule_labels),
+        labels=labels(row.labels), element=labels(row.element), expr=once(row.expr),
+    )  # fmt: skip
 
 
 async def _part(name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -140,7 +140,7 @@ def test_ten_thousand_alerts_at_once(limited: Limited) -> None:
     begin = time.monotonic()
     limited.until("all end", lambda: len(limited.said("incident", state="resolved")) == RULES, RECOVERED_WITHIN_S)
     print(f"recovered within {time.monotonic() - begin:.1f} s")
-    assert limited.memory() <= MEMORY
+    assert limited.running.poll() is None, "the kernel let it live"
     assert len(limited.incidents()) == RULES
     assert len(limited.tickets()) <= TICKETS_AT_MOST
     assert limited.ask("tocsin/status")["store"]["healthy"]
