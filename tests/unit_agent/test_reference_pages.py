@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -84,7 +85,10 @@ def test_the_first_example_works(tmp_path: Path) -> None:
 
 
 def test_every_example_and_default_is_accepted() -> None:
-    hooks: dict[type, Hook] = {CollectorChoice: bind_collectors, Backend: bind_backend}
+    hooks: dict[type, Hook] = {
+        CollectorChoice: partial(bind_collectors, good={}),
+        Backend: partial(bind_backend, good={}),
+    }
     sections: list[type[msgspec.Struct]] = [Config]
     sections += [collectors.api.load(name).Options for name in collectors.api.available()]
     sections += [integrations.api.load(name).Options for name in integrations.api.available()]
