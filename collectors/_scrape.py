@@ -159,6 +159,8 @@ class Scraper:
                 source.task = loop.create_task(source.run_async(call, self._monotonic, woken.set))
         batch = Batch(self._workers, blocking, wake_from_thread, patience=self._patience, deadline=self._deadline)
         await self._wait(batch, [source for source in free if source.is_async], woken)
+        for call in batch.dropped:
+            call.error = CollectorError("no thread to run on")
         return [self._scrape(source, at, skipped=source.name in hung) for source in self._sources]
 
     async def aclose(self) -> None:

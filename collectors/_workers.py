@@ -63,16 +63,21 @@ class Workers:
         return self._alive
 
     def drain(self, pending: deque[Call], wake: Callable[[], None]) -> bool:
-        """Let one more thread empty ``pending`` and then call ``wake``; False when all threads are busy."""
+        """Let one more thread empty ``pending`` and then call ``wake``; False when all threads are busy, or when the
+        system gives no more of them: that is tried again with the next batch.
+        """
         task = _Task(pending, wake)
         with self._lock:
             inbox, self._idle = self._idle, None
             if inbox is None:
                 if self._alive >= self._limit:
                     return False
-                self._alive += 1
                 inbox = SimpleQueue()
-                threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()
+                try:
+                    threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()
+                except RuntimeError:
+                    return False
+                self._alive += 1
         inbox.put(task)
         return True
 
@@ -117,7 +122,7 @@ class Batch:
         self._deadline = deadline
         self._handed_over: float | None = None
         self.dropped: list[Call] = []
-        """Calls that never ran and never will, because every thread hangs."""
+        """Calls that never ran and never will, because every thread hangs and there are no more."""
 
     def step(self) -> float | None:
         """Hand over when somebody is slow; seconds until this must be asked again, or None when nothing is awaited.
@@ -147,6 +152,8 @@ class Batch:
     def _drop(self) -> None:
         while self._pending:
             try:
-                self.dropped.append(self._pending.popleft())
+                call = self._pending.popleft()
             except IndexError:  # a thread came back just now and took it
                 return
+            call.finished = True  # nobody waits for it, and the next batch may try again
+            self.dropped.append(call)

@@ -355,3 +355,20 @@ async def test_close_reaches_collectors_that_hold_something() -> None:
     await frame.cycle(AT)
     await frame.aclose()
     assert holds.closed
+
+
+async def test_without_a_thread_collectors_fail_and_work_again_when_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    frame = Scraper({"a": Gives(one()), "b": GivesAsync(one())}, job="node", instance="host", patience_s=5)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        failed = {scrape.source: scrape for scrape in await frame.cycle(AT)}
+    assert (failed["a"].ok, failed["b"].ok) == (False, True)
+    assert failed["a"].error == "no thread to run on"
+    assert [scrape.error for scrape in await frame.cycle(AT + 1)] == ["", ""]
+    assert frame.threads == 1
+    await frame.aclose()
