@@ -162,14 +162,15 @@ class View:
     async def incidents(self, state: str, limit: int) -> Sequence[Mapping[str, Any]]:
         states = _states(state)
         found = await self._d.store.incidents(IncidentQuery(states=states, limit=limit))
-        return [_incident(incident, self._rows(incident)) for incident in found]
+        return [_incident(incident, await self._rows(incident)) for incident in found]
 
     async def incident(self, name: str) -> Mapping[str, Any]:
         incident = await self._find(name)
+        rows = await self._rows(incident)
         history = await self._d.store.timeline(incident.id)
         return {
-            "incident": _incident(incident, self._rows(incident)),
-            "outbox": [_row(row) for row in self._rows(incident)],
+            "incident": _incident(incident, rows),
+            "outbox": [_row(row) for row in rows],
             "timeline": [msgspec.to_builtins(entry) for entry in history],
         }
 
@@ -191,9 +192,15 @@ class View:
     def outbox(self) -> Sequence[Mapping[str, Any]]:
         return [_row(row) for row in self._d.delivery.rows()]
 
-    def _rows(self, incident: Incident) -> list[OutboxRow]:
-        rows = (self._d.delivery.row((incident.id, backend)) for backend in incident.backends)
-        return [row for row in rows if row is not None]
+    async def _rows(self, incident: Incident) -> list[OutboxRow]:
+        """The outbox rows of an incident. Delivery holds those of the newest episode of a fault; of an older one whose
+        ticket was never seen again after a crash, only the store knows the number.
+        """
+        held = {name: self._d.delivery.row((incident.id, name)) for name in incident.backends}
+        seen = {name for name, person in incident.people.items() if person.number}
+        if any(row is None and name not in seen for name, row in held.items()):
+            held |= {row.backend: row for row in await self._d.store.outbox_of(incident.id)}
+        return [row for _, row in sorted(held.items()) if row is not None]
 
     async def _find(self, name: str) -> Incident:
         """By id, or by the number of one of its tickets; of older episodes those are in the store only."""

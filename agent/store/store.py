@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.core.model import Incident, IncidentState, TimelineEntry
+from agent.core.outbox import OutboxRow
 from agent.store import files, rows
 from agent.store.errors import StateRefused, StoreCorrupt, StoreUnavailable
 from agent.store.lock import DirectoryLock
@@ -193,6 +194,11 @@ class Store:
             where += " AND changed_at < ?"
             more.append(query.changed_before)
         return await self._incidents(where + " ORDER BY changed_at DESC LIMIT ?", (*more, query.limit))
+
+    async def outbox_of(self, incident_id: str) -> list[OutboxRow]:
+        """The outbox rows of one incident, however old; those that delivery no longer holds in memory too."""
+        now = self._now()
+        return await self.transact(lambda connection: Reader(connection, now).outbox("incident = ?", (incident_id,)))
 
     async def timeline(self, incident_id: str) -> list[TimelineEntry]:
         """The history of one incident, oldest first; BadRow when a line is damaged."""

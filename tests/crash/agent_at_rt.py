@@ -64,12 +64,13 @@ class Rt:
                 page=str(page), fields="Subject,Status,CustomFields",
             )  # fmt: skip
             found += reply["items"]
-            if page >= int(reply.get("pages", 1)):
+            if len(reply["items"]) < 100:
                 return found
             page += 1
 
     def newest(self) -> int:
-        return max((int(ticket["id"]) for ticket in self.tickets(0)), default=0)
+        reply = self.get("tickets", query="id > 0", orderby="id", order="DESC", per_page="1")
+        return max((int(ticket["id"]) for ticket in reply["items"]), default=0)
 
 
 def key_of(ticket: Mapping[str, Any]) -> str:

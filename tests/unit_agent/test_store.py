@@ -113,6 +113,15 @@ async def test_an_older_copy_of_an_outbox_row_never_wins(tmp_path: Path) -> None
     await store.aclose()
 
 
+async def test_the_rows_of_one_incident_can_be_asked_for_however_old(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    first, second = incident(), incident(episode=2)
+    await store.commit(Change(incidents=(first, second), outbox=(row(first), row(second, "again"))))
+    assert await store.outbox_of(first.id) == [row(first)]
+    assert await store.outbox_of("nobody-1") == []
+    await store.aclose()
+
+
 async def test_resolved_incidents_are_remembered_for_reopen_or_new_and_episodes_for_ever(tmp_path: Path) -> None:
     store = opened(tmp_path)
     first = incident(state=IncidentState.RESOLVED, resolved_at=NOW)
