@@ -188,7 +188,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One line of ``tocsin doctor``: what was looked at, whether it is well, and the mend when it is not."""
+    """One thing ``doctor`` looked at: what it was, whether it is well, and the mend when it is not."""
 
     check: str
     ok: bool

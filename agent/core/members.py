@@ -14,7 +14,6 @@ from rules.api import Alert, AlertState
 RECOVERED = "recovered"
 PENDING_DROPPED = "pending_dropped"
 RULE_REMOVED = "rule_removed"
-CI_RETIRED = "ci_retired"
 
 SUMMARY_LIMIT = 500
 DESCRIPTION_LIMIT = 4_000
@@ -109,7 +108,7 @@ def _merged(member: Member | None, alert: Alert, language: Language, now: int) -
         over = _moved(member, MemberState.RECOVERED, alert.reason, now)
         evidence = None if alert.evidence_value is None else number(alert.evidence_value)
         return msgspec.structs.replace(over, evidence_value=evidence, evidence_at=alert.evaluated_at)
-    if alert.reason in (RULE_REMOVED, CI_RETIRED):
+    if alert.reason == RULE_REMOVED:
         return _moved(member, MemberState.RETIRED, alert.reason, now)
     if alert.reason == PENDING_DROPPED:
         return _with(member, pending=False)
