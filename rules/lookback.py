@@ -17,6 +17,8 @@ from rules.promql.ast import (
 )
 
 _ABSENT = frozenset({"absent", "absent_over_time"})
+_REMEMBERS = frozenset({"last_over_time"})
+"""Functions whose answer is as good from a part of the window as from all of it."""
 
 
 def reads(expr: Expr, back: int = 0) -> Iterator[tuple[str, int]]:
@@ -37,8 +39,13 @@ def reads(expr: Expr, back: int = 0) -> Iterator[tuple[str, int]]:
 
 
 def longest_window(expr: Expr) -> int:
-    """The longest range in ms that any function of the expression looks over; 0 when there is none."""
+    """The longest range in ms whose data a function of the expression sums up; 0 when there is none.
+
+    ``last_over_time`` only remembers: it needs no more of its window than the one sample it gives.
+    """
     match expr:
+        case Call() if expr.func in _REMEMBERS and isinstance(expr.args[0], MatrixSelector):
+            return 0
         case MatrixSelector():
             return expr.range
         case Subquery():

@@ -259,6 +259,14 @@ def test_a_window_waits_for_half_of_itself() -> None:
     assert not run.engine.waiting()
 
 
+def test_what_only_remembers_waits_for_no_window() -> None:
+    run = Run(rules("- {record: seen, expr: last_over_time(seen[30d]) or x}"), start=Start.COLD)
+    run.cycle(9)
+    assert not run.engine.waiting()
+    run.cycle(1)
+    assert run.ask("seen") == {(("i", "1"),): 9.0}
+
+
 def test_a_warm_engine_waits_for_nothing() -> None:
     run = Run(rules("- {alert: Busy, expr: 'avg_over_time(x[2m]) > 5'}\n- {alert: Gone, expr: absent(y)}"))
     assert len(run.cycle(9).alerts) == 2
