@@ -260,7 +260,7 @@ def test_a_window_waits_for_half_of_itself() -> None:
 
 
 def test_what_only_remembers_waits_for_no_window() -> None:
-    run = Run(rules("- {record: seen, expr: last_over_time(seen[30d]) or x}"), start=Start.COLD)
+    run = Run(rules("- {record: seen, expr: 'last_over_time(seen[30d]) or x'}"), start=Start.COLD)
     run.cycle(9)
     assert not run.engine.waiting()
     run.cycle(1)
