@@ -70,8 +70,9 @@ class Daemon:
 
     def __init__(
         self, path: Path | None, loaded: Loaded, config: Config, *, state: Path, store: Store, timeline: Timeline,
-        in_force: str = AS_ASKED,
+        in_force: str = AS_ASKED, own: Self | None = None,
     ) -> None:  # fmt: skip
+        """``own`` is who this agent is, when that is not to be found out from the machine."""
         self.path = path
         self.loaded = loaded
         self.config = config
@@ -79,7 +80,7 @@ class Daemon:
         self.store = store
         self.timeline = timeline
         self.in_force = in_force
-        self.own: Self = identify(config.identity.ci, Path(config.collect.rootfs), state)
+        self.own: Self = own or identify(config.identity.ci, Path(config.collect.rootfs), state)
         self.reloads = ReloadStats(last_ok=in_force == AS_ASKED)
         self.started_at = timeline.now()
         self.url = ""
@@ -94,6 +95,20 @@ class Daemon:
     # Starting and stopping
 
     async def run(self) -> None:
+        """Until a signal, with the listener."""
+        await self.assemble()
+        listener = await self._listen(self._parts_now)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
+        # What was made so far lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        await self.work(listener)
+
+    async def assemble(self) -> None:
+        """Make every part from the configuration and from what the store holds; nothing runs yet."""
         stored = await self.store.load()
         parts = self._parts(self.loaded)
         self.book = Book(self.store, stored, parts.context, self.timeline.now, self._hold_members)
@@ -110,16 +125,9 @@ class Daemon:
             self.timeline, parts.scraper, self.series, self.engine, self.book, interval_ms=self.config.collect.interval,
             own=self._samples, moved=self._moved, restored=restored,
         )  # fmt: skip
-        # This call lasts as long as the process, and what was read must not.
-        del stored, restored
-        listener = await self._listen(parts)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
-        # What was made so far lives as long as the process: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+
+    async def work(self, listener: Listener | None = None) -> None:
+        """What was assembled, until ``stop``; then everything is closed, the listener too."""
         try:
             await self._run_tasks()
         except ExceptionGroup as error:
@@ -130,6 +138,10 @@ class Daemon:
             if listener is not None:
                 await _end("listener", listener.stop())
             await self._end_parts(self._parts_now)
+
+    def stop(self) -> None:
+        """Have ``work`` come to its end."""
+        self._stopping.set()
 
     async def _run_tasks(self) -> None:
         self._manager.ready(f"{len(self.loaded.rules)} rule files, desk and API at {self.url or 'no listener'}")
@@ -331,7 +343,7 @@ class Daemon:
 
     async def reload(self) -> None:
         """Read the configuration again. A wrong one changes nothing and is said in full."""
-        loaded = await asyncio.to_thread(load, self.path)  # files may hang
+        loaded = await self._read()
         for problem in loaded.problems:
             _log.warning("configuration", problem=str(problem))
         config = loaded.config
@@ -355,6 +367,9 @@ class Daemon:
         self.in_force = AS_ASKED
         keep_last_good(loaded, self.state)
         _log.info("reloaded", configuration=loaded.file, hash=loaded.config_hash)
+
+    async def _read(self) -> Loaded:
+        return await asyncio.to_thread(load, self.path)  # files may hang
 
     def _refuse(self, why: str) -> None:
         self.reloads.failed += 1

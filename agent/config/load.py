@@ -83,6 +83,13 @@ def load(path: Path | str | None, files: Files | None = None) -> Loaded:
     return loader.load(str(Path(path).absolute()) if path is not None else None)
 
 
+def load_section(root: Node, file: str) -> Loaded:
+    """Load and check a configuration that is part of another file: ``root`` is its mapping, ``file`` what messages
+    name and where relative paths start.
+    """
+    return _Loader(Reading(Disk())).load_node(root, file)
+
+
 def dump(config: Config) -> str:
     """The effective configuration, defaults included, as canonical JSON: sorted keys, no blanks. Holds no secret."""
     plain = msgspec.to_builtins(config, str_keys=True)  # dicts may be keyed by enums, which the encoder cannot sort
@@ -106,6 +113,11 @@ class _Loader:
                 root = Mapping((), 1, 1)
             else:
                 return Loaded(None, self._told(), file=self._file)
+        return self.load_node(root, self._file)
+
+    def load_node(self, root: Node, file: str) -> Loaded:
+        """What the mapping ``root``, read from ``file``, says."""
+        self._file = file
         config = self._bind(root)
         if config is None:
             return Loaded(None, self._told(), file=self._file, texts=dict(self._files.texts))
