@@ -1,7 +1,8 @@
 """kill -9 of the whole agent at random moments of incidents' lives, against a real Request Tracker.
 
-After every kill it must be ready again with at most 2 s of CPU (the clock is looked at by `make bench`, on a quiet machine);
-at the end every episode of every fault has exactly one ticket, and all tickets are resolved. ``TOCSIN_KILLS`` sets how many kills (200).
+After every kill it must be ready again with at most 2 s of CPU (the clock is looked at by `make bench`, on a quiet
+machine); at the end every episode of every fault has exactly one ticket, and all tickets are resolved. ``TOCSIN_KILLS``
+sets how many kills (200).
 """
 
 from __future__ import annotations
