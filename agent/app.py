@@ -12,6 +12,7 @@ from agent.clock import Timeline
 from agent.config.files import FilesError, load_bundle
 from agent.config.load import Loaded, load
 from agent.config.places import state_directory
+from agent.config.rule_files import Kept
 from agent.daemon import AS_ASKED, LAST_GOOD, Daemon, PartDied, keep_last_good
 from agent.http.server import ListenerError
 from agent.store import Found, StateBusy, StateRefused, Store, StoreUnavailable
@@ -26,7 +27,7 @@ _log = log.get("app")
 def run(path: Path | None, state: Path | None) -> int:
     """Run the agent until it is told to stop; the exit code is sysexits.h's."""
     log.setup("info")
-    loaded = load(path)
+    loaded = load(path, kept=Kept())
     for problem in loaded.problems:
         _say(str(problem))
     directory, in_force = state, AS_ASKED
@@ -44,6 +45,8 @@ def run(path: Path | None, state: Path | None) -> int:
         raise AssertionError("unreachable")
     log.setup(config.log.level.value)
     directory = directory or state_directory(config.state.directory)
+    if loaded.stale and in_force == AS_ASKED:
+        loaded = _with_old_versions(path, loaded, directory)
     timeline = Timeline()
     try:
         store = Store.open(directory, timeline.now)
@@ -96,7 +99,17 @@ def _last_good(directory: Path) -> Loaded | None:
         bundle = load_bundle(directory / LAST_GOOD)
     except FilesError:
         return None
-    return load(bundle.main, bundle)
+    return load(bundle.main, bundle, kept=Kept())
+
+
+def _with_old_versions(path: Path | None, loaded: Loaded, directory: Path) -> Loaded:
+    """The same configuration, its wrong rule files replaced by their last good versions as far as there are any."""
+    try:
+        texts = load_bundle(directory / LAST_GOOD).texts
+    except FilesError:
+        return loaded
+    again = load(path, kept=Kept(texts={name: text.encode() for name, text in texts.items()}))
+    return again if again.config is not None else loaded
 
 
 def _say_opened(store: Store) -> None:

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -26,6 +27,7 @@ from agent.build import DESK, Parts, backends, build_parts, credentials
 from agent.clock import Timeline
 from agent.config.files import save_bundle
 from agent.config.load import Loaded, load
+from agent.config.rule_files import Kept
 from agent.config.schema import Config
 from agent.core.members import is_over
 from agent.core.model import Incident, Labels
@@ -44,6 +46,7 @@ from agent.notify import ServiceManager, inherited_sockets
 from agent.own import OwnMetrics, ReloadStats, Sources
 from agent.own_metrics import OWN_METRICS
 from agent.packages import typed
+from agent.rule_files import RuleFileStates
 from agent.store import Loaded as Stored
 from agent.store import Store, StoreUnavailable
 from agent.view import View
@@ -82,6 +85,8 @@ class Daemon:
         self.in_force = in_force
         self.own: Self = own or identify(config.identity.ci, Path(config.collect.rootfs), state)
         self.reloads = ReloadStats(last_ok=in_force == AS_ASKED)
+        self.rule_files = RuleFileStates(timeline.now)
+        self.rule_files.take(loaded)
         self.started_at = timeline.now()
         self.url = ""
         self.series = SeriesWindow()
@@ -284,7 +289,7 @@ class Daemon:
 
     def _load_rules(self, stored: Stored) -> list[AlertRow]:
         """Rules, and the alerts of the last process; returns the latter."""
-        self.engine.load(self.loaded.rules)
+        self.engine.load(self.loaded.rules, unread=unread(self.loaded))
         rows = []
         shared: dict[object, object] = {}
         for key, body in stored.alerts.items():
@@ -321,12 +326,14 @@ class Daemon:
             self.delivery,
             self.store,
             self.reloads,
+            self.rule_files,
             self.started_at,
         )
         return self._own_metrics.samples(sources, self.timeline.now())
 
     def _moved(self, step: int) -> None:
         self.delivery.rebase(step)
+        self.rule_files.rebase(step)
         self.started_at += step
 
     # Reload
@@ -337,12 +344,19 @@ class Daemon:
             self._reload_asked.clear()
             self._manager.reloading()
             await self.reload()
-            self._manager.ready(
-                "configuration read again" if self.reloads.last_ok else "configuration refused, old one runs"
-            )
+            self._manager.ready(self._outcome())
+
+    def _outcome(self) -> str:
+        if not self.reloads.last_ok:
+            return "configuration refused, old one runs"
+        refused = len(self.rule_files.stale)
+        return "configuration read again" + (f", {refused} rule files refused" if refused else "")
 
     async def reload(self) -> None:
-        """Read the configuration again. A wrong one changes nothing and is said in full."""
+        """Read the configuration again. A wrong one changes nothing and is said in full.
+
+        Of a wrong rule file the version in force stays, with its alerts, and all else is taken over.
+        """
         loaded = await self._read()
         for problem in loaded.problems:
             _log.warning("configuration", problem=str(problem))
@@ -369,7 +383,8 @@ class Daemon:
         _log.info("reloaded", configuration=loaded.file, hash=loaded.config_hash)
 
     async def _read(self) -> Loaded:
-        return await asyncio.to_thread(load, self.path)  # files may hang
+        kept = Kept({file.file: file for file in self.loaded.rules}, self.loaded.texts)
+        return await asyncio.to_thread(partial(load, self.path, kept=kept))  # files may hang
 
     def _refuse(self, why: str) -> None:
         self.reloads.failed += 1
@@ -379,10 +394,11 @@ class Daemon:
 
     async def _take_over(self, loaded: Loaded, config: Config, parts: Parts) -> None:
         old, self.loaded, self.config = self._parts_now, loaded, config
+        self.rule_files.take(loaded)
         log.setup(config.log.level.value)
 
         def rules_and_policy() -> None:
-            self.engine.load(loaded.rules, interval_ms=config.collect.interval)
+            self.engine.load(loaded.rules, interval_ms=config.collect.interval, unread=unread(loaded))
             self.book.ctx = parts.context
 
         await self.cycle.replace(parts.scraper, config.collect.interval, rules_and_policy)
@@ -392,6 +408,11 @@ class Daemon:
         self._adopt(parts)
         self._say_left_behind()
         await self._end_parts(old)
+
+
+def unread(loaded: Loaded) -> frozenset[str]:
+    """The rule files of which not even an older version is in force: nobody knows what has become of their rules."""
+    return frozenset(each.file for each in loaded.stale if not each.kept)
 
 
 def keep_last_good(loaded: Loaded, state: Path) -> None:

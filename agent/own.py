@@ -11,6 +11,7 @@ from agent.core.model import IncidentState
 from agent.core.outbox import RowState
 from agent.cycle import CycleStats
 from agent.delivery import Delivery, DeliveryStats, GateState
+from agent.rule_files import RuleFileStates
 from agent.store import Store
 from agent.version import VERSION
 from collectors.api import Labels, Sample, labels
@@ -38,6 +39,7 @@ class Sources:
     delivery: Delivery
     store: Store
     reloads: ReloadStats
+    rule_files: RuleFileStates
     started_at: int
 
 
@@ -68,6 +70,10 @@ def _values(s: Sources, now: int) -> Iterator[tuple[str, Labels, float]]:
     yield "tocsin_build_info", (("version", VERSION),), 1
     for outcome, count in (("ok", s.reloads.succeeded), ("failed", s.reloads.failed)):
         yield "tocsin_config_reloads_total", (("outcome", outcome),), count
+    for each in s.rule_files.all:
+        file = (("file", each.file),)
+        yield "tocsin_rule_file_stale", file, each.problem is not None
+        yield "tocsin_rule_file_rules", file, each.rules
     states = [incident.state for incident in s.book.live.values()]
     for state in IncidentState:
         if state is not IncidentState.RESOLVED:

@@ -55,6 +55,16 @@ OWN_METRICS: tuple[Metric, ...] = (
     counter("tocsin_store_commits_total", "Transactions that wrote something."),
     counter("tocsin_store_failures_total", "Writes that the disk did not take."),
     counter("tocsin_store_quarantined_rows_total", "Stored rows found damaged and set aside."),
-    gauge("tocsin_config_last_reload_successful", "1 when the configuration in force is the one last asked for."),
+    gauge(
+        "tocsin_config_last_reload_successful",
+        "1 when the configuration in force is the one last asked for, whatever mistakes its rule files hold.",
+    ),
     counter("tocsin_config_reloads_total", "Reloads by outcome.", "outcome"),
+    gauge(
+        "tocsin_rule_file_stale",
+        "1 while mistakes keep a rule file from being in force as it is; an older version of it is, or none of its"
+        " rules.",
+        "file",
+    ),
+    gauge("tocsin_rule_file_rules", "Rules of a rule file that are in force.", "file"),
 )

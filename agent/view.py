@@ -126,6 +126,15 @@ class View:
                 }
                 for scrape in cycle.scrapes.values()
             ],
+            "rule_files_refused": [
+                {
+                    "file": each.file,
+                    "in_force": each.in_force,
+                    "since": "" if each.since is None else _rfc3339(each.since),
+                    "problem": str(each.problem),
+                }
+                for each in d.rule_files.stale
+            ],
             "rules_failing": [{"rule": rule, "error": error} for rule, error in failing.items()],
             "rules_waiting": [
                 {
@@ -154,6 +163,10 @@ class View:
         ]
         if not d.reloads.last_ok:
             found.append(f"the configuration in force is not the one asked for, but {d.in_force}")
+        found += [
+            f"rule file {each.file} is refused, and {each.in_force} of it is in force: {each.problem}"
+            for each in d.rule_files.stale
+        ]
         for scrape in d.cycle.stats.scrapes.values():
             if not scrape.ok:
                 found.append(f"collector {scrape.source} fails: {scrape.error}")

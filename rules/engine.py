@@ -61,22 +61,33 @@ class Engine:
         self._groups: list[GroupRun] = []
         self._retired: list[Runner] = []
         self._orphans: list[AlertRow] = []
+        self._unread: frozenset[str] = frozenset()
         self._cycles = 0
         self._first_at: int | None = None
         self._last_at: int | None = None
 
     # Rules
 
-    def load(self, rule_files: Iterable[RuleFile], *, interval_ms: int | None = None) -> None:
+    def load(
+        self,
+        rule_files: Iterable[RuleFile],
+        *,
+        interval_ms: int | None = None,
+        unread: frozenset[str] = frozenset(),
+    ) -> None:
         """Put these rules in place of all others, at once, and the interval too when one is given.
 
         See ``reload`` for who keeps which alerts; those of a removed rule end, as ``rule_removed``, with the next
-        evaluation.
+        evaluation. Of the files ``unread`` nobody knows the rules: alerts of theirs that were restored stay as they
+        are, until a later load says more.
         """
         if interval_ms is not None:
             self._settings.interval = interval_ms
         self._groups, retired = build(rule_files, self._groups, self._settings)
         self._retired.extend(retired)
+        self._unread = unread
+        orphans, self._orphans = self._orphans, []
+        self.restore(orphans, self._last_at or 0, 0)
         needs = self.needs()
         self._series.retain(needs, max(RETENTION, needs.get("", 0)))
 
@@ -180,15 +191,16 @@ class Engine:
     def _farewell(self, at: int) -> list[Alert]:
         """The ends of alerts whose rule is gone, since a reload or since a restart."""
         alerts = [alert for runner in self._retired for alert in runner.retire(at)]
-        alerts += [row.ended("rule_removed", at) for row in self._orphans]
-        self._retired, self._orphans = [], []
+        alerts += [row.ended("rule_removed", at) for row in self._orphans if row.file not in self._unread]
+        self._retired, self._orphans = [], [row for row in self._orphans if row.file in self._unread]
         return alerts
 
     # State
 
     def alerts(self) -> tuple[Alert, ...]:
         """Every alert that is pending, fires or is held."""
-        return tuple(row.alert() for runner in self._alerting() for row in runner.rows.values())
+        unread = (row for row in self._orphans if row.file in self._unread)
+        return tuple(row.alert() for row in (*self._rows(), *unread))
 
     def groups(self) -> tuple[GroupStatus, ...]:
         return tuple(
@@ -221,7 +233,7 @@ class Engine:
 
     def snapshot(self) -> list[AlertRow]:
         """All alerts, to be kept by the caller and given to ``restore`` after a restart."""
-        return [row for runner in self._alerting() for row in runner.rows.values()] + self._orphans
+        return [*self._rows(), *self._orphans]
 
     def restore(self, rows: Iterable[AlertRow], at: int, downtime_ms: int) -> None:
         """Take up the alerts of a former process, after ``load``; ``downtime_ms`` is how long nothing was evaluated.
@@ -275,6 +287,9 @@ class Engine:
     def _runners(self) -> Iterator[Runner]:
         for run in self._groups:
             yield from run.runners
+
+    def _rows(self) -> Iterator[AlertRow]:
+        return (row for runner in self._alerting() for row in runner.rows.values())
 
     def _alerting(self) -> Iterator[AlertingRunner]:
         return (runner for runner in self._runners() if isinstance(runner, AlertingRunner))

@@ -3,6 +3,8 @@
 load(None)                    the embedded defaults: this host, the host pack, the desk
 load(path)                    the files on disk
 load(bundle.main, bundle)     the last good configuration, as ``Loaded.bundle()`` kept it
+
+With ``kept``, a rule file with mistakes is replaced by an older version of it, or left out, and all else is taken.
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ from agent.config import packs
 from agent.config.bind import INVALID, MAX_MISTAKES, Binder, EnoughError
 from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
+from agent.config.rule_files import Kept, RuleFiles, StaleFile
 from agent.config.schema import LISTEN_ADDRESS, Backend, Collect, CollectorChoice, Config
 from agent.config.sections import bind_backend, bind_collectors
 from agent.config.words import quoted
 from agent.core.policy import Catalogue, Policy, Receiver
-from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, parse_rule_file, read_yaml
+from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, read_yaml
 
 EMBEDDED = "embedded defaults"
 _GLOB = frozenset("*?[")
@@ -36,7 +39,10 @@ _READABLE = frozenset({"yaml/duplicate-key", "yaml/control"})
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """``config`` is None when any problem is an error; ``rules`` are the parsed packs and files, in order."""
+    """``config`` is None when any problem is an error; ``rules`` are the parsed packs and files, in order.
+
+    Loaded with ``kept``, errors in rule files do not count for that: those files are named in ``stale`` instead.
+    """
 
     config: Config | None
     problems: tuple[Problem, ...]
@@ -44,6 +50,7 @@ class Loaded:
     config_hash: str = ""
     file: str = EMBEDDED
     texts: dict[str, bytes] = field(default_factory=dict)
+    stale: tuple[StaleFile, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -77,9 +84,9 @@ class Loaded:
         return Bundle(main=self.file, texts={path: text.decode() for path, text in self.texts.items()})
 
 
-def load(path: Path | str | None, files: Files | None = None) -> Loaded:
+def load(path: Path | str | None, files: Files | None = None, *, kept: Kept | None = None) -> Loaded:
     """Load and check everything. Never raises for what a file holds; a missing main file is a problem like others."""
-    loader = _Loader(Reading(files if files is not None else Disk()))
+    loader = _Loader(Reading(files if files is not None else Disk()), kept)
     return loader.load(str(Path(path).absolute()) if path is not None else None)
 
 
@@ -87,7 +94,7 @@ def load_section(root: Node, file: str) -> Loaded:
     """Load and check a configuration that is part of another file: ``root`` is its mapping, ``file`` what messages
     name and where relative paths start.
     """
-    return _Loader(Reading(Disk())).load_node(root, file)
+    return _Loader(Reading(Disk()), None).load_node(root, file)
 
 
 def dump(config: Config) -> str:
@@ -97,8 +104,9 @@ def dump(config: Config) -> str:
 
 
 class _Loader:
-    def __init__(self, files: Reading) -> None:
+    def __init__(self, files: Reading, kept: Kept | None) -> None:
         self._files = files
+        self._kept = kept
         self._problems: list[Problem] = []
         self._file = EMBEDDED
         self._broken: set[str] = set()
@@ -121,19 +129,22 @@ class _Loader:
         config = self._bind(root)
         if config is None:
             return Loaded(None, self._told(), file=self._file, texts=dict(self._files.texts))
-        rules, digests = self._rules(config, root)
+        rule_files = self._rules(config, root)
         self._problems += cross_check(config, Source(self._file, root), frozenset(self._broken))
         digest = hashlib.sha256(dump(config).encode())
-        for name, text_digest in digests:
+        for name, text_digest in rule_files.digests:
             digest.update(f"\n{Path(name).name} {text_digest}".encode())
-        failed = any(problem.severity is Severity.ERROR for problem in self._problems)
+        counting = self._problems if self._kept is not None else [*self._problems, *rule_files.problems]
+        failed = any(problem.severity is Severity.ERROR for problem in counting)
+        self._problems += rule_files.problems
         return Loaded(
             None if failed else config,
             self._told(),
-            rules,
+            tuple(rule_files.rules),
             "" if failed else digest.hexdigest(),
             self._file,
-            dict(self._files.texts),
+            rule_files.texts,
+            tuple(rule_files.stale),
         )
 
     def _read(self, path: str, at: Problem) -> Node | None:
@@ -218,32 +229,45 @@ class _Loader:
     def _absolute(self, path: str) -> str:
         return str(Path(self._file).parent / path) if self._file != EMBEDDED else str(Path(path).absolute())
 
-    def _rules(self, config: Config, root: Node) -> tuple[tuple[RuleFile, ...], list[tuple[str, str]]]:
+    def _rules(self, config: Config, root: Node) -> RuleFiles:
+        """Packs and files, each once. What the configuration itself gets wrong about them is a mistake in it."""
         section = root.get("rules") if isinstance(root, Mapping) else None
-        found: list[tuple[str, bytes]] = []
+        found = RuleFiles(self._kept, dict(self._files.texts))
+        seen: set[str] = set()
         for node, name in _written(section, "packs", config.rules.packs):
             try:
-                found.append(packs.read(name))
+                file, content = packs.read(name)
             except KeyError:
                 hint = did_you_mean(name, packs.available())
                 self._at(node, f"there is no rule pack {quoted(name)}", hint, "config/pack")
             except FilesError as error:
                 self._at(node, str(error), "", "config/pack")
+            else:
+                if file not in seen:
+                    found.take(file, content)
+                seen.add(file)
         for node, pattern in _written(section, "files", config.rules.files):
             path = self._absolute(pattern)
             paths = self._files.glob(path) if _GLOB & set(path) else [path]
             for each in paths:
-                try:
-                    found.append((each, self._files.read(each)))
-                except FilesError as error:
-                    self._at(node, str(error), "correct the path, or write a glob", "config/file")
-        parsed = []
-        for name, content in dict(found).items():
-            rule_file, problems = parse_rule_file(content, name)
-            self._problems += problems
-            if rule_file is not None:
-                parsed.append(rule_file)
-        return tuple(parsed), [(name, hashlib.sha256(content).hexdigest()) for name, content in dict(found).items()]
+                if each not in seen:
+                    self._rule_file(found, each, node, named=each == path)
+                seen.add(each)
+        return found
+
+    def _rule_file(self, found: RuleFiles, path: str, node: Node | None, *, named: bool) -> None:
+        """A file that cannot be read is at fault itself when a glob found it; a named one may be the wrong name."""
+        try:
+            content = found.texts[path] = self._files.read(path)
+        except FilesError as error:
+            problem = self._problem(node, str(error), "correct the path, or write a glob", "config/file")
+            if named or self._kept is None:
+                self._problems.append(problem)
+            else:
+                found.problems.append(problem)
+                found.refuse(path, problem)
+        else:
+            found.take(path, content)
 
     def _told(self) -> tuple[Problem, ...]:
         """All problems in order; of very many the first, errors before warnings, and how many are left."""
@@ -255,8 +279,11 @@ class _Loader:
         return (*sorted(first), Problem(self._file, 0, 0, rest, "mend these first", "config/many"))
 
     def _at(self, node: Node | None, message: str, hint: str, check: str) -> None:
+        self._problems.append(self._problem(node, message, hint, check))
+
+    def _problem(self, node: Node | None, message: str, hint: str, check: str) -> Problem:
         line, column = (node.line, node.column) if node is not None else (0, 0)
-        self._problems.append(Problem(self._file, line, column, message, hint, check))
+        return Problem(self._file, line, column, message, hint, check)
 
 
 def _written(section: Node | None, key: str, values: tuple[str, ...]) -> list[tuple[Node | None, str]]:

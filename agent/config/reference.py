@@ -33,7 +33,8 @@ Generated from the program by `make docs`; do not edit.
 The agent reads one YAML file, `/etc/tocsin/tocsin.yaml` unless `--config` names another. Without any file it runs with
 the defaults below. Unknown keys, values of a wrong type or out of range, and names that lead nowhere are refused, all
 of them at once, with file, line and column: run `tocsin check` before a reload. A reload that fails leaves the old
-configuration in place; at a start the last good one, kept in the state directory, is used instead.
+configuration in place; at a start the last good one, kept in the state directory, is used instead. A rule file with
+mistakes keeps only itself back ([operations](operations.md#a-configuration-or-a-rule-file-with-mistakes)).
 
 - Durations are written as Prometheus writes them: `500ms`, `15s`, `5m`, `1h30m`, `90d`.
 - Secrets are never in the file: `{credential: NAME}` names one. Under the shipped service it is the file
