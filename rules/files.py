@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rules.model import Problem, Severity
 from rules.promql.ast import Expr, Number, ValueType
+from rules.promql.compile import compile_expr
 from rules.promql.errors import ExprError
 from rules.promql.parse import parse, value_type
 from rules.source import MAX_BYTES, Documents, Mapping, Node, Scalar, Sequence, did_you_mean, read_yaml
@@ -178,6 +179,8 @@ class _Reader:
             return "", _NO_EXPR
         try:
             expr = parse(text)
+            # Whoever loads the file compiles it again; what the compiler refuses must be found here, with its place.
+            compile_expr(expr)
         except ExprError as error:
             self._error(node or rule, error.message, error.hint, "promql/syntax")
             return text, _NO_EXPR

@@ -75,7 +75,7 @@ def parse(text: str, *, experimental: bool = False) -> Expr:
     """
     check_text(text)
     try:
-        node = native.parse(text)
+        node = native.parse(_without_raw_strings(text))
     except (ValueError, OverflowError) as error:
         message = str(error)
         raise ExprError(message, _hint(message, text)) from None
@@ -89,6 +89,18 @@ def parse(text: str, *, experimental: bool = False) -> Expr:
         raise ExprError("a duration is out of range", "at most 100 years") from None
     except RecursionError:  # the caller stood deep in its own stack already
         raise ExprError("expression is nested too deeply", "split it with recording rules") from None
+
+
+def _without_raw_strings(text: str) -> str:
+    """The same with `raw strings` as quoted ones: the library looks for escapes in them, and refuses ``\\d``."""
+    return _STRING_OR_COMMENT.sub(_quoted, text) if "`" in text else text
+
+
+def _quoted(found: re.Match[str]) -> str:
+    if found[0][0] != "`":
+        return found[0]
+    inner = found[0][1:-1].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{inner}"'
 
 
 def value_type(expr: Expr) -> ValueType:

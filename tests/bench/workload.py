@@ -22,9 +22,7 @@ DISK = (
     "written_bytes", "write_time_seconds", "io_time_seconds", "io_time_weighted_seconds", "discards_completed",
     "flush_requests",
 )  # fmt: skip
-NET = tuple(
-    f"{way}_{what}" for way in ("receive", "transmit") for what in ("bytes", "packets", "errs", "drop", "fifo")
-)
+NET = tuple(f"{way}_{what}" for way in ("receive", "transmit") for what in ("bytes", "packets", "errs", "drop", "fifo"))
 FS = ("avail_bytes", "size_bytes", "free_bytes", "files", "files_free", "readonly", "device_error")
 MEMORY = (
     "MemTotal", "MemAvailable", "MemFree", "Buffers", "Cached", "SwapTotal", "SwapFree", "Slab", "SReclaimable",
@@ -72,10 +70,14 @@ class Workload:
     def samples(self, cycle: int) -> Iterator[tuple[str, Labels, list[Sample]]]:
         """Each source with its samples of this cycle."""
         for number, (source, target, series) in enumerate(self.sources):
-            yield source, target, [
-                (name, labels, value(name, labels, number * 31 + place, cycle), None)
-                for place, (name, labels) in enumerate(series)
-            ]
+            yield (
+                source,
+                target,
+                [
+                    (name, labels, value(name, labels, number * 31 + place, cycle), None)
+                    for place, (name, labels) in enumerate(series)
+                ],
+            )
 
     def rule_file(self) -> str:
         """The rules as Prometheus reads them."""
@@ -278,7 +280,15 @@ IF = (
 
 def _device_series() -> Iterator[tuple[str, Labels]]:
     for port, name in product(range(1, PORTS + 1), IF):
-        yield name, (("ifAlias", f"to floor {port}"), ("ifDescr", f"GigabitEthernet0/{port}"), ("ifIndex", str(port)), ("ifName", f"Gi0/{port}"))
+        yield (
+            name,
+            (
+                ("ifAlias", f"to floor {port}"),
+                ("ifDescr", f"GigabitEthernet0/{port}"),
+                ("ifIndex", str(port)),
+                ("ifName", f"Gi0/{port}"),
+            ),
+        )
     for storage, name in product((1, 2, 3), ("hrStorageUsed", "hrStorageSize")):
         yield name, (("hrStorageDescr", f"pool {storage}"), ("hrStorageIndex", str(storage)))
     for processor in range(4):

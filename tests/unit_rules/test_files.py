@@ -75,6 +75,20 @@ def test_every_field_is_read() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "expr",
+    [
+        'up{a=~"x{1001}"}', 'up{a=~"a**"}', 'label_replace(up, "a", "$1", "b", "(")', 'label_join(up, "", "-", "b")',
+        'count_values("", up)',
+    ],
+)  # fmt: skip
+def test_what_only_the_compiler_refuses_is_refused_when_the_file_is_read(expr: str) -> None:
+    """Or the agent would end at the next reload, with a file that was said to be right."""
+    rules, (problem,) = parse_rule_file(f"groups: [{{name: g, rules: [{{alert: A, expr: '{expr}'}}]}}]", "f.yml")
+    assert rules is None
+    assert problem.check == "promql/syntax"
+
+
 @pytest.mark.parametrize("text", ["", "groups:\n", "groups: []\n", "groups: ~\n", "{}\n"])
 def test_a_file_without_rules_is_valid(text: str) -> None:
     rules, problems = parse_rule_file(text, "f.yml")

@@ -57,6 +57,16 @@ def selector(name: str, **options: object) -> VectorSelector:
         ("sum(x)", Aggregate("sum", selector("x"), None, grouped=False, without=False, labels=())),
         ("topk by (a, b) (3, x)", Aggregate("topk", selector("x"), Number(3), True, False, ("a", "b"))),
         ("sum(x) without (a)", Aggregate("sum", selector("x"), None, True, True, ("a",))),
+        (
+            'x{a=~`\\d"\\n`, b="`"} # `',
+            VectorSelector(
+                (
+                    Matcher(MatchOp.EQ, "__name__", "x"),
+                    Matcher(MatchOp.RE, "a", '\\d"\\n'),
+                    Matcher(MatchOp.EQ, "b", "`"),
+                )
+            ),
+        ),
         ("x > 1", Binary(">", selector("x"), Number(1), None)),
         ("x == bool y", Binary("==", selector("x"), selector("y"), Matching(Card.ONE_TO_ONE, False, ()), True)),
         (
