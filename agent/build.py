@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import collectors.api
@@ -17,7 +18,7 @@ from agent.core.route import build_tree
 from agent.identity import Self
 from agent.render.words import TemplateWords
 from agent.secret import Credentials
-from collectors.api import FRAME_METRICS, HostFS, Metric, Scraper
+from collectors.api import FRAME_METRICS, Absent, Collector, HostFS, Metric, Scraper
 from integrations.api import Integration, Ports
 
 JOB = "node"
@@ -30,7 +31,8 @@ class Parts:
 
     context: Context
     scraper: Scraper
-    declared: Mapping[str, Metric]
+    declared: dict[str, Metric]
+    """Grows when a collector joins whose source was not there at the start."""
     integrations: Mapping[str, Integration]
 
 
@@ -53,11 +55,28 @@ def build_scraper(config: Config, instance: str) -> tuple[Scraper, dict[str, Met
     """The frame with this host's collectors, and the metrics it and they declare by name."""
     collect = config.collect
     host = HostFS(collect.procfs, collect.sysfs, collect.rootfs)
-    modules = {name: collectors.api.load(name) for name in collect.host.options}
-    built = {name: modules[name].build(options, host) for name, options in collect.host.options.items()}
-    scraper = Scraper(built, job=JOB, instance=instance, deadline_s=collect.deadline / 1000)
-    families = (*FRAME_METRICS, *(metric for module in modules.values() for metric in module.METRICS))
-    return scraper, {metric.name: metric for metric in families}
+    declared = {metric.name: metric for metric in FRAME_METRICS}
+
+    def declare(name: str) -> None:
+        declared.update({metric.name: metric for metric in collectors.api.load(name).METRICS})
+
+    def build(name: str) -> Collector:
+        module = collectors.api.load(name)
+        options = collect.host.options.get(name)
+        return module.build(module.Options() if options is None else options, host)
+
+    built: dict[str, Collector] = {}
+    absent: dict[str, Absent] = {}
+    for name in collect.host.enabled:
+        if collectors.api.present(name, host):
+            built[name] = build(name)
+            declare(name)
+        else:
+            absent[name] = Absent(partial(collectors.api.present, name, host), partial(build, name))
+    scraper = Scraper(
+        built, job=JOB, instance=instance, deadline_s=collect.deadline / 1000, absent=absent, joined=declare
+    )
+    return scraper, declared
 
 
 def build_context(loaded: Loaded, config: Config, own: Self, built: Mapping[str, Integration]) -> Context:

@@ -12,6 +12,7 @@ import random
 import signal
 import sqlite3
 import sys
+from collections import ChainMap
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -258,7 +259,8 @@ class Daemon:
 
     def _adopt(self, parts: Parts) -> None:
         self._parts_now = parts
-        self.declared = {**parts.declared, **{metric.name: metric for metric in OWN_METRICS}}
+        # Not a copy: a collector whose source turns up later declares its metrics then.
+        self.declared = ChainMap(parts.declared, {metric.name: metric for metric in OWN_METRICS})
 
     def _delivery(self, parts: Parts, rows: Sequence[OutboxRow]) -> Delivery:
         return Delivery(

@@ -126,6 +126,7 @@ class View:
                 }
                 for scrape in cycle.scrapes.values()
             ],
+            "collectors_absent": list(d.cycle.scraper.absent),
             "rule_files_refused": [
                 {
                     "file": each.file,

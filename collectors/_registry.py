@@ -46,6 +46,11 @@ def available() -> tuple[str, ...]:
     return tuple(sorted({*_builtin(), *_third_party()}))
 
 
+def is_builtin(name: str) -> bool:
+    """Whether the collector comes with us and nobody else claims its name, so that it can be loaded."""
+    return name in _builtin() and name not in _third_party()
+
+
 @cache
 def load(name: str) -> CollectorModule:
     """The module of one collector, checked to be one."""

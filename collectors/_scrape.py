@@ -20,6 +20,7 @@ from itertools import islice
 from typing import cast
 
 from collectors._model import Collector, CollectorError, Labels, Notice, Sample, gauge
+from collectors._presence import Absent
 from collectors._series import SeriesCache
 from collectors._workers import Batch, Call, Workers
 
@@ -27,6 +28,8 @@ PATIENCE = 0.25
 """Seconds after which the collectors behind a slow one move to another thread."""
 SAMPLE_LIMIT = 50_000
 """Samples taken from one collector in one cycle."""
+LOOK_AGAIN = 60.0
+"""Seconds between two looks for the sources of collectors that had none."""
 _TEXT_LIMIT = 500
 FRAME_METRICS = (
     gauge("up", "1 when the collector's last run was complete, otherwise 0.", "collector"),
@@ -109,7 +112,8 @@ class Scraper:
     """Runs ``collectors`` (by name) and labels what they give with ``job`` and ``instance``.
 
     ``deadline_s`` is how long one collector may take in one cycle. ``monotonic`` gives seconds for durations and must
-    run with real time, for the waiting itself is the event loop's.
+    run with real time, for the waiting itself is the event loop's. ``absent`` are collectors whose source this machine
+    lacks: they join the others when it turns up, and ``joined`` is told their names.
     """
 
     def __init__(
@@ -121,13 +125,20 @@ class Scraper:
         deadline_s: float = 5.0,
         patience_s: float = PATIENCE,
         monotonic: Callable[[], float] = time.monotonic,
+        absent: Mapping[str, Absent] | None = None,
+        joined: Callable[[str], None] = lambda name: None,
     ) -> None:
+        self._job = job
+        self._instance = instance
         self._sources = [_Source(name, collector, job, instance) for name, collector in collectors.items()]
+        self._absent = dict(absent or {})
+        self._joined = joined
+        self._looked = monotonic()
         self._deadline = deadline_s
         self._patience = patience_s
         self._monotonic = monotonic
         # A stuck collector is not called again, so one thread for each is the most that can ever be needed.
-        blocking = sum(not source.is_async for source in self._sources)
+        blocking = sum(not source.is_async for source in self._sources) + len(self._absent)
         self._workers = Workers("tocsin-collect", max(blocking, 1), monotonic)
 
     @property
@@ -135,11 +146,18 @@ class Scraper:
         """Worker threads that exist: 1 in the steady state, and one more for each collector that hangs."""
         return self._workers.alive
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Names of the collectors that have nothing to read on this machine."""
+        return tuple(self._absent)
+
     async def cycle(self, at: int) -> list[Scrape]:
         """One pass; ``at`` is the time of its samples in milliseconds since the epoch. Not to be called concurrently.
 
         Takes as long as the slowest collector, but never much longer than the deadline. Raises only CancelledError.
         """
+        if self._absent and self._monotonic() - self._looked >= LOOK_AGAIN:
+            self._look_again()
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
 
@@ -175,6 +193,12 @@ class Scraper:
             close = getattr(source.collector, "aclose", None)
             if close is not None:
                 await close()
+
+    def _look_again(self) -> None:
+        self._looked = self._monotonic()
+        for name in [name for name, absent in self._absent.items() if absent.present()]:
+            self._sources.append(_Source(name, self._absent.pop(name).build(), self._job, self._instance))
+            self._joined(name)
 
     async def _wait(self, batch: Batch, others: list[_Source], woken: asyncio.Event) -> None:
         while True:

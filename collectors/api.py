@@ -28,11 +28,12 @@ from collectors._model import (
     gauge,
     labels,
 )
-from collectors._registry import CollectorLoadError, CollectorModule, UnknownCollectorError, available, load
+from collectors._presence import Absent, present
+from collectors._registry import CollectorLoadError, CollectorModule, UnknownCollectorError, available, is_builtin, load
 from collectors._scrape import FRAME_METRICS, Scrape, Scraper
 
 __all__ = [
-    "FRAME_METRICS", "Collector", "CollectorError", "CollectorLoadError", "CollectorModule", "HostFS", "Labels",
-    "Metric", "MetricType", "NameFilter", "Notice", "Sample", "Scrape", "Scraper", "Tree", "UnknownCollectorError",
-    "available", "compile_pattern", "counter", "gauge", "labels", "load",
+    "FRAME_METRICS", "Absent", "Collector", "CollectorError", "CollectorLoadError", "CollectorModule", "HostFS",
+    "Labels", "Metric", "MetricType", "NameFilter", "Notice", "Sample", "Scrape", "Scraper", "Tree",
+    "UnknownCollectorError", "available", "compile_pattern", "counter", "gauge", "is_builtin", "labels", "load", "present",
 ]  # fmt: skip

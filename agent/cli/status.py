@@ -45,6 +45,8 @@ def _print(status: dict[str, Any]) -> None:
     if status.get("problems"):
         print()
     plain = {name: value for name, value in status.items() if not isinstance(value, dict | list)}
+    if absent := status.get("collectors_absent"):
+        plain["collectors_absent"] = ", ".join(absent) + " (this machine has nothing for them to read)"
     print_fields(
         [(_words(name), value[:12] if name == "configuration_hash" else value) for name, value in plain.items()]
     )

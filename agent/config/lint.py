@@ -98,7 +98,7 @@ def _no_evidence(file: RuleFile, rule: AlertingRule) -> Iterator[Problem]:
 
 
 def _declared(config: Config) -> frozenset[str]:
-    names = (m.name for name in config.collect.host.options for m in collectors.api.load(name).METRICS)
+    names = (m.name for name in config.collect.host.enabled for m in collectors.api.load(name).METRICS)
     return frozenset(names) | ALWAYS
 
 

@@ -26,7 +26,7 @@ from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
 from agent.config.rule_files import Kept, RuleFiles, StaleFile
 from agent.config.schema import LISTEN_ADDRESS, Backend, Collect, CollectorChoice, Config
-from agent.config.sections import bind_backend, bind_collectors
+from agent.config.sections import bind_backend, bind_collectors, without_mistakes
 from agent.config.words import quoted
 from agent.core.policy import Catalogue, Policy, Receiver
 from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, read_yaml
@@ -191,7 +191,7 @@ class _Loader:
                 else:
                     self._broken.add(key.value)
         if "collect" in self._broken:
-            sections["collect"] = Collect(host=CollectorChoice(options=options))
+            sections["collect"] = Collect(host=without_mistakes(options))
         if "integrations" in self._broken:
             sections["integrations"] = backends
         said = {(p.line, p.column) for p in self._problems if p.file == self._file}

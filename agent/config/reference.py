@@ -184,6 +184,8 @@ def _default(field: mi.Field) -> Any:
 def _shown(value: Any, extra: dict[str, Any]) -> str:
     if value is None:
         return "not set"
+    if isinstance(value, CollectorChoice):
+        return "`{}`"
     if isinstance(value, msgspec.Struct) and len(value.__struct_fields__) > 2:
         return "see below"
     if extra.get("unit") == "ms" and isinstance(value, int):

@@ -70,9 +70,17 @@ class Identity(Section, frozen=True):
 
 
 class CollectorChoice(Section, frozen=True):
-    """Which collectors run, each with its own options (already bound to its ``Options``), in name order."""
+    """Which collectors run, in name order. A built-in one that the configuration does not mention has no options yet:
+    its module is imported only where the machine has something for it.
+    """
 
     options: dict[str, Any] = field(default_factory=dict)
+    """Options of those that are mentioned, already bound to their ``Options``."""
+    untouched: tuple[str, ...] = ()
+
+    @property
+    def enabled(self) -> tuple[str, ...]:
+        return tuple(sorted({*self.options, *self.untouched}))
 
 
 class Collect(Section, frozen=True):

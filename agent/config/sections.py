@@ -14,7 +14,8 @@ from rules.api import Mapping, Node, Scalar, did_you_mean
 
 
 def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any]) -> Any:
-    """``{NAME: {options} | on | off}``; a collector not mentioned is on, a disabled one is not even imported.
+    """``{NAME: {options} | on | off}``; a collector not mentioned is on. One that is off is not even imported, nor
+    here one that is built in and not mentioned; a third party's is, for it may be broken.
 
     ``good`` takes the options without a mistake, so that the mistakes of one collector hide none of another.
     """
@@ -32,8 +33,12 @@ def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any])
         if key.value not in known:
             hint = did_you_mean(key.value, known)
             binder.problem(key, f"there is no collector {quoted(key.value)}", hint, "config/collector")
+    untouched: list[str] = []
     for collector in sorted(known):
         value = node.get(collector)
+        if value is None and collectors.api.is_builtin(collector):
+            untouched.append(collector)
+            continue
         if _switched_off(binder, value, join(name, collector)):
             continue
         try:
@@ -48,7 +53,13 @@ def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any])
                 good[collector] = bound
         else:
             good[collector] = wanted()
-    return INVALID if len(binder.problems) > before else CollectorChoice(options=dict(good))
+    return INVALID if len(binder.problems) > before else CollectorChoice(dict(good), tuple(untouched))
+
+
+def without_mistakes(good: dict[str, Any]) -> CollectorChoice:
+    """What to check the rules against when a collector's options hold a mistake: everything that could be on."""
+    rest = (name for name in collectors.api.available() if collectors.api.is_builtin(name) and name not in good)
+    return CollectorChoice(good, tuple(rest))
 
 
 def _switched_off(binder: Binder, value: Node | None, name: str) -> bool:

@@ -43,7 +43,7 @@ def test_the_embedded_defaults() -> None:
     assert config.integrations["desk"].type == "desk"
     assert config.receivers == (Receiver(name="desk", integration="desk"),)
     assert config.route.receiver == "desk"
-    assert {"cpu", "filesystem", "meminfo", "systemd"} <= set(config.collect.host.options)
+    assert {"cpu", "filesystem", "meminfo", "systemd"} <= set(config.collect.host.enabled)
     assert config.listen == Listen(address="127.0.0.1:9787")
     assert [file.file for file in loaded.rules] == ["pack:host"]
     assert loaded.bundle() is None
@@ -77,10 +77,12 @@ def test_a_missing_file_is_a_problem() -> None:
 
 def test_collectors_are_on_unless_turned_off(tmp_path: Path) -> None:
     text = "collect:\n  host: {cpu: {guest: true}, netdev: off, stat: on, uname: , loadavg: {}}\n"
-    options = good(load(write(tmp_path / "c.yaml", text))).collect.host.options
-    assert options["cpu"].guest is True
-    assert "netdev" not in options
-    assert {"stat", "uname", "loadavg", "meminfo"} <= set(options)
+    host = good(load(write(tmp_path / "c.yaml", text))).collect.host
+    assert host.options["cpu"].guest is True
+    assert "netdev" not in host.enabled
+    assert {"stat", "uname", "loadavg"} < set(host.options)
+    assert "meminfo" in host.enabled
+    assert "meminfo" not in host.options, "loaded though nobody mentioned it"
 
 
 def test_a_receiver_for_each_integration_when_none_are_written(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ class FakeScraper:
         self.warnings: dict[str, tuple[str, ...]] = {}
         self.takes = 0.0
         self.asked: list[int] = []
+        self.absent: tuple[str, ...] = ()
 
     async def cycle(self, at: int) -> list[Scrape]:
         self.asked.append(at)
