@@ -22,7 +22,6 @@ _TOKEN: Final = re.compile(
       (?P<skip>\#[^\n]* | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `[^`]*`)
     | (?P<open>[(\[{])
     | (?P<close>[)\]}])
-    | (?P<negative_at>@\s*-)
     | (?P<word>[A-Za-z_:][\w:]*)
     | (?P<number>0[xX]\w* | [0-9.][\w.]*(?:(?<=[eE])[+-]\d+)?)
     | (?P<operator>==|!=|>=|<=|=~|!~|[-+*/%^<>])
@@ -32,10 +31,8 @@ _TOKEN: Final = re.compile(
 _OFFSET: Final = re.compile(r"\s*[-+]?\s*([\w.]+(?:(?<=[eE])[+-]\d+)?)")
 _MAX_SECONDS: Final = 100 * 365 * 86_400
 """Beyond what it can hold, the parser panics or reads a duration as nothing."""
-_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 _PART: Final = re.compile(r"(\d+)(ms|[smhdwy])")
-_HIGH_BYTE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\(?:x[89a-fA-F]|[23][0-7])")
-"""The parser turns ``\\xff`` into U+00FF where Prometheus means one byte of UTF-8; refused rather than misread."""
 _WORD_OPERATORS: Final = frozenset({"and", "or", "unless", "atan2"})
 
 
@@ -52,12 +49,7 @@ def check_text(text: str) -> None:
     depth = operators = 0
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
-        if kind == "skip":
-            if _HIGH_BYTE.search(token[0]) and token[0][0] in "\"'":
-                raise ExprError(
-                    "string escapes of single bytes above 0x7f are not supported", "write the character itself"
-                )
-        elif kind == "open":
+        if kind == "open":
             depth += 1
             if token[0] == "[":
                 operators += 1
@@ -67,11 +59,8 @@ def check_text(text: str) -> None:
             depth -= 1
         elif kind == "operator" or (kind == "word" and token[0].lower() in _WORD_OPERATORS):
             operators += 1
-        elif kind == "word" and token[0].lower() == "offset":
-            if duration := _OFFSET.match(text, token.end()):
-                _check_seconds(duration[1])
-        elif kind == "negative_at":
-            raise ExprError("the @ modifier takes no negative time", "use seconds since 1970, start() or end()")
+        elif kind == "word" and token[0].lower() == "offset" and (duration := _OFFSET.match(text, token.end())):
+            _check_seconds(duration[1])
         if depth > MAX_DEPTH:
             raise ExprError(f"brackets are nested deeper than {MAX_DEPTH} levels", "split it with recording rules")
         if operators > MAX_OPERATORS:
@@ -84,6 +73,6 @@ def _check_seconds(duration: str) -> None:
     try:
         seconds = float(duration)
     except ValueError:  # with units, or no duration
-        seconds = sum(int(count[:20]) * _UNITS[unit] for count, unit in _PART.findall(duration))
+        seconds = sum(int(count[:20]) * UNITS[unit] for count, unit in _PART.findall(duration))
     if not abs(seconds) <= _MAX_SECONDS:
         raise ExprError("a duration is out of range", "at most 100 years")

@@ -32,10 +32,12 @@ from rules.promql.ast import (
     Subquery,
     ValueType,
     VectorSelector,
+    Watched,
 )
 from rules.promql.errors import ExprError
 from rules.promql.guard import check_text
-from rules.promql.tables import EXPERIMENTAL, FUNCTION_NAMES, SCALAR_FUNCTIONS, UNSUPPORTED
+from rules.promql.spelling import STRAY, readable, respell, signed_time
+from rules.promql.tables import EVALUATED, EXPERIMENTAL, FUNCTION_NAMES, NATIVE_ONLY, SCALAR_FUNCTIONS
 
 T = TypeVar("T")
 
@@ -56,7 +58,6 @@ _CARDS: Final = (
 )
 _STRING_OR_COMMENT: Final = re.compile(r"""#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`""")
 _MISTAKES: Final = (
-    (re.compile(r"\b(anchored|smoothed)\b"), "anchored and smoothed are experimental and not supported"),
     (re.compile(r"(==|!=|>=|<=|[-+*/%^<>]|\b(?:and|or|unless|atan2))\s*$"), "the right-hand side is missing"),
     (re.compile(r"(?<![=!<>~])=(?![=~])(?![^{}]*})"), "compare with =="),
     (re.compile(r"(?<![=!<>])[=!<>]=?\s*[\w.]+\s+bool\b"), "write bool right after the comparison: x > bool 1"),
@@ -64,6 +65,18 @@ _MISTAKES: Final = (
     (re.compile(r"(?<!\))\s*\bgroup_(left|right)\b"), "group_left and group_right follow on(...) or ignoring(...)"),
 )
 """What people write instead, where the library says no more than that it is no query; strings were emptied."""
+_EXPERIMENTAL_SYNTAX: Final = (
+    (re.compile(r"[\])}\w]\s+(anchored|smoothed)\b"), "the modifiers anchored and smoothed are", "leave them out"),
+    (re.compile(r"\bfill(_left|_right)?\s*\("), "the fill modifiers are", "use 'or' with a default"),
+    (re.compile(r"</|>/"), "the operators </ and >/ for native histograms are", "use histogram_fraction"),
+    (
+        re.compile(r"(\[[^\]]*?|\boffset\s*)([-+*/%^(]|\b(step|range|min|max|min_of|max_of)\b)", re.IGNORECASE),
+        "durations that are computed are",
+        "write the duration, such as 10m",
+    ),
+    (re.compile(r"\binfo\s*\("), "function info is", "join with group_left"),
+)
+"""Syntax behind a feature flag in Prometheus 3.14 that the library may not know; strings were emptied."""
 _SYNTAX: Final = "look for a missing operator, bracket or comma, or a keyword used as a name"
 _ONE_TO_ONE: Final = Matching(Card.ONE_TO_ONE, on=False, labels=())
 
@@ -74,11 +87,11 @@ def parse(text: str, *, experimental: bool = False) -> Expr:
     ``experimental`` also lets the experimental functions through that the evaluator has; product code leaves it off.
     """
     check_text(text)
+    spelled = respell(text)
     try:
-        node = native.parse(_without_raw_strings(text))
+        node = native.parse(spelled)
     except (ValueError, OverflowError) as error:
-        message = str(error)
-        raise ExprError(message, _hint(message, text)) from None
+        raise _refusal(str(error), text) from None
     except BaseException as error:  # the library's panic has a class of its own that nobody can import
         if type(error).__name__ != "PanicException":
             raise
@@ -91,19 +104,7 @@ def parse(text: str, *, experimental: bool = False) -> Expr:
         raise ExprError("expression is nested too deeply", "split it with recording rules") from None
 
 
-def _without_raw_strings(text: str) -> str:
-    """The same with `raw strings` as quoted ones: the library looks for escapes in them, and refuses ``\\d``."""
-    return _STRING_OR_COMMENT.sub(_quoted, text) if "`" in text else text
-
-
-def _quoted(found: re.Match[str]) -> str:
-    if found[0][0] != "`":
-        return found[0]
-    inner = found[0][1:-1].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{inner}"'
-
-
-def value_type(expr: Expr) -> ValueType:
+def value_type(expr: Expr | Watched) -> ValueType:
     """What evaluating ``expr`` gives."""
     match expr:
         case Number():
@@ -112,7 +113,7 @@ def value_type(expr: Expr) -> ValueType:
             return ValueType.STRING
         case MatrixSelector() | Subquery():
             return ValueType.MATRIX
-        case Negate(operand):
+        case Negate(operand) | Watched(operand, _):
             return value_type(operand)
         case Call(func, _):
             return ValueType.SCALAR if func in SCALAR_FUNCTIONS else ValueType.VECTOR
@@ -120,6 +121,15 @@ def value_type(expr: Expr) -> ValueType:
             return ValueType.SCALAR if value_type(lhs) is value_type(rhs) is ValueType.SCALAR else ValueType.VECTOR
         case _:
             return ValueType.VECTOR
+
+
+def _refusal(message: str, text: str) -> ExprError:
+    """The library's message, or a better one when the text uses experimental syntax."""
+    bare = _STRING_OR_COMMENT.sub('""', text)
+    for syntax, what, instead in _EXPERIMENTAL_SYNTAX:
+        if syntax.search(bare):
+            return ExprError(f"{what} experimental in Prometheus", instead)
+    return ExprError(message, _hint(message, text))
 
 
 def _hint(message: str, text: str) -> str:
@@ -146,7 +156,7 @@ class _Adapter:
             case native.NumberLiteral():
                 return Number(node.val)
             case native.StringLiteral():
-                return String(node.val)
+                return String(_text(node.val))
             case native.ParenExpr():
                 return self.convert(node.expr)
             case native.UnaryExpr():
@@ -171,24 +181,25 @@ class _Adapter:
 
     def _check_function(self, function: Any) -> None:
         name = function.name
-        if name in UNSUPPORTED:
-            raise ExprError(f"function {name} is not supported", UNSUPPORTED[name])
-        if (function.experimental or name in EXPERIMENTAL) and not self._experimental:
-            raise ExprError(f"function {name} is experimental in Prometheus", "use the stable functions only")
+        if name in NATIVE_ONLY:
+            raise ExprError(f"function {name} is for native histograms, which are not supported", NATIVE_ONLY[name])
+        if (function.experimental or name in EXPERIMENTAL) and not (self._experimental and name in EVALUATED):
+            hint = EXPERIMENTAL.get(name, "use the stable functions only")
+            raise ExprError(f"function {name} is experimental in Prometheus", hint)
 
     def _selector(self, node: Any) -> VectorSelector:
         if node.matchers.or_matchers:
             raise ExprError("'or' between label matchers is not PromQL", "use a regex matcher or two selectors")
         named = () if node.name is None else (Matcher(MatchOp.EQ, "__name__", node.name),)
-        rest = tuple(Matcher(_ours(_OPS, m.op), m.name, m.value) for m in node.matchers.matchers)
+        rest = tuple(Matcher(_ours(_OPS, m.op), m.name, _text(m.value)) for m in node.matchers.matchers)
         return VectorSelector(named + rest, _offset(node), _at(node))
 
     def _aggregate(self, node: Any) -> Aggregate:
         op = str(node.op)
-        if op in UNSUPPORTED:
-            raise ExprError(f"aggregation {op} is not supported", UNSUPPORTED[op])
-        if op in EXPERIMENTAL and not self._experimental:
-            raise ExprError(f"aggregation {op} is experimental in Prometheus", "use topk or bottomk")
+        if op in EXPERIMENTAL and not (self._experimental and op in EVALUATED):
+            raise ExprError(f"aggregation {op} is experimental in Prometheus", EXPERIMENTAL[op])
+        if op == "count_values" and isinstance(node.param, native.StringLiteral) and STRAY.search(node.param.val):
+            raise ExprError(f"invalid label name {readable(node.param.val)}", "a label name is UTF-8")
         expr = self.convert(node.expr)
         param = None if node.param is None else self.convert(node.param)
         modifier = node.modifier
@@ -205,7 +216,7 @@ class _Adapter:
         if modifier is None:
             return Binary(str(node.op), lhs, rhs, matching)
         if modifier.fill_values.lhs is not None or modifier.fill_values.rhs is not None:
-            raise ExprError("the fill modifiers are experimental and not supported", "use 'or' with a default")
+            raise ExprError("the fill modifiers are experimental in Prometheus", "use 'or' with a default")
         if vectors:
             by = modifier.matching
             matching = Matching(
@@ -217,6 +228,12 @@ class _Adapter:
         elif modifier.matching is not None:
             raise ExprError("vector matching only allowed between instant vectors", "remove on() or ignoring()")
         return Binary(str(node.op), lhs, rhs, matching, modifier.return_bool)
+
+
+def _text(value: str) -> str:
+    if STRAY.search(value):
+        raise ExprError(f"{readable(value)} is not valid UTF-8", "no name and no value of a label can be this")
+    return value
 
 
 def _ours(pairs: tuple[tuple[Any, T], ...], theirs: Any) -> T:
@@ -244,6 +261,7 @@ def _at(node: Any) -> At | None:
     if modifier.type == native.AtModifierType.End:
         return At(AtKind.END)
     try:
-        return At(AtKind.TIME, (modifier.at - _EPOCH) // _MILLISECOND)
+        milliseconds = (modifier.at - _EPOCH) // _MILLISECOND
+        return At(AtKind.TIME, round(signed_time(milliseconds / 1000) * 1000))
     except (ValueError, OverflowError):
         raise ExprError("timestamp out of bounds for @ modifier", "use seconds since 1970, start() or end()") from None

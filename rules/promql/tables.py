@@ -7,43 +7,44 @@ from typing import Final
 SCALAR_FUNCTIONS: Final = frozenset({"scalar", "time", "pi", "max_of", "min_of"})
 """Functions whose result is a scalar; all others give an instant vector."""
 
-EXPERIMENTAL: Final = frozenset(
-    {
-        "first_over_time",
-        "mad_over_time",
-        "double_exponential_smoothing",
-        "sort_by_label",
-        "sort_by_label_desc",
-        "ts_of_first_over_time",
-        "ts_of_last_over_time",
-        "ts_of_min_over_time",
-        "ts_of_max_over_time",
-        "max_of",
-        "min_of",
-        "histogram_quantiles",
-        "limitk",
-    }
-)
-"""Behind a feature flag in Prometheus 3; the evaluator has them, the parser lets them through only when asked."""
-
-_NATIVE: Final = "it reads native histograms; use classic histograms"
-_UNSTABLE: Final = "it is experimental in Prometheus"
-
-UNSUPPORTED: Final = {
-    "info": _UNSTABLE + "; join with group_left instead",
-    "start_timestamp": _UNSTABLE,
-    "start": _UNSTABLE,
-    "end": _UNSTABLE,
-    "range": _UNSTABLE,
-    "step": _UNSTABLE,
-    "limit_ratio": _UNSTABLE + "; use topk or bottomk",
-    "histogram_avg": _NATIVE,
-    "histogram_count": _NATIVE,
-    "histogram_sum": _NATIVE,
-    "histogram_stddev": _NATIVE,
-    "histogram_stdvar": _NATIVE,
+EXPERIMENTAL: Final = {
+    "double_exponential_smoothing": "use avg_over_time or deriv",
+    "end": "use time()",
+    "first_over_time": "use offset",
+    "histogram_quantiles": "use histogram_quantile once for each quantile",
+    "info": "join with group_left",
+    "integral": "use avg_over_time times the seconds of the range",
+    "limit_ratio": "use topk or bottomk",
+    "limitk": "use topk or bottomk",
+    "mad_over_time": "use stddev_over_time",
+    "max_of": "use clamp_min",
+    "min_of": "use clamp_max",
+    "range": "write the number of seconds",
+    "sort_by_label": "use sort; rules do not see an order",
+    "sort_by_label_desc": "use sort_desc; rules do not see an order",
+    "start": "use time()",
+    "start_timestamp": "use timestamp",
+    "step": "write the number of seconds",
+    "ts_of_first_over_time": "use timestamp",
+    "ts_of_last_over_time": "use timestamp",
+    "ts_of_max_over_time": "compare with max_over_time",
+    "ts_of_min_over_time": "compare with min_over_time",
 }
-"""Name to the reason it is refused when a file is loaded."""
+"""Functions and aggregations behind a feature flag in Prometheus 3.14, and what to write instead."""
+
+EVALUATED: Final = frozenset(EXPERIMENTAL) - {
+    "end", "info", "integral", "limit_ratio", "range", "start", "start_timestamp", "step",
+}  # fmt: skip
+"""The experimental ones that the evaluator has all the same; the parser lets them through only when asked."""
+
+NATIVE_ONLY: Final = {
+    "histogram_avg": "of a classic histogram, divide the rates of _sum and _count",
+    "histogram_count": "of a classic histogram, use its _count",
+    "histogram_sum": "of a classic histogram, use its _sum",
+    "histogram_stddev": "of a classic histogram, compare two quantiles",
+    "histogram_stdvar": "of a classic histogram, compare two quantiles",
+}
+"""Functions that give something for native histograms only, and what to write instead."""
 
 FUNCTION_NAMES: Final = frozenset(
     """

@@ -139,8 +139,8 @@ def test_every_stable_function_is_there_and_no_more_is_promised() -> None:
     for name in FUNCTION_NAMES:
         given_arguments = arguments.get(name, "x[5m]" if name in RANGE_FUNCTIONS else "x")
         compile_expr(parse(f"{name}({given_arguments})")).instant(SeriesWindow(), 0)
-    assert set(RANGE_FUNCTIONS) <= FUNCTION_NAMES | EXPERIMENTAL
-    assert SCALAR_FUNCTIONS - EXPERIMENTAL <= FUNCTION_NAMES
+    assert set(RANGE_FUNCTIONS) <= FUNCTION_NAMES | set(EXPERIMENTAL)
+    assert SCALAR_FUNCTIONS - set(EXPERIMENTAL) <= FUNCTION_NAMES
 
 
 @pytest.mark.parametrize(

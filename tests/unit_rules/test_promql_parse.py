@@ -112,21 +112,30 @@ def test_type_of_an_expression(text: str, kind: ValueType) -> None:
     [
         ("", "no expression found", "write a PromQL expression"),
         ("rat(x[5m])", "unknown function with name 'rat'", "did you mean rate?"),
-        ("x @ -1", "@ modifier takes no negative time", "start() or end()"),
-        ("x @   -1", "@ modifier takes no negative time", "start() or end()"),
+        ("x @ -Inf", "timestamp out of bounds", ""),
+        ("x @ -1e12", "timestamp out of bounds", "start() or end()"),
         ('x{a="1" or b="2"}', "'or' between label matchers", "regex matcher"),
         ("x + fill(0) y", "fill modifiers are experimental", "'or'"),
-        ("info(x)", "function info is not supported", "group_left"),
-        ("start()", "function start is not supported", "experimental"),
-        ("limit_ratio(0.5, x)", "aggregation limit_ratio is not supported", "topk"),
+        ("info(x)", "function info is experimental in Prometheus", "group_left"),
+        ("info(x, {a='b'})", "function info is experimental in Prometheus", "group_left"),
+        ("start()", "function start is experimental", "time()"),
+        ("x > step()", "function step is experimental", "seconds"),
+        ("limit_ratio(0.5, x)", "aggregation limit_ratio is experimental", "topk"),
         ("limitk(2, x)", "aggregation limitk is experimental", "topk"),
-        ("mad_over_time(x[5m])", "function mad_over_time is experimental", "stable"),
-        ("first_over_time(x[5m])", "function first_over_time is experimental", "stable"),
-        ("sort_by_label(x, 'a')", "function sort_by_label is experimental", "stable"),
-        ("histogram_avg(x)", "function histogram_avg is not supported", "classic histograms"),
-        ("x[5m] smoothed", "invalid promql query", "experimental"),
-        (r'x{a="\xff"}', "single bytes above 0x7f", "character itself"),
-        (r'x{a="\\\377"}', "single bytes above 0x7f", "character itself"),
+        ("mad_over_time(x[5m])", "function mad_over_time is experimental", "stddev_over_time"),
+        ("first_over_time(x[5m])", "function first_over_time is experimental", "offset"),
+        ("sort_by_label(x, 'a')", "function sort_by_label is experimental", "sort"),
+        ("max_of(1, 2)", "function max_of is experimental", "clamp_min"),
+        ("histogram_avg(x)", "function histogram_avg is for native histograms", "_sum and _count"),
+        ("rate(x[5m] smoothed)", "modifiers anchored and smoothed are experimental", "leave them out"),
+        ("x anchored", "modifiers anchored and smoothed are experimental", "leave them out"),
+        ("rate(x[5m * 2])", "durations that are computed are experimental", "10m"),
+        ("x offset -(1m + 2m)", "durations that are computed are experimental", "10m"),
+        ("x </ 5", "operators </ and >/ for native histograms are experimental", "histogram_fraction"),
+        (r'x{a="\xff"}', r'"\xff" is not valid UTF-8', "no value of a label"),
+        (r'x{a="\\\377"}', r"is not valid UTF-8", "no value of a label"),
+        (r'count_values("a\xc5z", x)', r'invalid label name "a\xc5z"', "UTF-8"),
+        (r'x{a="\xc3\q"}', "unknown escape sequence 'q'", "backslash"),
         ("x[5000y]", "out of range", "100 years"),
         ("x offset 101y", "out of range", "100 years"),
         ("x[999999999999y]", "out of range", "100 years"),
@@ -260,3 +269,29 @@ def test_a_caller_deep_in_its_stack_gets_a_named_error() -> None:
 def test_any_text_is_an_expression_or_a_named_error(text: str) -> None:
     with contextlib.suppress(ExprError):
         compile_expr(parse(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("x > 1_000 + 0x_1F + 1_0.5_0e0_1", "x > 1000 + 31 + 105"),
+        (r'x{a="\xc3\xa9\n\"", b="\303\251"}', 'x{a="é\\n\\"",b="é"}'),
+        (r"x{a='\xc3\xa9\''}", """x{a="é'"}"""),
+        ("anchored + on (smoothed) smoothed", '{"anchored"} + on ("smoothed") {"smoothed"}'),
+        ("sum by (anchored, a) (x) > smoothed", 'sum by ("anchored", a) (x) > {"smoothed"}'),
+        ("x{anchored='a_1'} # 1_000 is a comment", "x{anchored='a_1'}"),
+    ],
+)
+def test_what_the_library_cannot_read_is_respelled(text: str, same: str) -> None:
+    assert parse(text) == parse(same)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [("x @ -1", -1_000), ("x @ - 1.5", -1_500), ("x @ -1m40s", -100_000), ("x @ -0x10", -16_000), ("x @ 1.25", 1_250)],
+)
+def test_times_before_1970(text: str, time: int) -> None:
+    parsed = parse(text)
+    assert isinstance(parsed, VectorSelector)
+    assert parsed.at is not None
+    assert parsed.at.time == time
