@@ -16,6 +16,7 @@ from rules.explain import explain_rule
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
 from rules.model import Alert, AlertState, Labels, Problem, Severity
 from rules.openmetrics import OpenMetricsError, load_openmetrics
+from rules.promql.annotations import Notes, annotated_query
 from rules.promql.api_json import to_api_json
 from rules.promql.ast import Expr, Matcher, MatchOp, ValueType, VectorSelector
 from rules.promql.compile import compile_expr
@@ -40,10 +41,10 @@ from rules.unittest import CaseResult, TestReport, run_test_file
 __all__ = [
     "Alert", "AlertRow", "AlertState", "AlertingRule", "CaseResult", "Documents", "Element", "Engine", "EvalError",
     "EvalOptions", "Evaluation", "Evidence", "Expr", "ExprError", "Failure", "Group", "GroupStatus", "Health",
-    "Ingest", "Labels", "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node", "OpenMetricsError", "Problem",
-    "Query", "RawSample", "RecordingRule", "Recovery", "Result", "RuleFile", "RuleStatus", "Scalar", "ScalarResult",
-    "Sequence", "SeriesWindow", "Severity", "Start", "Stats", "StringResult", "TestReport", "Truth", "ValueType",
-    "Vector", "VectorSelector", "Verdict", "Waiting", "compile_expr", "did_you_mean", "exercise_alert",
-    "explain_rule", "load_openmetrics", "parse", "parse_rule_file", "read_rule_file", "read_yaml", "run_test_file",
-    "to_api_json", "value_type",
+    "Ingest", "Labels", "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node", "Notes", "OpenMetricsError",
+    "Problem", "Query", "RawSample", "RecordingRule", "Recovery", "Result", "RuleFile", "RuleStatus", "Scalar",
+    "ScalarResult", "Sequence", "SeriesWindow", "Severity", "Start", "Stats", "StringResult", "TestReport", "Truth",
+    "ValueType", "Vector", "VectorSelector", "Verdict", "Waiting", "annotated_query", "compile_expr", "did_you_mean",
+    "exercise_alert", "explain_rule", "load_openmetrics", "parse", "parse_rule_file", "read_rule_file", "read_yaml",
+    "run_test_file", "to_api_json", "value_type",
 ]  # fmt: skip

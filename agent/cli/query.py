@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "Evaluate a PromQL expression on a running agent, or over an OpenMetrics file."
 DETAILS = """\
-Prints what Prometheus's HTTP API prints. A time is unix seconds, RFC 3339, or now; without one a file
-is evaluated at its newest sample. --start, --end and --step together make a range query.
+Prints what Prometheus's HTTP API prints; beside a table, warnings and infos go to standard error. A time is
+unix seconds, RFC 3339, or now; without one a file is evaluated at its newest sample. --start, --end and --step
+together make a range query.
 
 examples:
   tocsin query 'node_load1'
@@ -64,6 +65,8 @@ def execute(args: argparse.Namespace) -> int:
     if Format(args.format) is Format.JSON:
         print(json.dumps(answer, ensure_ascii=False, separators=(",", ":")))
     elif good:
+        for said in (*answer.get("warnings", ()), *answer.get("infos", ())):
+            print(clean(said), file=sys.stderr)
         print_result(answer["data"])
     else:
         raise CommandError(clean(answer.get("error", "the query failed")), FINDINGS)
@@ -71,13 +74,13 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _local(args: argparse.Namespace) -> dict[str, Any]:
-    from rules.api import EvalError, EvalOptions, ExprError, compile_expr, parse, to_api_json  # noqa: PLC0415 - PromQL
+    from rules.api import EvalError, EvalOptions, ExprError, annotated_query, to_api_json  # noqa: PLC0415 - PromQL
 
     series = _read(args.data)
     now = int(time.time() * 1000)
     options = EvalOptions(max_samples=50_000_000)
     try:
-        query = compile_expr(parse(args.expr))
+        query, notes = annotated_query(args.expr)
         if args.start is not None:
             start, end = to_moment(args.start, now), to_moment(args.end, now)
             if end < start:
@@ -95,7 +98,8 @@ def _local(args: argparse.Namespace) -> dict[str, Any]:
         return {"status": "error", "errorType": "bad_data", "error": str(error)}
     except EvalError as error:
         return {"status": "error", "errorType": "execution", "error": str(error)}
-    return {"status": "success", "data": data}
+    said = {"warnings": notes.warnings(), "infos": notes.infos()}
+    return {"status": "success", "data": data, **{kind: texts for kind, texts in said.items() if texts}}
 
 
 def newest(series: SeriesWindow, now: int) -> int:

@@ -25,13 +25,13 @@ from rules.api import (
     EvalOptions,
     ExprError,
     Matcher,
-    Matrix,
+    Notes,
     Query,
     Result,
     SeriesWindow,
     ValueType,
     VectorSelector,
-    compile_expr,
+    annotated_query,
     parse,
     to_api_json,
 )
@@ -58,8 +58,8 @@ class Readable(Protocol):
 
 
 @lru_cache(maxsize=256)
-def _compiled(text: str) -> Query:
-    return compile_expr(parse(text))
+def _compiled(text: str) -> tuple[Query, Notes]:
+    return annotated_query(text)
 
 
 def _options(parameters: Parameters) -> EvalOptions:
@@ -76,6 +76,8 @@ def _answering(work: Callable[[web.Request], Awaitable[Any]]) -> Handler:
             found = await work(request)
             if isinstance(found, _Cut):
                 return success(found.data, warnings=[TRUNCATED] if found.truncated else ())
+            if isinstance(found, _Annotated):
+                return success(to_api_json(found.result), warnings=found.notes.warnings(), infos=found.notes.infos())
             return success(found)
         except (BadParameter, ExprError) as error:
             return failure(400, "bad_data", str(error))
@@ -84,6 +86,14 @@ def _answering(work: Callable[[web.Request], Awaitable[Any]]) -> Handler:
             return failure(503 if kind == "timeout" else 422, kind, str(error))
 
     return handler
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotated:
+    """A result and what is doubtful about it."""
+
+    result: Result
+    notes: Notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +164,14 @@ class PrometheusApi:
 
     async def _query(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
-        query = _compiled(parameters.text("query"))
+        query, notes = _compiled(parameters.text("query"))
         at = parameters.time("time", self._agent.now())
-        result: Result = query.instant(self._agent.series, at, _options(parameters))
-        return to_api_json(result)
+        notes.clear()
+        return _Annotated(query.instant(self._agent.series, at, _options(parameters)), notes)
 
     async def _query_range(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
-        query = _compiled(parameters.text("query"))
+        query, notes = _compiled(parameters.text("query"))
         start, end, step = parameters.time("start"), parameters.time("end"), parameters.duration("step")
         if query.type not in (ValueType.SCALAR, ValueType.VECTOR):
             raise BadParameter(f"a range query takes a scalar or an instant vector; this is a {query.type.value}")
@@ -169,8 +179,8 @@ class PrometheusApi:
             raise BadParameter("end lies before start")
         if (end - start) // step > MAX_STEPS:
             raise BadParameter(f"more than {MAX_STEPS} points per series; use a longer step or a shorter range")
-        result: Matrix = query.range(self._agent.series, start, end, step, _options(parameters))
-        return to_api_json(result)
+        notes.clear()
+        return _Annotated(query.range(self._agent.series, start, end, step, _options(parameters)), notes)
 
     async def _series(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)

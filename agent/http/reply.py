@@ -11,10 +11,12 @@ from aiohttp import web
 _ENCODER = msgspec.json.Encoder()
 
 
-def success(data: Any, *, warnings: Sequence[str] = ()) -> web.Response:
+def success(data: Any, *, warnings: Sequence[str] = (), infos: Sequence[str] = ()) -> web.Response:
     body = {"status": "success", "data": data}
     if warnings:
         body["warnings"] = warnings
+    if infos:
+        body["infos"] = infos
     return web.Response(body=_ENCODER.encode(body), content_type="application/json")
 
 

@@ -6,8 +6,10 @@ nothing is ever parsed back from them. Semantics: Prometheus 3.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 
 class MatchOp(Enum):
@@ -127,6 +129,15 @@ class String:
 
 
 Expr = VectorSelector | MatrixSelector | Subquery | Call | Aggregate | Binary | Negate | Number | String
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """``expr`` with ``watch`` around its plan, which it may look into but not change.
+    Only ``rules.promql.annotations`` puts one, in the place of an ``Expr``."""
+
+    expr: Expr
+    watch: Callable[[Any], Any]
 
 
 class ValueType(Enum):

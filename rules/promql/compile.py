@@ -26,6 +26,7 @@ from rules.promql.ast import (
     Subquery,
     ValueType,
     VectorSelector,
+    Watched,
 )
 from rules.promql.binary import (
     negate_scalar,
@@ -65,7 +66,7 @@ def _query(expr: Expr) -> Query:
             return Query(expr, ValueType.STRING)
 
 
-def vector_plan(expr: Expr) -> VectorPlan:
+def vector_plan(expr: Expr | Watched) -> VectorPlan:
     match expr:
         case VectorSelector():
             return instant_plan(expr)
@@ -77,10 +78,13 @@ def vector_plan(expr: Expr) -> VectorPlan:
             return aggregate_plan(expr, vector_plan(inner), _aggregate_param(param))
         case Negate(operand):
             return negate_vector(vector_plan(operand))
+        case Watched(inner, watch):
+            vector: VectorPlan = watch(vector_plan(inner))
+            return vector
     raise ExprError("expected type instant vector", "see the types in the PromQL reference")
 
 
-def scalar_plan(expr: Expr) -> ScalarPlan:
+def scalar_plan(expr: Expr | Watched) -> ScalarPlan:
     match expr:
         case Number(value):
             return lambda ctx, t: value
@@ -90,15 +94,21 @@ def scalar_plan(expr: Expr) -> ScalarPlan:
             return negate_scalar(scalar_plan(operand))
         case Call(func, args):
             return SCALARS[func](args)
+        case Watched(inner, watch):
+            scalar: ScalarPlan = watch(scalar_plan(inner))
+            return scalar
     raise ExprError("expected type scalar", "see the types in the PromQL reference")
 
 
-def matrix_plan(expr: Expr) -> MatrixPlan:
+def matrix_plan(expr: Expr | Watched) -> MatrixPlan:
     match expr:
         case MatrixSelector():
             return range_plan(expr)
         case Subquery(expr=inner):
             return subquery_plan(expr, vector_plan(inner))
+        case Watched(inner, watch):
+            matrix: MatrixPlan = watch(matrix_plan(inner))
+            return matrix
     raise ExprError("expected type range vector", "add a range such as [5m]")
 
 

@@ -103,11 +103,23 @@ def _monotonic(buckets: Sequence[Bucket]) -> list[Bucket]:
     return out
 
 
+def fallen(buckets: Sequence[Bucket]) -> list[tuple[float, float]]:
+    """The bounds whose count lies below an earlier one, each with how far; ``bucket_quantile`` lifts them."""
+    merged = _merge(buckets)
+    if merged[-1][0] != math.inf:
+        return []
+    out: list[tuple[float, float]] = []
+    for (bound, count), (_, lifted) in zip(merged, _monotonic(merged), strict=True):
+        if count < lifted and not _almost_equal(count, lifted):
+            out.append((bound, lifted - count))
+    return out
+
+
 def _almost_equal(a: float, b: float) -> bool:
     return a == b or abs(a - b) / min(abs(a) + abs(b), 1.7976931348623157e308) < _TOLERANCE
 
 
-def _histograms(items: Sequence[Item]) -> dict[tuple[str, Labels], list[Bucket]]:
+def histograms(items: Sequence[Item]) -> dict[tuple[str, Labels], list[Bucket]]:
     """The buckets of each histogram, by metric name and labels without ``le``."""
     found: dict[tuple[str, Labels], list[Bucket]] = {}
     for name, labels, value in items:
@@ -125,8 +137,8 @@ def estimate_plan(
 
     def plan(ctx: Context, t: int) -> list[Item]:
         values = [param(ctx, t) for param in params]
-        histograms = _histograms(vector(ctx, t))
-        return unnamed([(name, labels, estimate(values, found)) for (name, labels), found in histograms.items()], ctx)
+        grouped = histograms(vector(ctx, t))
+        return unnamed([(name, labels, estimate(values, found)) for (name, labels), found in grouped.items()], ctx)
 
     return plan
 
@@ -139,7 +151,7 @@ def quantiles_plan(vector: VectorPlan, label: str, quantiles: Sequence[ScalarPla
 
         wanted = [quantile(ctx, t) for quantile in quantiles]
         out: list[Item] = []
-        for (name, labels), found in _histograms(vector(ctx, t)).items():
+        for (name, labels), found in histograms(vector(ctx, t)).items():
             out += [(name, set_label(labels, label, format_value(q)), bucket_quantile(q, found)) for q in wanted]
         return unnamed(out, ctx)
 

@@ -3,8 +3,6 @@
 Prints each failure with file and line, the reasons of skips with counts, and last ``N passed, M failed, K skipped``.
 A case is skipped only when it needs native histograms or experimental syntax that Tocsin refuses when a file is loaded.
 Every instant case is also evaluated with ``@`` on all its selectors at other times, and as the middle of a range query.
-
-Not looked at: annotations (``expect warn`` and ``expect info``), because Tocsin has none.
 """
 
 from __future__ import annotations
@@ -20,9 +18,11 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
+import re2  # noqa: E402 - the path is set above
 from series_notation import NATIVE, NotationError, SeriesLine, parse_series, unquote  # noqa: E402 - the path is set above
 
 from rules.model import Labels  # noqa: E402
+from rules.promql.annotations import Notes, annotated  # noqa: E402
 from rules.promql.ast import At, AtKind, Call, Expr, Subquery, VectorSelector  # noqa: E402
 from rules.promql.compile import compile_expr  # noqa: E402
 from rules.promql.errors import EvalError, ExprError  # noqa: E402
@@ -41,16 +41,12 @@ _TIME_DEPENDENT = frozenset({*DATES, "predict_linear", "time", "timestamp"})
 _COMMAND = re.compile(r"clear$|load(_with_nhcb)?\s+\S+$|eval(_\w+)?\s+(instant|range)\s")
 _INSTANT = re.compile(r"eval(?:_(fail|warn|info|ordered))?\s+instant\s+(?:at\s+(\S+)\s+)?(.+)")
 _RANGE = re.compile(r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)")
-_EXPERIMENTAL_SYNTAX = (
-    ("anchored and smoothed selectors", re.compile(r"\b(anchored|smoothed)\b")),
-    ("fill modifiers", re.compile(r"\bfill(_left|_right)?\s*\(")),
-    ("trim operators", re.compile(r"</|>/")),
-    (
-        "duration expressions",
-        re.compile(r"(\[[^\]]*|\boffset\s*)([-+*/%^(]|\b(step|range|min|max|min_of|max_of)\b)", re.IGNORECASE),
-    ),
-    ("data selectors of info()", re.compile(r"\binfo\s*\(")),
+_EXPECT = re.compile(r"expect\s+(ordered|fail|warn|no_warn|info|no_info)(?:\s+(regex|msg):(.+))?")
+_REFUSED = re.compile(
+    r"(?:function|aggregation) (?P<name>\w+) is (?:experimental|for (?P<native>native))"
+    r"|(?P<syntax>.*) (?:are|is) experimental"
 )
+"""How the product refuses what a case may be skipped for."""
 
 
 class CaseFailure(Exception):
@@ -61,6 +57,19 @@ class SkipCase(Exception):
     """The case needs something that is out of scope; the text says what."""
 
 
+@dataclass(frozen=True)
+class Expected:
+    """A message, exact or as a pattern; neither for any."""
+
+    message: str | None = None
+    pattern: str | None = None
+
+    def matches(self, text: str) -> bool:
+        if self.message is not None:
+            return text == self.message
+        return self.pattern is None or re2.search(self.pattern, text) is not None
+
+
 @dataclass
 class Case:
     line: int
@@ -69,9 +78,12 @@ class Case:
     end: int
     step: int | None
     fails: bool = False
-    message: str | None = None
-    pattern: str | None = None
+    failure: Expected = Expected()
     ordered: bool = False
+    warns: bool = False
+    informs: bool = False
+    notes: dict[str, list[Expected]] = field(default_factory=dict)
+    """What is expected of annotations, by ``warn``, ``info``, ``no_warn``, ``no_info``."""
     scalar: float | None = None
     string: str | None = None
     times: tuple[int, int, int] | None = None
@@ -177,33 +189,41 @@ def read_case(block: list[tuple[int, str]]) -> Case:
         raise NotationError(f"cannot read: {head}")
     case.fails = flag == "fail"
     case.ordered = flag == "ordered"
+    case.warns, case.informs = flag == "warn", flag == "info"
     for _, line in block[1:]:
         _read_expectation(case, line)
+    for kind in ("warn", "info"):
+        if kind in case.notes and f"no_{kind}" in case.notes:
+            raise NotationError(f"{kind} and no_{kind} are both expected")
     return case
 
 
 def _read_expectation(case: Case, line: str) -> None:
     if line.startswith("expected_fail_message "):
-        case.message = line.partition(" ")[2].strip()
+        case.failure = Expected(message=line.partition(" ")[2].strip())
     elif line.startswith("expected_fail_regexp "):
-        case.pattern = line.partition(" ")[2].strip()
-    elif line.startswith("expect "):
-        kind, _, rest = line[len("expect ") :].partition(" ")
+        case.failure = Expected(pattern=line.partition(" ")[2].strip())
+    elif line.startswith("expect range vector "):
+        match = re.fullmatch(r"expect range vector\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)", line)
+        if match is None:
+            raise NotationError(f"cannot read: {line}")
+        case.times = (duration(match[1]), duration(match[2]), duration(match[3]))
+    elif line.startswith("expect string "):
+        case.string = unquote(line[len("expect string ") :].strip())
+    elif line.split(maxsplit=1)[0] == "expect":
+        match = _EXPECT.fullmatch(line)
+        if match is None:
+            raise NotationError(f"cannot read: {line}")
+        kind, how, text = match[1], match[2], (match[3] or "").strip()
+        expected = Expected(message=text if how == "msg" else None, pattern=text if how == "regex" else None)
         if kind == "fail":
-            case.fails = True
-            how, _, text = rest.partition(":")
-            case.message = text.strip() if how == "msg" else None
-            case.pattern = text.strip() if how == "regex" else None
+            if case.fails:
+                raise NotationError("more than one failure is expected")
+            case.fails, case.failure = True, expected
         elif kind == "ordered":
             case.ordered = True
-        elif kind == "string":
-            case.string = unquote(rest.strip())
-        elif kind == "range":
-            match = re.fullmatch(r"vector from (\S+) to (\S+) step (\S+)", rest)
-            assert match is not None, line
-            case.times = (duration(match[1]), duration(match[2]), duration(match[3]))
-        elif kind not in ("warn", "info", "no_warn", "no_info"):
-            raise NotationError(f"unknown expectation: {line}")
+        else:
+            case.notes.setdefault(kind, []).append(expected)
     elif re.fullmatch(r"[-+]?(inf|nan|[\d.]+(e[-+]?\d+)?|0x[0-9a-f]+)", line, re.IGNORECASE):
         case.scalar = float(int(line, 16)) if "0x" in line.lower() else float(line)
     else:
@@ -213,14 +233,16 @@ def _read_expectation(case: Case, line: str) -> None:
 def run_case(case: Case, storage: Storage, options: EvalOptions) -> None:
     try:
         expr = parse(case.query, experimental=True)
-        query = compile_expr(expr)
+        notes = Notes()
+        query = compile_expr(annotated(expr, case.query, notes))
     except ExprError as error:
-        if case.fails and not _out_of_scope(case.query, error):
-            return
-        reason = _out_of_scope(case.query, error)
+        reason = _out_of_scope(error)
         if reason:
             raise SkipCase(reason) from None
-        raise CaseFailure(f"not accepted: {error}") from None
+        if not case.fails:
+            raise CaseFailure(f"not accepted: {error}") from None
+        _check_error(case, error.message)
+        return
     beyond = next((line.beyond for line in case.series if line.beyond), None)
     beyond = beyond or storage.beyond_scope(_selectors(expr))
     if beyond:
@@ -232,18 +254,20 @@ def run_case(case: Case, storage: Storage, options: EvalOptions) -> None:
         return
     if case.fails:
         raise CaseFailure(f"should have failed, gave {result}")
+    _check_notes(case, notes.warnings(), notes.infos())
     compare(case, result)
     if case.step is None:
         _check_at_other_times(case, expr, storage, options)
         _check_inside_range(case, query, storage, options)
 
 
-def _out_of_scope(query: str, error: ExprError) -> str | None:
-    refused = re.fullmatch(r"(?:function|aggregation) (\w+) is not supported", error.message)
-    if refused:
-        native = refused[1].startswith("histogram_")
-        return NATIVE if native else f"experimental {refused[1]}"
-    return next((f"experimental syntax: {name}" for name, found in _EXPERIMENTAL_SYNTAX if found.search(query)), None)
+def _out_of_scope(error: ExprError) -> str | None:
+    refused = _REFUSED.match(error.message)
+    if refused is None:
+        return None
+    if refused["native"]:
+        return NATIVE
+    return f"experimental {refused['name']}" if refused["name"] else f"experimental syntax: {refused['syntax']}"
 
 
 def _evaluate(query: Query, case: Case, storage: Storage, options: EvalOptions) -> Result:
@@ -255,10 +279,23 @@ def _evaluate(query: Query, case: Case, storage: Storage, options: EvalOptions) 
 def _check_error(case: Case, message: str) -> None:
     if not case.fails:
         raise CaseFailure(f"failed: {message}")
-    if case.message is not None and case.message != message:
-        raise CaseFailure(f"failed as it should, but with {message!r}")
-    if case.pattern is not None and not re.search(case.pattern, message):
-        raise CaseFailure(f"failed as it should, but with {message!r}")
+    if not case.failure.matches(message):
+        raise CaseFailure(f"failed as it should, but with {message!r}, not {case.failure}")
+
+
+def _check_notes(case: Case, warnings: Sequence[str], infos: Sequence[str]) -> None:
+    for kind, wanted, said in (("warn", case.warns, warnings), ("info", case.informs, infos)):
+        expected = case.notes.get(kind, [])
+        if (wanted or expected) and not said:
+            raise CaseFailure(f"expected {kind} annotations, got none")
+        if f"no_{kind}" in case.notes and said:
+            raise CaseFailure(f"unexpected {kind} annotations {said}")
+        for each in expected:
+            if not any(each.matches(text) for text in said):
+                raise CaseFailure(f"expected {kind} {each}, got {said}")
+        for text in said if expected else ():
+            if not any(each.matches(text) for each in expected):
+                raise CaseFailure(f"unexpected {kind} annotation {text!r}")
 
 
 def _nodes(node: Any) -> Iterator[Any]:

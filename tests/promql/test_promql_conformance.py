@@ -84,6 +84,6 @@ def test_runner_counts_skips_by_reason(tmp_path: Path) -> None:
     assert tally.skips == {
         "native histograms": 1,
         "experimental info": 1,
-        "experimental syntax: anchored and smoothed selectors": 1,
+        "experimental syntax: the modifiers anchored and smoothed": 1,
     }
     assert tally.passed == 0

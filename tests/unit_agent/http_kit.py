@@ -179,13 +179,17 @@ class Listening:
             found.append((route.method, path))
         return found
 
-    async def data(self, path: str, **query: Any) -> Any:
-        """What a successful GET says."""
+    async def answer(self, path: str, **query: Any) -> Any:
+        """The whole answer to a successful GET."""
         async with self.client.get(path, params=query) as reply:
             body = await reply.json()
             assert reply.status == 200, body
             assert body["status"] == "success"
-            return body["data"]
+            return body
+
+    async def data(self, path: str, **query: Any) -> Any:
+        """What a successful GET says."""
+        return (await self.answer(path, **query))["data"]
 
     async def error(self, path: str, **query: Any) -> tuple[int, str, str]:
         """Status, errorType and error of a refused GET."""

@@ -39,6 +39,18 @@ async def test_an_instant_query_gives_each_type_of_result(web_app: Listening) ->
     assert await web_app.data("/api/v1/query", query="nothere") == {"resultType": "vector", "result": []}
 
 
+async def test_what_is_doubtful_is_said_beside_the_result(web_app: Listening) -> None:
+    for _ in range(2):  # the second query is answered from the cache of compiled ones
+        body = await web_app.answer("/api/v1/query", query="rate(load[1m]) or quantile(2, load)")
+        assert body["warnings"] == ["PromQL warning: quantile value should be between 0 and 1, got 2 (1:28)"]
+        assert [text.split(":")[0] for text in body["infos"]] == ["PromQL info"]
+    body = await web_app.answer("/api/v1/query_range", query="sort(load)", start=str(T - 20), end=str(T), step="10")
+    assert "sort is ineffective" in body["warnings"][0]
+    assert "infos" not in body
+    body = await web_app.answer("/api/v1/query", query="sort(load)")
+    assert "warnings" not in body
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
