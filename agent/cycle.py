@@ -119,6 +119,7 @@ class Cycle:
             self.stats.scrapes = {scrape.source: scrape for scrape in scrapes}
             self._series.ingest(OWN_SOURCE, self._own(), at)
             await self._evaluate(at)
+            self._series.end_unclaimed(at)
             await self._book.flush()
             self.stats.cycles += 1
             self.stats.last_at = at

@@ -35,6 +35,7 @@ from agent.core.model import Incident, Labels
 from agent.core.outbox import OutboxRow
 from agent.cycle import Cycle
 from agent.delivery import STOP_GRACE, Delivery
+from agent.history import History
 from agent.http.access import Access, load_or_create_token
 from agent.http.front import Front
 from agent.http.html import Pages
@@ -92,6 +93,7 @@ class Daemon:
         self.url = ""
         self.series = SeriesWindow()
         self.engine = Engine(self.series, interval_ms=config.collect.interval, external_labels=config.identity.labels)
+        self.history = History(state, self.series, self.engine)
         self.declared: Mapping[str, Metric] = {}
         self._own_metrics = OwnMetrics(OWN_JOB, self.own.instance)
         self._manager = ServiceManager()
@@ -125,6 +127,7 @@ class Daemon:
         if mended := self.book.mend_wishes(self.delivery):
             _log.warning("wishes_made_again", count=mended)
         restored = self._load_rules(stored)
+        self.history.load(self.timeline.now())
         self._adopt(parts)
         self._say_left_behind()
         self.cycle = Cycle(
@@ -141,6 +144,7 @@ class Daemon:
         finally:
             self._manager.stopping()
             await _end("book", self.book.flush())
+            await _end("history", self.history.keep(self.timeline.now()))
             if listener is not None:
                 await _end("listener", listener.stop())
             await self._end_parts(self._parts_now)
@@ -159,6 +163,7 @@ class Daemon:
                 group.create_task(_part("cycle", self.cycle.run)),
                 group.create_task(_part("book", self.book.run)),
                 group.create_task(_part("upkeep", self._upkeep)),
+                group.create_task(_part("history", self._keep_history)),
             ]
             if self._manager.watchdog_s:
                 tasks.append(group.create_task(_part("watchdog", self._keep_alive)))
@@ -229,6 +234,11 @@ class Daemon:
         while True:
             self._manager.alive()
             await asyncio.sleep(self._manager.watchdog_s / 3)
+
+    async def _keep_history(self) -> None:
+        while True:
+            await asyncio.sleep(self.history.pause_s)
+            await self.history.keep(self.timeline.now())
 
     async def _upkeep(self) -> None:
         """Once an hour: forget what is older than the configuration keeps, and keep a copy of the store."""
@@ -327,6 +337,7 @@ class Daemon:
             self.book,
             self.delivery,
             self.store,
+            self.history.stats,
             self.reloads,
             self.rule_files,
             self.started_at,
@@ -334,6 +345,7 @@ class Daemon:
         return self._own_metrics.samples(sources, self.timeline.now())
 
     def _moved(self, step: int) -> None:
+        self.history.moved()
         self.delivery.rebase(step)
         self.rule_files.rebase(step)
         self.started_at += step

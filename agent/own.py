@@ -11,6 +11,7 @@ from agent.core.model import IncidentState
 from agent.core.outbox import RowState
 from agent.cycle import CycleStats
 from agent.delivery import Delivery, DeliveryStats, GateState
+from agent.history import HistoryStats
 from agent.rule_files import RuleFileStates
 from agent.store import Store
 from agent.version import VERSION
@@ -38,6 +39,7 @@ class Sources:
     book: Book
     delivery: Delivery
     store: Store
+    history: HistoryStats
     reloads: ReloadStats
     rule_files: RuleFileStates
     started_at: int
@@ -119,6 +121,9 @@ def _plain(s: Sources) -> Iterable[tuple[str, float]]:
         ("tocsin_store_commits_total", s.store.stats.commits),
         ("tocsin_store_failures_total", s.store.stats.failed),
         ("tocsin_store_quarantined_rows_total", s.store.stats.quarantined_rows),
+        ("tocsin_history_written_bytes_total", s.history.written_bytes),
+        ("tocsin_history_failures_total", s.history.failed),
+        ("tocsin_history_damaged_total", s.history.damaged),
         ("tocsin_config_last_reload_successful", s.reloads.last_ok),
     )
 

@@ -59,6 +59,9 @@ OWN_METRICS: tuple[Metric, ...] = (
         "tocsin_config_last_reload_successful",
         "1 when the configuration in force is the one last asked for, whatever mistakes its rule files hold.",
     ),
+    counter("tocsin_history_written_bytes_total", "Bytes of long windows written, to be there after a restart."),
+    counter("tocsin_history_failures_total", "Writes of long windows that the disk did not take."),
+    counter("tocsin_history_damaged_total", "Files of long windows found damaged at a start, and put aside."),
     counter("tocsin_config_reloads_total", "Reloads by outcome.", "outcome"),
     gauge(
         "tocsin_rule_file_stale",

@@ -22,7 +22,6 @@ from rules.api import Alert, AlertState, GroupStatus, Health, RuleStatus, Series
 if TYPE_CHECKING:
     from agent.daemon import Daemon
 
-_WAITS = {"window": "data for its window", "two_cycles": "a second cycle"}
 SEARCHED = 1_000
 """How many incidents, the newest, are looked through for a ticket's number."""
 LIVE = tuple(state for state in IncidentState if state is not IncidentState.RESOLVED)
@@ -97,6 +96,12 @@ class View:
                 "quarantined_rows": d.store.stats.quarantined_rows,
                 "failed_writes": d.store.stats.failed,
             },
+            "history": {
+                "samples_taken_up": d.history.stats.samples_taken_up,
+                "kept_at": "" if d.history.stats.kept_at is None else _rfc3339(d.history.stats.kept_at),
+                "damaged": d.history.stats.damaged,
+                "series_left_out": d.history.stats.left_out,
+            },
             "alerts": {state.value: states.count(state) for state in AlertState if state is not AlertState.INACTIVE},
             "incidents": {
                 state.value: sum(incident.state is state for incident in d.book.live.values()) for state in LIVE
@@ -140,8 +145,9 @@ class View:
             "rules_waiting": [
                 {
                     "rule": each.rule,
-                    "waits_for": _WAITS[each.reason],
-                    "until": "" if each.until is None else _rfc3339(each.until),
+                    "group": each.group,
+                    "waits_for": str(each),
+                    "until": _rfc3339(each.until),
                 }
                 for each in d.engine.waiting()
             ],
@@ -151,6 +157,8 @@ class View:
         """What somebody should look at, the gravest first, each with what is known about it."""
         d = self._d
         found = [] if d.store.healthy else [f"the state in {d.state} cannot be written; it is kept in memory meanwhile"]
+        if d.history.stats.error:
+            found.append(f"the past that long windows need cannot be written to {d.state}: {d.history.stats.error}")
         for each in backends:
             if each.state is not GateState.UP:
                 found.append(f"backend {each.backend} is {each.state.value}: {each.last_error or 'no reason given'}")
@@ -292,6 +300,9 @@ def _rule(rule: RuleStatus) -> Mapping[str, Any]:
         "lastEvaluation": _evaluated(rule.evaluated_at),
         "evaluationTime": rule.evaluation_seconds,
     }
+    if rule.waiting is not None:
+        plain["waitsFor"] = str(rule.waiting)
+        plain["waitsUntil"] = _rfc3339(rule.waiting.until)
     if rule.last_error:
         plain["lastError"] = rule.last_error
     if rule.type == "alerting":

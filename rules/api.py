@@ -8,12 +8,14 @@ changes.
 from __future__ import annotations
 
 from rules.alerting import AlertRow
+from rules.coldstart import Waiting, WaitsFor
 from rules.engine import Engine, Start
 from rules.evaluation import Health, Recovery
 from rules.evidence import Evidence, Truth, Verdict
 from rules.exercise import exercise_alert
 from rules.explain import explain_rule
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
+from rules.history import DamagedHistory, Record, Stretch, pack, records, unpack
 from rules.model import Alert, AlertState, Labels, Problem, Severity
 from rules.openmetrics import OpenMetricsError, load_openmetrics
 from rules.promql.annotations import Notes, annotated_query
@@ -35,16 +37,17 @@ from rules.promql.values import (
 )
 from rules.series import Ingest, RawSample, SeriesWindow, Stats
 from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, read_yaml
-from rules.status import Evaluation, Failure, GroupStatus, RuleStatus, Waiting
+from rules.status import Evaluation, Failure, GroupStatus, RuleStatus
 from rules.unittest import CaseResult, TestReport, run_test_file
 
 __all__ = [
-    "Alert", "AlertRow", "AlertState", "AlertingRule", "CaseResult", "Documents", "Element", "Engine", "EvalError",
-    "EvalOptions", "Evaluation", "Evidence", "Expr", "ExprError", "Failure", "Group", "GroupStatus", "Health",
-    "Ingest", "Labels", "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node", "Notes", "OpenMetricsError",
-    "Problem", "Query", "RawSample", "RecordingRule", "Recovery", "Result", "RuleFile", "RuleStatus", "Scalar",
-    "ScalarResult", "Sequence", "SeriesWindow", "Severity", "Start", "Stats", "StringResult", "TestReport", "Truth",
-    "ValueType", "Vector", "VectorSelector", "Verdict", "Waiting", "annotated_query", "compile_expr", "did_you_mean",
-    "exercise_alert", "explain_rule", "load_openmetrics", "parse", "parse_rule_file", "read_rule_file", "read_yaml",
-    "run_test_file", "to_api_json", "value_type",
+    "Alert", "AlertRow", "AlertState", "AlertingRule", "CaseResult", "DamagedHistory", "Documents", "Element",
+    "Engine", "EvalError", "EvalOptions", "Evaluation", "Evidence", "Expr", "ExprError", "Failure", "Group",
+    "GroupStatus", "Health", "Ingest", "Labels", "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node", "Notes",
+    "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule", "Recovery", "Result",
+    "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesWindow", "Severity", "Start", "Stats",
+    "Stretch", "StringResult", "TestReport", "Truth", "ValueType", "Vector", "VectorSelector", "Verdict", "Waiting",
+    "WaitsFor", "annotated_query", "compile_expr", "did_you_mean", "exercise_alert", "explain_rule",
+    "load_openmetrics", "pack", "parse", "parse_rule_file", "read_rule_file", "read_yaml", "records",
+    "run_test_file", "to_api_json", "unpack", "value_type",
 ]  # fmt: skip

@@ -11,12 +11,15 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from rules.alerting import AlertRow, held_row
+from rules.coldstart import PAUSE, Waiting, WaitsFor, Watched, demands
 from rules.evaluation import AlertingRunner, Health, Recovery, RuleKey, Settings
 from rules.files import Group, RuleFile
+from rules.history import Stretch
+from rules.lookback import LONG
 from rules.model import Alert, AlertState, Labels
 from rules.reload import GroupRun, Runner, build
 from rules.series import SeriesWindow
-from rules.status import Evaluation, Failure, GroupStatus, RuleStatus, Waiting, rule_status
+from rules.status import Evaluation, Failure, GroupStatus, RuleStatus, rule_status
 
 RESTORE_TOLERANCE = 3_600_000
 """The longest outage in ms over which a pending alert keeps the time it has waited."""
@@ -63,7 +66,7 @@ class Engine:
         self._orphans: list[AlertRow] = []
         self._unread: frozenset[str] = frozenset()
         self._cycles = 0
-        self._first_at: int | None = None
+        self._watched = Watched()
         self._last_at: int | None = None
 
     # Rules
@@ -101,6 +104,26 @@ class Engine:
                     needs[name] = max(needs.get(name, RETENTION), back + slack)
         return needs
 
+    # The past of a former process
+
+    def long_reads(self) -> frozenset[str]:
+        """The metrics that the rules read further back than an hour: worth keeping over a restart.
+
+        A selector that names no metric has no part in it.
+        """
+        runners = self._runners()
+        return frozenset(name for runner in runners for name, back in runner.reads() if name and back > LONG)
+
+    def take_up(self, stretch: Stretch, at: int) -> int:
+        """Put a stretch of a former process's past back, after ``load`` and before anything else; in order of time.
+
+        Returns the samples that were still wanted. What was watched then counts as watched.
+        """
+        taken = self._series.take_up(stretch, at)
+        if taken:
+            self._watched.add([time for time in stretch.times if time <= at], self._settings.lookback)
+        return taken
+
     # Evaluation
 
     def evaluate_due(self, at: int) -> Evaluation:
@@ -126,8 +149,9 @@ class Engine:
             return Evaluation(at, (), (), 0, 0, 0.0)
         self._last_at = at
         self._cycles += 1
-        if self._first_at is None:
-            self._first_at = at
+        if self._watched.look(at, self._settings.interval):
+            for runner in self._runners():
+                runner.ready_from = None
         alerts: list[Alert] = []
         failures: list[Failure] = []
         evaluated = waiting = 0
@@ -138,10 +162,10 @@ class Engine:
             gap = at - run.evaluated_at if run.evaluated_at is not None else 0
             run.evaluated_at = at
             for runner in run.runners:
-                if gap > 3 * self._interval(run.group) and isinstance(runner, AlertingRunner):
+                if gap > PAUSE * self._interval(run.group) and isinstance(runner, AlertingRunner):
                     runner.skipped(gap - self._interval(run.group))
-                if self._wait(runner, at) is not None:
-                    runner.wait()
+                if (wait := self._wait(runner, at)) is not None:
+                    runner.wait(wait)
                     waiting += 1
                     continue
                 outcome = runner.evaluate(at, self._offset(run.group), run.group.limit)
@@ -175,18 +199,30 @@ class Engine:
         return at - run.evaluated_at + self._settings.interval // 2 >= self._interval(run.group)
 
     def _wait(self, runner: Runner, at: int) -> Waiting | None:
-        if not self._cold or self._first_at is None:
+        """Why the rule must not be evaluated yet. Cheap once it may, since every cycle asks for every rule."""
+        if not self._cold or self._last_at is None:
+            return None
+        return self._window_wait(runner, at) or self._cycle_wait(runner, at)
+
+    def _cycle_wait(self, runner: Runner, at: int) -> Waiting | None:
+        if not runner.needs_two_cycles or self._cycles >= 2:
             return None
         key = runner.key
-        if runner.needs_two_cycles and self._cycles < 2:
-            return Waiting(key.file, key.group, key.rule, "two_cycles")
-        if runner.window:
-            if runner.ready_from is None:
-                # A rule loaded later finds what was kept for nobody in particular, and no more.
-                runner.ready_from = max(self._first_at, at - RETENTION) + runner.window // 2
-            if at < runner.ready_from:
-                return Waiting(key.file, key.group, key.rule, "window", runner.ready_from)
-        return None
+        return Waiting(key.file, key.group, key.rule, WaitsFor.TWO_CYCLES, at + self._settings.interval)
+
+    def _window_wait(self, runner: Runner, at: int) -> Waiting | None:
+        if not runner.reaches or (runner.ready_from is not None and at >= runner.ready_from):
+            return None
+        if runner.demands is None:
+            runner.demands = demands(runner.reaches, at, RETENTION, self._series.oldest)
+        if runner.ready_from is None:
+            runner.ready_from = max(demand.sure_from(self._watched) for demand in runner.demands)
+        late = [demand for demand in runner.demands if not demand.met(self._watched, at)]
+        if not late:
+            return None
+        last = max(late, key=lambda demand: demand.until(self._watched, at))
+        key, reach, until = runner.key, last.reach, last.until(self._watched, at)
+        return Waiting(key.file, key.group, key.rule, WaitsFor.WINDOW, until, reach.metric, reach.span, reach.offset)
 
     def _farewell(self, at: int) -> list[Alert]:
         """The ends of alerts whose rule is gone, since a reload or since a restart."""
@@ -281,7 +317,7 @@ class Engine:
             if run.evaluated_at is not None:
                 run.evaluated_at += delta_ms
         self._orphans = [row.moved(delta_ms) for row in self._orphans]
-        self._first_at = None if self._first_at is None else self._first_at + delta_ms
+        self._watched.move(delta_ms)
         self._last_at = None if self._last_at is None else self._last_at + delta_ms
 
     def _runners(self) -> Iterator[Runner]:

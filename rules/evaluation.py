@@ -12,6 +12,7 @@ import msgspec
 
 from rules import lookback
 from rules.alerting import AlertRow, Hit, Rows, step
+from rules.coldstart import Demand, Waiting
 from rules.evidence import Evidence, Look, Truth, Verdict
 from rules.files import AlertingRule, RecordingRule
 from rules.model import Alert, AlertState, Labels
@@ -100,15 +101,18 @@ class Runner:
         self.error = ""
         self.seconds = 0.0
         self.evaluated_at: int | None = None
+        self.waiting: Waiting | None = None
+        self.demands: list[Demand] | None = None
         self.ready_from: int | None = None
         self.needs_two_cycles = lookback.has_absent(rule.expr)
-        self.window = lookback.longest_window(rule.expr)
+        self.reaches = tuple(reach for reach in set(lookback.reaches(rule.expr)) if reach.waits)
         self._settings = settings
         self._query = compile_expr(rule.expr)
 
     def evaluate(self, at: int, offset: int, limit: int) -> Outcome:
         """Evaluate at ``at`` on data as of ``at - offset``; an error changes nothing and is told, never raised."""
         started = time.perf_counter()
+        self.waiting = None
         try:
             outcome = Outcome(self._apply(self._elements(at - offset), at, offset, limit))
             self.health, self.error = Health.OK, ""
@@ -119,9 +123,9 @@ class Runner:
         self.seconds = time.perf_counter() - started
         return outcome
 
-    def wait(self) -> None:
-        """Note that the rule was passed over because the process is too young for it."""
-        self.health, self.error = Health.WAITING, ""
+    def wait(self, waiting: Waiting) -> None:
+        """Note that the rule was passed over because too little is known for it."""
+        self.health, self.error, self.waiting = Health.WAITING, "", waiting
 
     def reads(self) -> Iterable[tuple[str, int]]:
         """Each metric the rule reads and how far back in ms."""
@@ -133,6 +137,8 @@ class Runner:
             self.evaluated_at += delta
         if self.ready_from is not None:
             self.ready_from += delta
+        for demand in self.demands or ():
+            demand.known_from += delta
 
     def retire(self, at: int) -> list[Alert]:
         """End the rule's series; returns the alerts that end because the rule is gone."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rules.evidence import COMPARISONS
 from rules.files import AlertingRule
-from rules.lookback import has_absent, longest_window, parts
+from rules.lookback import duration, has_absent, longest_reach, parts
 from rules.promql.ast import (
     Aggregate,
     At,
@@ -27,7 +27,6 @@ from rules.target import SELECTING
 from rules.template.printing import quote, show_float
 
 _INDENT = "  "
-_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
 
 
 def explain_rule(rule: AlertingRule) -> list[str]:
@@ -39,9 +38,9 @@ def explain_rule(rule: AlertingRule) -> list[str]:
         )
     if has_absent(rule.expr):
         lines.append("after a start it waits for two cycles, because it asks for what is not there")
-    window = longest_window(rule.expr)
-    if window:
-        lines.append(f"after a start it waits {duration(window // 2)}, half of its longest window")
+    reach = longest_reach(rule.expr)
+    if reach is not None:
+        lines.append(f"after a start it waits {duration(reach.waits)}, until half of its window is known")
     lines.append("a firing alert recovers only when fresh data for its labels shows this:")
     lines += [_INDENT + line for line in _over(rule.expr)]
     if rule.keep_firing_for:
@@ -122,15 +121,6 @@ def show(expr: Expr) -> str:
             return f"{expr.op}{by} ({inner})" if by else f"{expr.op}({inner})"
     word = expr.op + (" bool" if expr.bool_modifier else "") + _matching(expr.matching)
     return f"{_operand(expr.lhs)} {word} {_operand(expr.rhs)}"
-
-
-def duration(ms: int) -> str:
-    """``90000`` as ``1m30s``."""
-    text = ""
-    for size, unit in _UNITS:
-        count, ms = divmod(ms, size)
-        text += f"{count}{unit}" if count else ""
-    return text or "0s"
 
 
 def _operand(expr: Expr) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rules.promql.ast import (
     Aggregate,
@@ -16,7 +17,10 @@ from rules.promql.ast import (
     VectorSelector,
 )
 
+LONG = 3_600_000
+"""A metric that a rule reads further back than this many ms is kept over a restart."""
 _ABSENT = frozenset({"absent", "absent_over_time"})
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
 _REMEMBERS = frozenset({"last_over_time"})
 """Functions whose answer is as good from a part of the window as from all of it."""
 
@@ -25,10 +29,7 @@ def reads(expr: Expr, back: int = 0) -> Iterator[tuple[str, int]]:
     """Each metric read ("" for a selector without a definite name) and how many ms before now, the lookback apart."""
     match expr:
         case VectorSelector():
-            names = [
-                matcher.value for matcher in expr.matchers if matcher.name == "__name__" and matcher.op is MatchOp.EQ
-            ]
-            yield (names[0] if names else ""), back + max(0, expr.offset)
+            yield metric(expr), back + max(0, expr.offset)
         case MatrixSelector():
             yield from reads(expr.selector, back + expr.range)
         case Subquery():
@@ -38,19 +39,46 @@ def reads(expr: Expr, back: int = 0) -> Iterator[tuple[str, int]]:
                 yield from reads(part, back)
 
 
-def longest_window(expr: Expr) -> int:
-    """The longest range in ms whose data a function of the expression sums up; 0 when there is none.
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one selector asks of the past: ``span`` ms of ``metric`` that ended ``offset`` ms ago, offsets added up.
+
+    ``metric`` is empty for a selector without a definite name.
+    """
+
+    metric: str
+    offset: int
+    span: int
+
+    @property
+    def waits(self) -> int:
+        """How long nothing is known: until half of the span, which is enough, was seen."""
+        return self.offset + self.span // 2
+
+
+def reaches(expr: Expr, offset: int = 0, span: int = 0) -> Iterator[Reach]:
+    """The reach of every selector in the expression.
 
     ``last_over_time`` only remembers: it needs no more of its window than the one sample it gives.
     """
     match expr:
-        case Call() if expr.func in _REMEMBERS and isinstance(expr.args[0], MatrixSelector):
-            return 0
+        case Call(args=(MatrixSelector(selector=selector), *_)) if expr.func in _REMEMBERS:
+            yield from reaches(selector, offset, span)
+        case VectorSelector():
+            yield Reach(metric(expr), max(0, offset + expr.offset), span)
         case MatrixSelector():
-            return expr.range
+            yield from reaches(expr.selector, offset, span + expr.range)
         case Subquery():
-            return expr.range + longest_window(expr.expr)
-    return max((longest_window(part) for part in parts(expr)), default=0)
+            yield from reaches(expr.expr, offset + expr.offset, span + expr.range)
+        case _:
+            for part in parts(expr):
+                yield from reaches(part, offset, span)
+
+
+def longest_reach(expr: Expr) -> Reach | None:
+    """The one that a young process has to wait for longest; None when the expression asks only for now."""
+    found = max(reaches(expr), key=lambda reach: reach.waits, default=None)
+    return found if found is not None and found.waits else None
 
 
 def has_absent(expr: Expr) -> bool:
@@ -74,3 +102,18 @@ def parts(expr: Expr) -> tuple[Expr, ...]:
         case MatrixSelector():
             return (expr.selector,)
     return ()
+
+
+def metric(selector: VectorSelector) -> str:
+    """The name that a selector asks for; empty when it does not settle on one."""
+    names = [m.value for m in selector.matchers if m.name == "__name__" and m.op is MatchOp.EQ]
+    return names[0] if names else ""
+
+
+def duration(ms: int) -> str:
+    """``90000`` as ``1m30s``."""
+    text = ""
+    for size, unit in _UNITS:
+        count, ms = divmod(ms, size)
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"

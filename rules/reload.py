@@ -79,7 +79,6 @@ def take_over(runner: AlertingRunner, source: AlertingRunner) -> None:
         )
         for labels, row in source.rows.items()
     }
-    runner.ready_from = source.ready_from
 
 
 def _key(file: str, group: str, rule: AlertingRule | RecordingRule, counts: Counter[object]) -> RuleKey:

@@ -7,11 +7,13 @@ stop seeing it at once. Over budget, new series and samples are refused and coun
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import isnan
 from typing import NamedTuple
 
+from rules.history import Part, Stretch
 from rules.model import Labels
 from rules.promql.ast import Matcher
 from rules.promql.match import SeriesMatcher
@@ -84,6 +86,7 @@ class SeriesWindow:
         self._samples = 0
         self._swept_at: int | None = None
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        self._unclaimed: set[str] = set()
 
     # Writing
 
@@ -113,6 +116,7 @@ class SeriesWindow:
         if last is not None and at <= last:
             return Ingest(out_of_order=sum(1 for _ in samples))
         cycle = origin.timeline.push(at)
+        self._unclaimed.discard(source)
         rest = iter(samples)
         steady, pending = self._ingest_steady(origin, rest, cycle)
         if pending is None and steady == len(origin.slots) and (pending := next(rest, None)) is None:
@@ -248,6 +252,9 @@ class SeriesWindow:
         self._retention = dict(needs)
         self._default_retention = default_ms
 
+    def _kept(self, name: str) -> int:
+        return self._retention.get(name, self._default_retention)
+
     def rebase(self, delta_ms: int) -> None:
         """Move every stored time: the wall clock jumped by ``delta_ms`` and no duration may change."""
         timelines = {id(source.timeline): source.timeline for source in self._sources.values()}
@@ -270,7 +277,7 @@ class SeriesWindow:
         dead: list[Series] = []
         for series in self._series.values():
             timeline = series.timeline
-            horizon = now - self._retention.get(series.name, self._default_retention)
+            horizon = now - self._kept(series.name)
             self._samples -= series.trim(timeline.after(horizon))
             if not series.values:
                 dead.append(series)
@@ -303,6 +310,73 @@ class SeriesWindow:
             if not origin.lookup:
                 del self._sources[source]
         self._pairs = {pair: pair for labels in (series.labels for series in self._series.values()) for pair in labels}
+
+    # Over a restart
+
+    def past(self, names: Container[str], since: Mapping[object, int]) -> Iterator[Stretch]:
+        """What is held of these metrics, one stretch for each timeline, samples later than ``since[stretch.key]``."""
+        sources = {id(origin.timeline): source for source, origin in self._sources.items()}
+        found: dict[int, list[Series]] = {}
+        for series in self._series.values():
+            if series.name in names and series.values:
+                found.setdefault(id(series.timeline), []).append(series)
+        for line, family in found.items():
+            timeline, source = family[0].timeline, sources.get(line, "")
+            key = (source, "", ()) if source else ("", family[0].name, family[0].labels)
+            begin = max(timeline.after(since.get(key, -(2**62))), min(series.first for series in family))
+            parts = [
+                Part(each.name, each.labels, max(each.first - begin, 0), each.values[max(begin - each.first, 0) :])
+                for each in family
+                if each.stop > begin
+            ]
+            if parts:
+                yield Stretch(source, timeline.times[begin - timeline.base :], parts)
+
+    def take_up(self, stretch: Stretch, now: int) -> int:
+        """Put back what ``past`` gave, later stretches of a timeline after earlier ones; returns the samples taken.
+
+        What is older than its metric is kept, later than ``now``, or already there is left out. Call before the first
+        ``ingest``. A series goes on where its source gives it again; see ``end_unclaimed`` for the others.
+        """
+        origin = None
+        if stretch.source:
+            origin = self._sources.setdefault(stretch.source, _Source((), False))
+            self._unclaimed.add(stretch.source)
+        timeline = origin.timeline if origin is not None else Timeline(shared=False)
+        last = -(2**62) if timeline.last is None else timeline.last
+        kept = max((self._kept(part.name) for part in stretch.parts), default=0)
+        skip, end = bisect_right(stretch.times, max(now - kept, last)), bisect_right(stretch.times, now)
+        if skip >= end:
+            return 0
+        first = timeline.extend(stretch.times[skip:end]) - skip
+        taken = 0
+        for part in stretch.parts:
+            begin = max(bisect_right(stretch.times, now - self._kept(part.name)), part.start, skip)
+            values = part.values[begin - part.start : end - part.start]
+            if not values or self._samples + len(values) > self._max_samples:
+                continue
+            series = self._admit(part.name, dict(part.labels), timeline, first + begin)
+            if series is None or series.timeline is not timeline:
+                continue
+            taken += len(values)
+            self._samples += series.extend(first + begin, values)
+            if origin is not None and (part.name, part.labels) not in origin.lookup:
+                origin.lookup[part.name, part.labels] = _Slot(part.name, part.labels, series)
+        if origin is not None:
+            origin.slots = [slot for slot in origin.lookup.values() if slot.series.lives]
+        return taken
+
+    def end_unclaimed(self, at: int) -> None:
+        """End the series that were taken up and whose source has not said a word since: it is no longer there."""
+        for source in sorted(self._unclaimed):
+            self.stale(source, at)
+        self._unclaimed.clear()
+
+    def oldest(self, name: str) -> int | None:
+        """When the oldest sample of this metric was taken (of any, for an empty name); None without one."""
+        family: Iterable[Series] = self._names.get(name, ()) if name else self._series.values()
+        times = (series.timeline.times[series.first - series.timeline.base] for series in family if series.values)
+        return min(times, default=None)
 
     # Reading
 

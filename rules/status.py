@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rules.coldstart import Waiting
 from rules.evaluation import AlertingRunner, Health, RecordingRunner
 from rules.model import Alert
 
@@ -28,6 +29,7 @@ class RuleStatus:
     evaluation_seconds: float
     evaluated_at: int | None
     alerts: tuple[Alert, ...]
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +51,6 @@ class Failure:
     group: str
     rule: str
     error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A rule that is not evaluated yet, and why: ``two_cycles``, or ``window`` (ready from ``until`` on)."""
-
-    file: str
-    group: str
-    rule: str
-    reason: str
-    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +86,5 @@ def rule_status(runner: AlertingRunner | RecordingRunner) -> RuleStatus:
         evaluation_seconds=runner.seconds,
         evaluated_at=runner.evaluated_at,
         alerts=tuple(row.alert() for row in alerting.rows.values()) if alerting else (),
+        waiting=runner.waiting,
     )

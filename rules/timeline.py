@@ -69,6 +69,13 @@ class Timeline:
         self.forget()
         return self.base + len(self.times) - 1
 
+    def extend(self, times: array[int]) -> int:
+        """Append timestamps, all later than the last one; returns the position of the first."""
+        first = self.stop
+        self.times.extend(times)
+        self.forget()
+        return first
+
     def seek(self, hi: int) -> None:
         """Set ``newest`` to the position of the newest time <= hi: one before ``base`` when there is none."""
         count = bisect_right(self.times, hi)
@@ -166,6 +173,20 @@ class Series:
             self.nan = True
         values.append(value)
         return gap + 1
+
+    def extend(self, position: int, values: array[float]) -> int:
+        """Store ``values`` from ``position`` of the timeline on, as ``put`` does one; returns how many were added."""
+        if not values:
+            return 0
+        added = self.put(position, values[0])
+        self.values.extend(values[1:])
+        self.nan = self.nan or any(map(isnan, values))
+        return added + len(values) - 1
+
+    @property
+    def lives(self) -> bool:
+        """Whether the last cycle of its timeline gave a value."""
+        return self.stop == self.timeline.stop and not (isnan(self.values[-1]) and is_stale(self.values[-1]))
 
     @property
     def stop(self) -> int:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from rules.alerting import AlertRow
+from rules.coldstart import WaitsFor
 from rules.engine import Engine, Start
 from rules.evaluation import Health, Recovery
 from rules.files import RuleFile, parse_rule_file
@@ -246,7 +247,7 @@ def test_absent_waits_for_two_cycles() -> None:
     run = Run(rules("- {alert: Gone, expr: absent(y)}\n- {alert: High, expr: x > 5}"), start=Start.COLD)
     evaluation = run.cycle(9)
     assert (only(evaluation).rule, evaluation.waiting) == ("High", 1)
-    assert [(waiting.rule, waiting.reason) for waiting in run.engine.waiting()] == [("Gone", "two_cycles")]
+    assert [(waiting.rule, waiting.reason) for waiting in run.engine.waiting()] == [("Gone", WaitsFor.TWO_CYCLES)]
     assert run.engine.rules()[0].health is Health.WAITING
     assert ("Gone", "firing") in [(a.rule, a.state.value) for a in run.cycle(9).alerts]
     assert run.engine.waiting() == []

@@ -21,7 +21,7 @@ def test_all_that_a_rule_waits_for_and_what_takes_its_alerts_back() -> None:
     assert explain("expr: 'rate(x[5m]) > 5 and (y < 1 or absent(z)) unless m', for: 2m, keep_firing_for: 1m30s") == [
         "waits 2m (for) while the condition holds; one evaluation without it starts over",
         "after a start it waits for two cycles, because it asks for what is not there",
-        "after a start it waits 2m30s, half of its longest window",
+        "after a start it waits 2m30s, until half of its window is known",
         "a firing alert recovers only when fresh data for its labels shows this:",
         "  there is m, or:",
         "  - either of these:",
