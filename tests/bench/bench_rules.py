@@ -2,10 +2,9 @@
 
 400 host rules over 3,000 series, 44 network rules over 31,000 (``workload.py``), each cycle as the agent runs it:
 samples in, all rules with alert states and evidence. Figures are CPU time, medians over cycles. Compiling and memory
-are measured in a child process that does nothing else. ``--prometheus`` evaluates the same rules over the same series in
-Debian's Prometheus as well and prints the ratio.
+are measured in a child process that does nothing else.
 
-    .venv/bin/python tests/bench/bench_rules.py [--cycles 40] [--prometheus] [--profile]
+    .venv/bin/python tests/bench/bench_rules.py [--cycles 40] [--only host|network] [--profile]
 """
 
 from __future__ import annotations
