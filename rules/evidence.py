@@ -37,8 +37,9 @@ from rules.promql.errors import EvalError
 from rules.promql.functions_label import label_join_plan, label_replace_plan
 from rules.promql.match import SeriesMatcher
 from rules.promql.query import Query
-from rules.promql.values import Context, Element, EvalOptions, ScalarResult, SeriesLike, Source, Vector
+from rules.promql.values import Context, Element, EvalOptions, ScalarResult, Source, Vector
 from rules.target import ABSENT, SELECTING, Target, children, is_scalar, key, whole
+from rules.timeline import Series
 
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _RELABELLING = frozenset({"label_replace", "label_join"})
@@ -128,7 +129,7 @@ class Evidence:
 class _Nothing:
     """A source without series."""
 
-    def select(self, matchers: SeriesMatcher) -> Sequence[SeriesLike]:
+    def select(self, matchers: SeriesMatcher) -> Sequence[Series]:
         return ()
 
     def generation(self, name: str | None) -> int:

@@ -157,14 +157,20 @@ class SeriesWindow:
             ):
                 self._samples += count
                 return count, sample
-            if isnan(value):
-                series.nan = True
+            last = values[-1]
+            if value != last:
+                series.moved = cycle
+                if not value > last:
+                    series.fell = cycle
+                    if isnan(value):
+                        series.nan = True
             values.append(value)
             count += 1
         self._samples += count
         return count, None
 
     def _ingest_changed(self, origin: _Source, steady: int, rest: Iterator[RawSample], cycle: int, at: int) -> Ingest:
+        origin.timeline.changes += 1
         seen = dict.fromkeys(origin.slots[:steady])
         added, out_of_order, new_series, refused = steady, 0, 0, 0
         for name, labels, value, when in rest:

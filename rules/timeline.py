@@ -13,7 +13,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import compress
+from itertools import compress, pairwise
 from math import isnan
 
 from rules.model import Labels
@@ -29,6 +29,7 @@ class Timeline:
     __slots__ = (
         "base",
         "begin",
+        "changes",
         "end",
         "hi",
         "lo",
@@ -44,6 +45,8 @@ class Timeline:
         self.shared = shared
         self.times = array("q")
         self.base = 0
+        self.changes = 0
+        """How often its source gave other series than in the cycle before; the same number: the same series."""
         self.forget()
 
     def forget(self) -> None:
@@ -73,6 +76,7 @@ class Timeline:
         """Append timestamps, all later than the last one; returns the position of the first."""
         first = self.stop
         self.times.extend(times)
+        self.changes += 1
         self.forget()
         return first
 
@@ -108,9 +112,13 @@ class Timeline:
 
 
 class Series:
-    """One time series. ``labels`` are sorted, without ``__name__``; ``nan`` says that a value may be NaN or stale."""
+    """One time series. ``labels`` are sorted, without ``__name__``; ``nan`` says that a value may be NaN or stale.
 
-    __slots__ = ("first", "labels", "name", "nan", "timeline", "values")
+    ``moved`` is the position of the last value that differed from the one before it, ``fell`` of the last that was
+    smaller, or either NaN: a window that begins at or after it holds one value only, or only grows.
+    """
+
+    __slots__ = ("fell", "first", "labels", "moved", "name", "nan", "timeline", "values")
 
     def __init__(self, name: str, labels: Labels, timeline: Timeline, first: int) -> None:
         self.name = name
@@ -119,6 +127,7 @@ class Series:
         self.first = first
         self.values = array("d")
         self.nan = False
+        self.moved = self.fell = first
 
     def latest(self, lo: int, hi: int) -> tuple[int, float] | None:
         """Time and value of the newest sample in lo < t <= hi; None when there is none or it is a stale marker."""
@@ -171,6 +180,10 @@ class Series:
             self.nan = True
         if isnan(value):
             self.nan = True
+        if values and value != values[-1]:
+            self.moved = position
+            if not value > values[-1]:
+                self.fell = position
         values.append(value)
         return gap + 1
 
@@ -181,6 +194,11 @@ class Series:
         added = self.put(position, values[0])
         self.values.extend(values[1:])
         self.nan = self.nan or any(map(isnan, values))
+        for place, (before, value) in enumerate(pairwise(values), position + 1):
+            if value != before:
+                self.moved = place
+                if not value > before:
+                    self.fell = place
         return added + len(values) - 1
 
     @property
@@ -198,6 +216,8 @@ class Series:
         own = Timeline(shared=False)
         begin = self.first - self.timeline.base
         own.times = self.timeline.times[begin : begin + len(self.values)]
+        self.moved, self.fell = max(0, self.moved - self.first), max(0, self.fell - self.first)
+        self.timeline.changes += 1
         self.timeline, self.first = own, 0
 
     def trim(self, position: int) -> int:

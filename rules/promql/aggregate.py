@@ -10,7 +10,9 @@ from typing import Final
 from rules.model import Labels
 from rules.promql import numbers
 from rules.promql.ast import Aggregate
+from rules.promql.columns import EMPTY, Column, ColumnPlan, Frame, as_columns, as_items
 from rules.promql.errors import EvalError, ExprError
+from rules.promql.matching import Pick, picker
 from rules.promql.values import Context, Dropped, Item, ScalarPlan, VectorPlan, check_unique, set_label
 
 Group = tuple[str, Labels]
@@ -55,57 +57,71 @@ def grouper(node: Aggregate) -> Callable[[str, Labels], Group]:
     return lambda name, labels: ("", ())
 
 
-def aggregate_plan(node: Aggregate, inner: VectorPlan, param: ScalarPlan | str | None) -> VectorPlan:
+def aggregate_plan(node: Aggregate, inner: ColumnPlan, param: ScalarPlan | str | None) -> ColumnPlan:
     group_of = grouper(node)
     if isinstance(param, str):
         if not param:
             raise ExprError("invalid label name in count_values(): ''", "name the label to write")
-        return _count_values(param, inner, group_of)
+        return as_columns(_count_values(param, as_items(inner), group_of))
     if param is None:
         return _reduce(REDUCERS[node.op], inner, group_of)
     if node.op == "quantile":
         return _quantile(param, inner, group_of)
-    return _choose(node.op, param, inner, group_of)
+    return as_columns(_choose(node.op, param, as_items(inner), group_of))
 
 
-def _gather(items: Sequence[Item], group_of: Callable[[str, Labels], Group]) -> dict[Group, list[float]]:
-    groups: dict[Group, list[float]] = {}
-    for name, labels, value in items:
-        group = group_of(name, labels)
-        values = groups.get(group)
-        if values is None:
-            groups[group] = [value]
-        else:
-            values.append(value)
-    return groups
+class _Groups:
+    """The groups of the frame seen last: the frame of their results, and how to pick the values of each."""
+
+    __slots__ = ("_delayed", "_group_of", "_of", "frame", "picks")
+
+    def __init__(self, group_of: Callable[[str, Labels], Group]) -> None:
+        self._group_of = group_of
+        self._of: Frame | None = None
+        self._delayed = False
+        self.frame = EMPTY[0]
+        self.picks: Sequence[Pick] = ()
+
+    def look(self, frame: Frame, ctx: Context) -> None:
+        if frame is self._of and ctx.delayed is self._delayed:
+            return
+        places: dict[Group, list[int]] = {}
+        dropped: set[Group] = set()
+        for place, (name, labels) in enumerate(zip(frame.names, frame.labels, strict=True)):
+            group = self._group_of(name, labels)
+            places.setdefault(group, []).append(place)
+            # With delayed names, a group that is named after any element with a dropped name has its name dropped too.
+            if ctx.delayed and isinstance(name, Dropped):
+                dropped.add(group)
+        names = [Dropped(group[0]) if group in dropped else str(group[0]) for group in places]
+        self.frame = Frame(names, [labels for _, labels in places])
+        self.picks = [picker(members, len(frame.names)) for members in places.values()]
+        self._of, self._delayed = frame, ctx.delayed
 
 
-def _named(
-    items: Sequence[Item], out: list[Item], group_of: Callable[[str, Labels], Group], ctx: Context
-) -> list[Item]:
-    """With delayed names, a group that is named after any element with a dropped name has its name dropped too."""
-    if not ctx.delayed:
-        return out
-    dropped = {group_of(name, labels) for name, labels, _ in items if isinstance(name, Dropped)}
-    return [(Dropped(name) if (name, labels) in dropped else str(name), labels, value) for name, labels, value in out]
+def _reduce(reducer: Reducer, inner: ColumnPlan, group_of: Callable[[str, Labels], Group]) -> ColumnPlan:
+    groups = _Groups(group_of)
 
-
-def _reduce(reducer: Reducer, inner: VectorPlan, group_of: Callable[[str, Labels], Group]) -> VectorPlan:
-    def plan(ctx: Context, t: int) -> list[Item]:
-        items = inner(ctx, t)
-        out = [(name, labels, reducer(values)) for (name, labels), values in _gather(items, group_of).items()]
-        return _named(items, out, group_of, ctx)
+    def plan(ctx: Context, t: int) -> Column:
+        frame, values = inner(ctx, t)
+        if not values:
+            return EMPTY
+        groups.look(frame, ctx)
+        return groups.frame, [reducer(pick(values)) for pick in groups.picks]
 
     return plan
 
 
-def _quantile(param: ScalarPlan, inner: VectorPlan, group_of: Callable[[str, Labels], Group]) -> VectorPlan:
-    def plan(ctx: Context, t: int) -> list[Item]:
+def _quantile(param: ScalarPlan, inner: ColumnPlan, group_of: Callable[[str, Labels], Group]) -> ColumnPlan:
+    groups = _Groups(group_of)
+
+    def plan(ctx: Context, t: int) -> Column:
         q = param(ctx, t)
-        items = inner(ctx, t)
-        groups = _gather(items, group_of)
-        out = [(name, labels, numbers.quantile(q, values)) for (name, labels), values in groups.items()]
-        return _named(items, out, group_of, ctx)
+        frame, values = inner(ctx, t)
+        if not values:
+            return EMPTY
+        groups.look(frame, ctx)
+        return groups.frame, [numbers.quantile(q, pick(values)) for pick in groups.picks]
 
     return plan
 

@@ -35,8 +35,9 @@ from rules.promql.binary import (
     vector_scalar_plan,
     vectors_plan,
 )
+from rules.promql.columns import ColumnPlan, as_columns, as_items, scalar_as_column
 from rules.promql.errors import ExprError
-from rules.promql.functions_range import RANGE_FUNCTIONS, over_range_plan
+from rules.promql.functions_range import RANGE_FUNCTIONS, over_range_plan, over_selector_plan
 from rules.promql.numbers import larger, smaller
 from rules.promql.parse import value_type
 from rules.promql.query import Query
@@ -59,14 +60,14 @@ def _query(expr: Expr) -> Query:
         case ValueType.SCALAR:
             return Query(expr, ValueType.SCALAR, scalar=scalar_plan(expr))
         case ValueType.VECTOR:
-            return Query(expr, ValueType.VECTOR, vector=vector_plan(expr))
+            return Query(expr, ValueType.VECTOR, vector=column_plan(expr))
         case ValueType.MATRIX:
             return Query(expr, ValueType.MATRIX, matrix=matrix_plan(expr))
         case ValueType.STRING:
             return Query(expr, ValueType.STRING)
 
 
-def vector_plan(expr: Expr | Watched) -> VectorPlan:
+def column_plan(expr: Expr | Watched) -> ColumnPlan:
     match expr:
         case VectorSelector():
             return instant_plan(expr)
@@ -75,13 +76,17 @@ def vector_plan(expr: Expr | Watched) -> VectorPlan:
         case Call(func, args):
             return _call(func, args)
         case Aggregate(expr=inner, param=param):
-            return aggregate_plan(expr, vector_plan(inner), _aggregate_param(param))
+            return aggregate_plan(expr, column_plan(inner), _aggregate_param(param))
         case Negate(operand):
-            return negate_vector(vector_plan(operand))
+            return negate_vector(column_plan(operand))
         case Watched(inner, watch):
-            vector: VectorPlan = watch(vector_plan(inner))
-            return vector
+            return as_columns(watch(vector_plan(inner)))
     raise ExprError("expected type instant vector", "see the types in the PromQL reference")
+
+
+def vector_plan(expr: Expr | Watched) -> VectorPlan:
+    """The same for what works element by element."""
+    return as_items(column_plan(expr))
 
 
 def scalar_plan(expr: Expr | Watched) -> ScalarPlan:
@@ -118,13 +123,13 @@ def text(expr: Expr) -> str:
     raise ExprError("expected type string", 'write a quoted string such as "instance"')
 
 
-def _binary(expr: Binary) -> VectorPlan:
+def _binary(expr: Binary) -> ColumnPlan:
     op, as_bool = expr.op, expr.bool_modifier
     if expr.matching is not None:
-        return vectors_plan(op, vector_plan(expr.lhs), vector_plan(expr.rhs), expr.matching, as_bool=as_bool)
+        return vectors_plan(op, column_plan(expr.lhs), column_plan(expr.rhs), expr.matching, as_bool=as_bool)
     if value_type(expr.lhs) is ValueType.SCALAR:
-        return vector_scalar_plan(op, vector_plan(expr.rhs), scalar_plan(expr.lhs), swapped=True, as_bool=as_bool)
-    return vector_scalar_plan(op, vector_plan(expr.lhs), scalar_plan(expr.rhs), swapped=False, as_bool=as_bool)
+        return vector_scalar_plan(op, column_plan(expr.rhs), scalar_plan(expr.lhs), swapped=True, as_bool=as_bool)
+    return vector_scalar_plan(op, column_plan(expr.lhs), scalar_plan(expr.rhs), swapped=False, as_bool=as_bool)
 
 
 def _aggregate_param(param: Expr | None) -> ScalarPlan | str | None:
@@ -133,31 +138,32 @@ def _aggregate_param(param: Expr | None) -> ScalarPlan | str | None:
     return param.value if isinstance(param, String) else scalar_plan(param)
 
 
-def _call(func: str, args: Args) -> VectorPlan:
+def _call(func: str, args: Args) -> ColumnPlan:
     if func in RANGE_FUNCTIONS:
         entry = RANGE_FUNCTIONS[func]
         params = [scalar_plan(arg) for index, arg in enumerate(args) if index != entry.position]
-        return over_range_plan(entry, matrix_plan(args[entry.position]), params)
+        ranged = args[entry.position]
+        if isinstance(ranged, MatrixSelector):
+            return over_selector_plan(entry, ranged, params)
+        return as_columns(over_range_plan(entry, matrix_plan(ranged), params))
     if func in on_values.MATH:
-        return on_values.map_plan(on_values.MATH[func], vector_plan(args[0]), [scalar_plan(arg) for arg in args[1:]])
+        return on_values.map_plan(on_values.MATH[func], column_plan(args[0]), [scalar_plan(arg) for arg in args[1:]])
     if func in on_values.DATES:
         function = on_values.DATES[func]
-        return on_values.map_plan(function, vector_plan(args[0]), ()) if args else on_values.now_plan(function)
+        return on_values.map_plan(function, column_plan(args[0]), ()) if args else on_values.now_plan(function)
+    if func in COLUMNS:
+        return COLUMNS[func](args)
     if func in VECTORS:
-        return VECTORS[func](args)
+        return as_columns(VECTORS[func](args))
     raise ExprError(f"function {func} is not supported", "see the functions of Prometheus 3")
 
 
-def _as_vector(scalar: ScalarPlan) -> VectorPlan:
-    return lambda ctx, t: [("", (), scalar(ctx, t))]
-
-
-def _as_scalar(vector: VectorPlan) -> ScalarPlan:
+def _as_scalar(vector: ColumnPlan) -> ScalarPlan:
     """The value of the only element; NaN when there is not exactly one."""
 
     def plan(ctx: Context, t: int) -> float:
-        items = vector(ctx, t)
-        return items[0][2] if len(items) == 1 else math.nan
+        _, values = vector(ctx, t)
+        return values[0] if len(values) == 1 else math.nan
 
     return plan
 
@@ -190,8 +196,13 @@ def _fraction_of_histogram(args: Args) -> VectorPlan:
     )
 
 
+COLUMNS: Final[dict[str, Callable[[Args], ColumnPlan]]] = {
+    "absent": lambda a: on_labels.absent_plan(column_plan(a[0]), on_labels.absent_labels(a[0])),
+    "vector": lambda a: scalar_as_column(scalar_plan(a[0])),
+}
+"""Functions of whole vectors."""
+
 VECTORS: Final[dict[str, Callable[[Args], VectorPlan]]] = {
-    "absent": lambda a: on_labels.absent_plan(vector_plan(a[0]), on_labels.absent_labels(a[0])),
     "absent_over_time": lambda a: on_labels.absent_over_time_plan(matrix_plan(a[0]), on_labels.absent_labels(a[0])),
     "clamp": lambda a: on_values.clamp_plan(vector_plan(a[0]), scalar_plan(a[1]), scalar_plan(a[2])),
     "histogram_fraction": _fraction_of_histogram,
@@ -214,8 +225,8 @@ VECTORS: Final[dict[str, Callable[[Args], VectorPlan]]] = {
         vector_plan(a[0]), [text(arg) for arg in a[1:]], descending=True
     ),
     "timestamp": _timestamp,
-    "vector": lambda a: _as_vector(scalar_plan(a[0])),
 }
+"""Functions that take and give elements."""
 
 
 def _pick(choose: Callable[[float, float], float]) -> Callable[[Args], ScalarPlan]:
@@ -232,7 +243,7 @@ def _pick(choose: Callable[[float, float], float]) -> Callable[[Args], ScalarPla
 
 SCALARS: Final[dict[str, Callable[[Args], ScalarPlan]]] = {
     "pi": lambda a: lambda ctx, t: math.pi,
-    "scalar": lambda a: _as_scalar(vector_plan(a[0])),
+    "scalar": lambda a: _as_scalar(column_plan(a[0])),
     "time": lambda a: lambda ctx, t: t / 1000,
     "max_of": _pick(larger),
     "min_of": _pick(smaller),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rules.model import Labels
 from rules.promql.ast import Expr, MatchOp, MatrixSelector, VectorSelector
+from rules.promql.columns import EMPTY, ColumnPlan, Frame
 from rules.promql.errors import ExprError
 from rules.promql.match import compile_regex
 from rules.promql.values import Context, Item, MatrixPlan, VectorPlan, check_unique, set_label
@@ -91,8 +92,9 @@ def absent_labels(argument: Expr) -> Labels:
     return tuple(sorted(pairs))
 
 
-def absent_plan(vector: VectorPlan, labels: Labels) -> VectorPlan:
-    return lambda ctx, t: [] if vector(ctx, t) else [("", labels, 1.0)]
+def absent_plan(vector: ColumnPlan, labels: Labels) -> ColumnPlan:
+    found = Frame(("",), (labels,)), (1.0,)
+    return lambda ctx, t: EMPTY if vector(ctx, t)[1] else found
 
 
 def absent_over_time_plan(matrix: MatrixPlan, labels: Labels) -> VectorPlan:

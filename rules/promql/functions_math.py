@@ -6,8 +6,10 @@ import math
 from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Final
 
+from rules.promql.columns import Column, ColumnPlan, scalar_as_column
 from rules.promql.numbers import NAN, divide, larger, smaller, total
 from rules.promql.values import Context, Item, ScalarPlan, VectorPlan, unnamed
 
@@ -107,16 +109,13 @@ DATES: Final[dict[str, ValueFunction]] = {
 """Of seconds since 1970 in UTC."""
 
 
-def map_plan(function: ValueFunction, vector: VectorPlan, params: Sequence[ScalarPlan]) -> VectorPlan:
-    def plain(ctx: Context, t: int) -> list[Item]:
-        return unnamed([(name, labels, function(value)) for name, labels, value in vector(ctx, t)], ctx)
+def map_plan(function: ValueFunction, vector: ColumnPlan, params: Sequence[ScalarPlan]) -> ColumnPlan:
+    def plan(ctx: Context, t: int) -> Column:
+        frame, values = vector(ctx, t)
+        given = [repeat(param(ctx, t)) for param in params]
+        return frame.unnamed(ctx), list(map(function, values, *given))
 
-    def with_params(ctx: Context, t: int) -> list[Item]:
-        items = vector(ctx, t)
-        given = [param(ctx, t) for param in params]
-        return unnamed([(name, labels, function(value, *given)) for name, labels, value in items], ctx)
-
-    return with_params if params else plain
+    return plan
 
 
 def clamp_plan(vector: VectorPlan, low: ScalarPlan, high: ScalarPlan) -> VectorPlan:
@@ -132,6 +131,6 @@ def clamp_plan(vector: VectorPlan, low: ScalarPlan, high: ScalarPlan) -> VectorP
     return plan
 
 
-def now_plan(function: ValueFunction) -> VectorPlan:
+def now_plan(function: ValueFunction) -> ColumnPlan:
     """A date function without argument: of the evaluation time."""
-    return lambda ctx, t: [("", (), function(t / 1000))]
+    return scalar_as_column(lambda ctx, t: function(t / 1000))

@@ -12,9 +12,13 @@ from itertools import pairwise
 from math import isnan
 from typing import Final, NamedTuple
 
+from rules.family import Run
 from rules.promql import numbers
 from rules.promql.aggregate import deviation, greatest, least
+from rules.promql.ast import MatrixSelector
+from rules.promql.columns import EMPTY, Column, ColumnPlan, Subset
 from rules.promql.errors import EvalError
+from rules.promql.selectors import Selection, reference
 from rules.promql.values import Context, Item, MatrixPlan, ScalarPlan, VectorPlan, Window, unnamed
 
 Times = Sequence[int]
@@ -23,16 +27,24 @@ Params = Sequence[float]
 RangeFunction = Callable[[Times, Values, Window, Params], float | None]
 
 
+Bulk = Callable[[Run, int, int, Times, Window, Params], list[float] | None]
+"""A function of all series of a steady run at once, between two positions that hold ``times``; None: not this time."""
+
+
 class Entry(NamedTuple):
-    """One function: how it computes, the position of its range argument, and whether results keep the metric name."""
+    """One function: how it computes, the position of its range argument, and whether results keep the metric name.
+
+    ``bulk``, where there is one, gives the same results for many series in less time.
+    """
 
     compute: RangeFunction
     position: int = 0
     keeps_name: bool = False
+    bulk: Bulk | None = None
 
 
 def over_range_plan(entry: Entry, matrix: MatrixPlan, params: Sequence[ScalarPlan]) -> VectorPlan:
-    compute, _, keeps_name = entry
+    compute, keeps_name = entry.compute, entry.keeps_name
 
     def plan(ctx: Context, t: int) -> list[Item]:
         given = [param(ctx, t) for param in params]
@@ -43,6 +55,51 @@ def over_range_plan(entry: Entry, matrix: MatrixPlan, params: Sequence[ScalarPla
             if value is not None:
                 out.append((name, labels, value))
         return out if keeps_name else unnamed(out, ctx)
+
+    return plan
+
+
+def over_selector_plan(entry: Entry, selector: MatrixSelector, params: Sequence[ScalarPlan]) -> ColumnPlan:
+    """The same for a selector, which need not be read one series at a time."""
+    compute, _, keeps_name, bulk = entry
+    selection = Selection(selector.selector.matchers)
+    refer = reference(selector.selector.offset, selector.selector.at)
+    subset = Subset()
+
+    def one_by_one(ctx: Context, run: Run, window: Window, given: Params, out: list[float | None]) -> None:
+        edge = window.lo - ctx.edge
+        for series in run.series:
+            samples = series.window(edge, window.hi)
+            if samples is None:
+                out.append(None)
+            else:
+                ctx.charge(len(samples[0]))
+                out.append(compute(*samples, window, given))
+
+    def plan(ctx: Context, t: int) -> Column:
+        given = [param(ctx, t) for param in params]
+        family = selection.look(ctx.source)
+        if family is None:
+            return EMPTY
+        hi = refer(ctx, t)
+        window = Window(hi - selector.range, hi, t)
+        out: list[float | None] = []
+        whole = True
+        for run in family.runs():
+            span = run.span(window.lo - ctx.edge, hi)
+            if bulk is not None and span is not None:
+                ctx.charge((span[1] - span[0]) * len(run.series))
+                found = bulk(run, *span, run.timeline.slice, window, given)
+                if found is not None:
+                    out += found
+                    continue
+            whole = False
+            one_by_one(ctx, run, window, given, out)
+        frame = selection.frame
+        values: Sequence[float] = out  # type: ignore[assignment] # those that are None are taken out below
+        if not whole and None in out:
+            frame, values = subset(frame, values, [value is not None for value in out])
+        return (frame if keeps_name else frame.unnamed(ctx)), values
 
     return plan
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rules.promql.ast import Expr, String, ValueType
+from rules.promql.columns import Column, ColumnPlan, items_of, scalar_as_column
 from rules.promql.errors import EvalError
 from rules.promql.values import (
     Context,
@@ -21,7 +22,6 @@ from rules.promql.values import (
     Source,
     StringResult,
     Vector,
-    VectorPlan,
     check_unique,
 )
 
@@ -39,7 +39,7 @@ class Query:
         value_type: ValueType,
         *,
         scalar: ScalarPlan | None = None,
-        vector: VectorPlan | None = None,
+        vector: ColumnPlan | None = None,
         matrix: MatrixPlan | None = None,
     ) -> None:
         self.expr = expr
@@ -52,7 +52,7 @@ class Query:
         """The value at ``at`` (ms). ``EvalError`` when there is none; never take an error for an empty result."""
         ctx = Context(source, at, at, options)
         if self._vector is not None:
-            return Vector(at, [Element._make(item) for item in finish(self._vector(ctx, at), ctx)])
+            return Vector(at, list(map(Element._make, finish(self._vector(ctx, at), ctx))))
         if self._scalar is not None:
             return ScalarResult(at, self._scalar(ctx, at))
         if self._matrix is not None:
@@ -73,7 +73,7 @@ class Query:
                 raise EvalError(
                     f"invalid expression type {self.type.value!r} for range query, must be Scalar or instant Vector"
                 )
-            vector = lambda ctx, t: [("", (), scalar(ctx, t))]  # noqa: E731 - a plan like any other
+            vector = scalar_as_column(scalar)
         ctx = Context(source, start, end, options)
         lines: dict[tuple[str, object], tuple[str, object, list[int], list[float]]] = {}
         held = 0
@@ -89,8 +89,9 @@ class Query:
         return Matrix(_sorted([Line(*line) for line in lines.values()]))  # type: ignore[arg-type] # labels, kept as a key
 
 
-def finish(items: list[Item], ctx: Context) -> list[Item]:
-    """Do the name dropping that was put off."""
+def finish(column: Column, ctx: Context) -> list[Item]:
+    """The elements, with the name dropping done that was put off."""
+    items = items_of(column)
     if not ctx.delayed:
         return items
     items = [("" if isinstance(name, Dropped) else name, labels, value) for name, labels, value in items]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rules.family import Family
 from rules.promql.ast import At, AtKind, Matcher, MatrixSelector, Subquery, VectorSelector
+from rules.promql.columns import EMPTY, Column, ColumnPlan, Frame, Subset
 from rules.promql.match import SeriesMatcher
-from rules.promql.values import Context, Item, MatrixPlan, Row, SeriesLike, Source, VectorPlan, Window
+from rules.promql.values import Context, Item, MatrixPlan, Row, Source, VectorPlan, Window
 
 Reference = Callable[[Context, int], int]
 
@@ -14,20 +16,24 @@ Reference = Callable[[Context, int], int]
 class Selection:
     """The series of one selector; asked anew only when the set of series of its metric name has changed."""
 
-    __slots__ = ("_generation", "_matcher", "_series", "_source")
+    __slots__ = ("_generation", "_matcher", "_source", "family", "frame")
 
     def __init__(self, matchers: Sequence[Matcher]) -> None:
         self._matcher = SeriesMatcher(matchers)
         self._source: Source | None = None
         self._generation = -1
-        self._series: Sequence[SeriesLike] = ()
+        self.family: Family | None = None
+        self.frame = EMPTY[0]
 
-    def series(self, source: Source) -> Sequence[SeriesLike]:
+    def look(self, source: Source) -> Family | None:
+        """The family as it is now, with ``frame`` as its names and labels; None when there are no series."""
         generation = source.generation(self._matcher.name)
         if source is not self._source or generation != self._generation:
-            self._series = source.select(self._matcher)
+            series = source.select(self._matcher)
+            self.family = Family(series) if series else None
+            self.frame = Frame([one.name for one in series], [one.labels for one in series])
             self._source, self._generation = source, generation
-        return self._series
+        return self.family
 
 
 def reference(offset: int, at: At | None) -> Reference:
@@ -44,16 +50,19 @@ def reference(offset: int, at: At | None) -> Reference:
             return lambda ctx, t: fixed
 
 
-def instant_plan(selector: VectorSelector) -> VectorPlan:
+def instant_plan(selector: VectorSelector) -> ColumnPlan:
     selection = Selection(selector.matchers)
     refer = reference(selector.offset, selector.at)
+    subset = Subset()
 
-    def plan(ctx: Context, t: int) -> list[Item]:
+    def plan(ctx: Context, t: int) -> Column:
+        family = selection.look(ctx.source)
+        if family is None:
+            return EMPTY
+        ctx.charge(len(family.series))
         hi = refer(ctx, t)
-        lo = hi - ctx.options.lookback - ctx.edge
-        series = selection.series(ctx.source)
-        ctx.charge(len(series))
-        return [(s.name, s.labels, found[1]) for s in series if (found := s.latest(lo, hi)) is not None]
+        values, present = family.latest(hi - ctx.options.lookback - ctx.edge, hi)
+        return (selection.frame, values) if present is None else subset(selection.frame, values, present)
 
     return plan
 
@@ -66,7 +75,8 @@ def timestamp_plan(selector: VectorSelector) -> VectorPlan:
     def plan(ctx: Context, t: int) -> list[Item]:
         hi = refer(ctx, t)
         lo = hi - ctx.options.lookback - ctx.edge
-        series = selection.series(ctx.source)
+        family = selection.look(ctx.source)
+        series = () if family is None else family.series
         ctx.charge(len(series))
         return [(s.name, s.labels, found[0] / 1000) for s in series if (found := s.latest(lo, hi)) is not None]
 
@@ -74,6 +84,7 @@ def timestamp_plan(selector: VectorSelector) -> VectorPlan:
 
 
 def range_plan(selector: MatrixSelector) -> MatrixPlan:
+    """The samples themselves. Functions of them read through ``functions_range.over_selector_plan`` instead."""
     selection = Selection(selector.selector.matchers)
     refer = reference(selector.selector.offset, selector.selector.at)
     span = selector.range
@@ -83,16 +94,13 @@ def range_plan(selector: MatrixSelector) -> MatrixPlan:
         lo = hi - span
         edge = lo - ctx.edge
         rows: list[Row] = []
-        loaded, most = 0, ctx.left
-        for series in selection.series(ctx.source):
+        family = selection.look(ctx.source)
+        for series in () if family is None else family.series:
             samples = series.window(edge, hi)
             if samples is not None:
                 times, values = samples
-                loaded += len(times)
-                if loaded > most:
-                    break
+                ctx.charge(len(times))
                 rows.append((series.name, series.labels, times, values))
-        ctx.charge(loaded)
         return rows, Window(lo, hi, t)
 
     return plan

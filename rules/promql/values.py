@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from rules.model import Labels
 from rules.promql.errors import EvalError
 from rules.promql.match import SeriesMatcher
-from rules.timeline import Samples
+from rules.timeline import Series
 
 Item = tuple[str, Labels, float]
 """One element of an instant vector while it is being computed: metric name ("" when dropped), labels, value."""
@@ -57,19 +57,10 @@ class Matrix(NamedTuple):
 Result = ScalarResult | StringResult | Vector | Matrix
 
 
-class SeriesLike(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def labels(self) -> Labels: ...
-    def latest(self, lo: int, hi: int) -> tuple[int, float] | None: ...
-    def window(self, lo: int, hi: int) -> Samples | None: ...
-
-
 class Source(Protocol):
     """Where selectors read: a ``SeriesWindow`` or something like it."""
 
-    def select(self, matchers: SeriesMatcher) -> Sequence[SeriesLike]: ...
+    def select(self, matchers: SeriesMatcher) -> Sequence[Series]: ...
     def generation(self, name: str | None) -> int: ...
 
 
@@ -90,10 +81,14 @@ class EvalOptions:
     deadline: Callable[[], bool] | None = None
 
 
+_CLOCK_EVERY, _CALL = 5_000, 50
+"""The deadline is looked at after so many samples, where one call of ``charge`` counts for some itself."""
+
+
 class Context:
     """One query being evaluated over ``source`` from ``start`` to ``end`` (the same for an instant query)."""
 
-    __slots__ = ("_deadline", "delayed", "edge", "end", "left", "options", "source", "start")
+    __slots__ = ("_deadline", "_unclocked", "delayed", "edge", "end", "left", "options", "source", "start")
 
     def __init__(self, source: Source, start: int, end: int, options: EvalOptions) -> None:
         self.source = source
@@ -104,14 +99,20 @@ class Context:
         self.edge = 1 if options.left_closed else 0
         self._deadline = options.deadline
         self.left = options.max_samples
+        self._unclocked = 0
 
     def charge(self, samples: int) -> None:
         """Account for samples read (or subquery steps begun) before work is done on them."""
         self.left -= samples
         if self.left < 0:
             raise EvalError("query processing would load too many samples into memory in query execution")
-        if self._deadline is not None and self._deadline():
-            raise EvalError("query timed out in expression evaluation")
+        if self._deadline is not None:
+            # To read the clock costs as much as to read twenty samples.
+            self._unclocked -= samples + _CALL
+            if self._unclocked < 0:
+                self._unclocked = _CLOCK_EVERY
+                if self._deadline():
+                    raise EvalError("query timed out in expression evaluation")
 
     def begin_step(self, held: int) -> None:
         """A new step of a range query, while ``held`` samples of result are kept."""
