@@ -55,6 +55,11 @@ class Book:
         self._of_older: list[RemoteSeen] = []
         self._on_adopted = on_adopted
 
+    @property
+    def owed(self) -> int:
+        """Changes that the store has not taken yet."""
+        return len(self._owed)
+
     # Alerts and time
 
     def consider(self, alerts: Iterable[Alert], evaluated: Mapping[str, int]) -> None:

@@ -12,6 +12,7 @@ import integrations.api
 from agent.config.load import Loaded
 from agent.config.regex import compile_regex
 from agent.config.schema import Backend, Config
+from agent.core.calendar import Calendar
 from agent.core.classify import build_classifier
 from agent.core.decision import Context
 from agent.core.route import build_tree
@@ -34,6 +35,7 @@ class Parts:
     declared: dict[str, Metric]
     """Grows when a collector joins whose source was not there at the start."""
     integrations: Mapping[str, Integration]
+    calendars: Mapping[str, Calendar]
 
 
 def backends(config: Config) -> Mapping[str, Backend]:
@@ -102,7 +104,16 @@ def build_parts(loaded: Loaded, own: Self, ports: Ports) -> Parts:
         raise ValueError("a configuration with errors cannot be built")
     built = build_integrations(config, ports)
     scraper, declared = build_scraper(config, own.instance)
-    return Parts(build_context(loaded, config, own, built), scraper, declared, built)
+    return Parts(build_context(loaded, config, own, built), scraper, declared, built, build_calendars(config))
+
+
+def build_calendars(config: Config) -> Mapping[str, Calendar]:
+    """Planned time by objective."""
+    if not config.slo:
+        return {}
+    from agent.config.slo_checks import calendars  # noqa: PLC0415 - only who has objectives needs it
+
+    return calendars(config.slo)
 
 
 def credentials(config: Config) -> Credentials:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -37,12 +38,15 @@ class CycleStats:
     pauses: int = 0
     last_at: int = 0
     last_duration: float = 0.0
+    last_lag: float = 0.0
     last_evaluation: float = 0.0
     refused_samples: int = 0
     rule_failures: int = 0
     rules_waiting: int = 0
     rules_failing: dict[str, str] = field(default_factory=dict)
     scrapes: dict[str, Scrape] = field(default_factory=dict)
+    alerts: dict[AlertState, int] = field(default_factory=dict)
+    longest_without_data: float = 0.0
 
 
 class Cycle:
@@ -81,6 +85,7 @@ class Cycle:
             now = self._timeline.now()
             if now - due > PAUSE_CYCLES * self.interval_ms:
                 self._paused(now - due)
+            self.stats.last_lag = max(0, now - due) / 1000
             if now - due >= self.interval_ms:
                 due = now
             await self.once(due)
@@ -163,7 +168,11 @@ class Cycle:
         if evaluation.failures or self.stats.rules_failing:
             self._say_rules()
         ended = [alert for alert in evaluation.alerts if alert.state is AlertState.INACTIVE]
-        alerts = _ordered([*self._engine.alerts(), *ended])
+        held = self._engine.alerts()
+        self.stats.alerts = Counter(alert.state for alert in held)
+        without_data = (alert.no_data_since for alert in held if alert.no_data_since is not None)
+        self.stats.longest_without_data = (at - min(without_data, default=at)) / 1000
+        alerts = _ordered([*held, *ended])
         await self._turn()
         # Not a moment between these two: the store gets alerts and what they led to in one transaction.
         self._owe_alert_rows()

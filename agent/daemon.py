@@ -30,11 +30,13 @@ from agent.config.files import save_bundle
 from agent.config.load import Loaded, load
 from agent.config.rule_files import Kept
 from agent.config.schema import Config
+from agent.core.calendar import Calendar
 from agent.core.members import is_over
 from agent.core.model import Incident, Labels
 from agent.core.outbox import OutboxRow
 from agent.cycle import Cycle
 from agent.delivery import STOP_GRACE, Delivery
+from agent.health import Health, memory_limit, note_start
 from agent.history import History
 from agent.http.access import Access, load_or_create_token
 from agent.http.front import Front
@@ -63,6 +65,8 @@ OWN_JOB = "tocsin"
 AS_ASKED = "as asked for"
 UPKEEP_S = 3600.0
 END_S = 5.0
+ROOM_S = 60.0
+"""How often the room in the state directory is looked at."""
 _log = log.get("daemon")
 
 
@@ -97,6 +101,8 @@ class Daemon:
         self.declared: Mapping[str, Metric] = {}
         self._own_metrics = OwnMetrics(OWN_JOB, self.own.instance)
         self._manager = ServiceManager()
+        self.health = Health(memory_limit=memory_limit(), heartbeat=self._manager.watchdog_s > 0)
+        self._calendars: Mapping[str, Calendar] = {}
         self._stopping = asyncio.Event()
         self._reload_asked = asyncio.Event()
 
@@ -104,6 +110,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Until a signal, with the listener."""
+        self.health.starts = note_start(self.state, self.timeline.now())
         await self.assemble()
         listener = await self._listen(self._parts_now)
         loop = asyncio.get_running_loop()
@@ -132,7 +139,7 @@ class Daemon:
         self._say_left_behind()
         self.cycle = Cycle(
             self.timeline, parts.scraper, self.series, self.engine, self.book, interval_ms=self.config.collect.interval,
-            own=self._samples, moved=self._moved, restored=restored,
+            own=self._samples_of_cycle, moved=self._moved, restored=restored,
         )  # fmt: skip
 
     async def work(self, listener: Listener | None = None) -> None:
@@ -164,6 +171,7 @@ class Daemon:
                 group.create_task(_part("book", self.book.run)),
                 group.create_task(_part("upkeep", self._upkeep)),
                 group.create_task(_part("history", self._keep_history)),
+                group.create_task(_part("room", self._watch_room)),
             ]
             if self._manager.watchdog_s:
                 tasks.append(group.create_task(_part("watchdog", self._keep_alive)))
@@ -231,9 +239,32 @@ class Daemon:
 
     async def _keep_alive(self) -> None:
         """The loop turns: say so. A stuck loop cannot, and the service manager restarts the process."""
+        loop = asyncio.get_running_loop()
         while True:
             self._manager.alive()
+            due = loop.time() + self._manager.watchdog_s / 3
             await asyncio.sleep(self._manager.watchdog_s / 3)
+            self.health.heartbeat_late = max(self.health.heartbeat_late, loop.time() - due)
+
+    async def _watch_room(self) -> None:
+        """Once a minute, what is left of the disk that holds the state; said when the reserve goes or comes back."""
+        while True:
+            await self.look_at_room()
+            await asyncio.sleep(ROOM_S)
+
+    async def look_at_room(self) -> None:
+        before = self.health.room
+        try:
+            room = self.health.room = await self.store.room()
+        except OSError as error:
+            self.health.room = None
+            if before is not None:
+                _log.warning("state_directory_not_seen", directory=str(self.state), error=str(error))
+            return
+        if not room.reserved and (before is None or before.reserved):
+            _log.warning("disk_reserve_gone", directory=str(self.state), free_bytes=room.free)
+        elif room.reserved and before is not None and not before.reserved:
+            _log.info("disk_reserve_back", directory=str(self.state), free_bytes=room.free)
 
     async def _keep_history(self) -> None:
         while True:
@@ -264,13 +295,17 @@ class Daemon:
         config = loaded.config
         if config is None:
             raise ValueError("a configuration with errors cannot run")
-        ports = Ports(credential=credentials(config), database=self.store, now=self.timeline.now)
+        ports = Ports(
+            credential=credentials(config), database=self.store, now=self.timeline.now,
+            certificate=self.health.certificates.__setitem__,
+        )  # fmt: skip
         return build_parts(loaded, self.own, ports)
 
     def _adopt(self, parts: Parts) -> None:
         self._parts_now = parts
         # Not a copy: a collector whose source turns up later declares its metrics then.
         self.declared = ChainMap(parts.declared, {metric.name: metric for metric in OWN_METRICS})
+        self._calendars = parts.calendars
 
     def _delivery(self, parts: Parts, rows: Sequence[OutboxRow]) -> Delivery:
         return Delivery(
@@ -330,6 +365,11 @@ class Daemon:
             yield from scrape.samples
         yield from self._samples()
 
+    def _samples_of_cycle(self) -> list[Sample]:
+        samples = self._samples()
+        self.health.heartbeat_late = 0.0
+        return samples
+
     def _samples(self) -> list[Sample]:
         sources = Sources(
             self.cycle.stats,
@@ -340,6 +380,9 @@ class Daemon:
             self.history.stats,
             self.reloads,
             self.rule_files,
+            self.health,
+            self._calendars,
+            self.config.collect.interval,
             self.started_at,
         )
         return self._own_metrics.samples(sources, self.timeline.now())
@@ -349,6 +392,7 @@ class Daemon:
         self.delivery.rebase(step)
         self.rule_files.rebase(step)
         self.started_at += step
+        self.health.starts = [at + step for at in self.health.starts]
 
     # Reload
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from agent.book import Book
+from agent.core.calendar import Calendar
 from agent.core.model import IncidentState
 from agent.core.outbox import RowState
 from agent.cycle import CycleStats
 from agent.delivery import Delivery, DeliveryStats, GateState
+from agent.health import Health, process
 from agent.history import HistoryStats
 from agent.rule_files import RuleFileStates
 from agent.store import Store
 from agent.version import VERSION
 from collectors.api import Labels, Sample, labels
-from rules.api import SeriesWindow
-
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+from rules.api import AlertState, SeriesWindow
 
 
 @dataclass(slots=True)
@@ -42,6 +41,10 @@ class Sources:
     history: HistoryStats
     reloads: ReloadStats
     rule_files: RuleFileStates
+    health: Health
+    calendars: Mapping[str, Calendar]
+    """Planned time of each objective that has some."""
+    interval_ms: int
     started_at: int
 
 
@@ -67,7 +70,7 @@ class OwnMetrics:
 
 
 def _values(s: Sources, now: int) -> Iterator[tuple[str, Labels, float]]:
-    for name, value in _plain(s):
+    for name, value in (*_plain(s), *_health(s, now)):
         yield name, _NO_LABELS, value
     yield "tocsin_build_info", (("version", VERSION),), 1
     for outcome, count in (("ok", s.reloads.succeeded), ("failed", s.reloads.failed)):
@@ -83,6 +86,10 @@ def _values(s: Sources, now: int) -> Iterator[tuple[str, Labels, float]]:
     for backend in s.delivery.status():
         who = ("backend", backend.backend)
         yield "tocsin_backend_up", (who,), backend.state is GateState.UP
+        yield "tocsin_backend_unauthorised", (who,), backend.state is GateState.UNAUTHORISED
+        ends = s.health.certificates.get(backend.backend)
+        if ends is not None:
+            yield "tocsin_backend_certificate_end_seconds", (who,), ends
         oldest = backend.oldest_queued_at
         yield "tocsin_outbox_oldest_seconds", (who,), 0 if oldest is None else max(0, now - oldest) / 1000
         waiting = (
@@ -93,13 +100,17 @@ def _values(s: Sources, now: int) -> Iterator[tuple[str, Labels, float]]:
             yield "tocsin_outbox_rows", (who, ("state", state_.value)), count
         for name in _DELIVERY_FIELDS:
             yield f"tocsin_delivery_{name}_total", (who,), getattr(backend.stats, name)
+    for held in (AlertState.PENDING, AlertState.FIRING, AlertState.NO_DATA):
+        yield "tocsin_alerts", (("state", held.value),), s.cycle.alerts.get(held, 0)
+    for slo, calendar in s.calendars.items():
+        yield "tocsin_slo_planned", (("slo", slo),), calendar.planned(now)
 
 
 _DELIVERY_FIELDS = tuple(field.name for field in fields(DeliveryStats))
 
 
 def _plain(s: Sources) -> Iterable[tuple[str, float]]:
-    rss, cpu = _process()
+    rss, cpu = process()
     held = s.series.stats()
     return (
         ("tocsin_start_time_seconds", s.started_at / 1000),
@@ -108,6 +119,8 @@ def _plain(s: Sources) -> Iterable[tuple[str, float]]:
         ("tocsin_cycles_total", s.cycle.cycles),
         ("tocsin_cycles_skipped_total", s.cycle.skipped),
         ("tocsin_cycle_duration_seconds", s.cycle.last_duration),
+        ("tocsin_cycle_lag_seconds", s.cycle.last_lag),
+        ("tocsin_interval_seconds", s.interval_ms / 1000),
         ("tocsin_rule_evaluation_duration_seconds", s.cycle.last_evaluation),
         ("tocsin_rule_evaluation_failures_total", s.cycle.rule_failures),
         ("tocsin_rules_failing", len(s.cycle.rules_failing)),
@@ -117,6 +130,10 @@ def _plain(s: Sources) -> Iterable[tuple[str, float]]:
         ("tocsin_series", held.series),
         ("tocsin_samples", held.samples),
         ("tocsin_samples_refused_total", s.cycle.refused_samples),
+        ("tocsin_samples_dropped", sum(scrape.dropped for scrape in s.cycle.scrapes.values())),
+        ("tocsin_alerts_without_data_seconds", s.cycle.longest_without_data),
+        ("tocsin_outbox_left_behind", sum(s.delivery.left_behind().values())),
+        ("tocsin_store_owed", s.book.owed + s.delivery.ledger.unwritten),
         ("tocsin_store_healthy", s.store.healthy),
         ("tocsin_store_commits_total", s.store.stats.commits),
         ("tocsin_store_failures_total", s.store.stats.failed),
@@ -128,9 +145,13 @@ def _plain(s: Sources) -> Iterable[tuple[str, float]]:
     )
 
 
-def _process() -> tuple[int, float]:
-    """Resident bytes and CPU seconds of this process (proc(5), times(2))."""
-    with open("/proc/self/statm", "rb") as file:
-        rss = int(file.read().split()[1]) * _PAGE
-    times = os.times()
-    return rss, times.user + times.system
+def _health(s: Sources, now: int) -> Iterator[tuple[str, float]]:
+    yield "tocsin_starts_last_hour", s.health.recent_starts(now)
+    if s.health.memory_limit is not None:
+        yield "tocsin_memory_limit_bytes", s.health.memory_limit
+    if s.health.heartbeat:
+        yield "tocsin_heartbeat_late_seconds", s.health.heartbeat_late
+    if s.health.room is not None:
+        yield "tocsin_state_free_bytes", s.health.room.free
+        yield "tocsin_state_size_bytes", s.health.room.size
+        yield "tocsin_state_reserve", s.health.room.reserved

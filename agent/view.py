@@ -95,6 +95,9 @@ class View:
                 "restored_from": d.store.opened.restored_from,
                 "quarantined_rows": d.store.stats.quarantined_rows,
                 "failed_writes": d.store.stats.failed,
+                "owed": d.book.owed + d.delivery.ledger.unwritten,
+                "free_bytes": d.health.room.free if d.health.room else None,
+                "reserve": d.health.room.reserved if d.health.room else None,
             },
             "history": {
                 "samples_taken_up": d.history.stats.samples_taken_up,
@@ -102,6 +105,10 @@ class View:
                 "damaged": d.history.stats.damaged,
                 "series_left_out": d.history.stats.left_out,
             },
+            "memory_limit_bytes": d.health.memory_limit,
+            "starts_last_hour": d.health.recent_starts(d.timeline.now()),
+            "cycle_lag_seconds": round(cycle.last_lag, 4),
+            "alerts_without_data_seconds": round(cycle.longest_without_data),
             "alerts": {state.value: states.count(state) for state in AlertState if state is not AlertState.INACTIVE},
             "incidents": {
                 state.value: sum(incident.state is state for incident in d.book.live.values()) for state in LIVE
@@ -110,6 +117,7 @@ class View:
                 {
                     "backend": each.backend,
                     "state": each.state.value,
+                    "certificate_ends": _moment_of(d.health.certificates.get(each.backend)),
                     "pending": each.pending,
                     "sending": each.sending,
                     "in_doubt": each.in_doubt,
@@ -247,6 +255,7 @@ def _left_behind(backend: str, count: int) -> Mapping[str, Any]:
     return {
         "backend": backend,
         "state": "not configured",
+        "certificate_ends": "",
         "pending": count,
         "sending": 0,
         "in_doubt": 0,
@@ -370,6 +379,10 @@ def _exponent(value: float) -> str:
 
 def _special(value: float) -> str:
     return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+
+
+def _moment_of(seconds: float | None) -> str:
+    return "" if seconds is None else _rfc3339(int(seconds * 1000))
 
 
 def _rfc3339(at: int) -> str:

@@ -28,6 +28,7 @@ import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -218,12 +219,23 @@ class Http:
             from integrations._resolver import Resolver  # noqa: PLC0415 - as above
 
             self._resolver = Resolver()
-            self._session = new_session(self._name, self._tls, self._resolver, secure=self.url.startswith("https:"))
+            self._session = new_session(
+                self._name,
+                self._tls,
+                self._resolver,
+                secure=self.url.startswith("https:"),
+                seen=self._ports.certificate,
+            )
         return self._session
 
 
-def new_session(name: str, tls: Tls, resolver: Resolver, *, secure: bool) -> aiohttp.ClientSession:
-    """A session as the door needs it. NotSent when the files of the TLS settings cannot be used."""
+def new_session(
+    name: str, tls: Tls, resolver: Resolver, *, secure: bool, seen: Callable[[str, float], None]
+) -> aiohttp.ClientSession:
+    """A session as the door needs it. NotSent when the files of the TLS settings cannot be used.
+
+    ``seen`` is told the name and the end of the server's certificate after each handshake.
+    """
     import aiohttp  # noqa: PLC0415 - as above
 
     context: ssl.SSLContext | bool = True
@@ -231,6 +243,7 @@ def new_session(name: str, tls: Tls, resolver: Resolver, *, secure: bool) -> aio
         try:
             context = ssl.create_default_context(cafile=tls.ca_file or None)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.sslobject_class = _noting(partial(seen, name))
             if tls.client_certificate:
                 context.load_cert_chain(tls.client_certificate, tls.client_key or None)
         except (OSError, ValueError) as error:
@@ -261,6 +274,22 @@ def new_session(name: str, tls: Tls, resolver: Resolver, *, secure: bool) -> aio
         max_field_size=16_384,
         read_bufsize=65_536,
     )
+
+
+def _noting(ends: Callable[[float], None]) -> type[ssl.SSLObject]:
+    """The class of connections that tell ``ends`` when the certificate of their server ends.
+
+    A connection that has answered in one piece is gone before aiohttp could be asked for its certificate.
+    """
+
+    class Noting(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            until = (self.getpeercert() or {}).get("notAfter")
+            if isinstance(until, str):
+                ends(float(ssl.cert_time_to_seconds(until)))
+
+    return Noting
 
 
 def retry_after(value: str | None, date: str | None, now: int) -> float | None:

@@ -275,6 +275,10 @@ class Database(Protocol):
         ...
 
 
+def _not_noted(_name: str, _ends: float) -> None:
+    """Nobody asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the agent lends an adapter at build time."""
@@ -286,6 +290,9 @@ class Ports:
     """Milliseconds since the epoch."""
     deadline: float = 15.0
     """Seconds one request may take in all."""
+    certificate: Callable[[str, float], None] = _not_noted
+    """Told by the HTTP door after each TLS handshake: the integration's name, and when the certificate of its server
+    ends, in seconds since the epoch."""
 
 
 __all__ = [

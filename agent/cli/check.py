@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli._config import add_config, config_path
+from agent.cli._config import add_config, config_path, print_problems
 from agent.cli._errors import FINDINGS
 from agent.cli._output import Colour, add_format, clean, paint, print_json, wants_json
 
 if TYPE_CHECKING:
+    from agent.config.load import Loaded
     from rules.api import Problem, RuleFile
 
 SUMMARY = "Find every mistake in the configuration and in rule files at once, without the network."
@@ -24,6 +26,7 @@ examples:
   tocsin check --config new.yaml
   tocsin check rules.d/*.yml                rule files alone
   tocsin check --strict --format json
+  tocsin check --show-slo                   the rules made from the objectives, as a rule file
 
 exit status:
   0 no error   1 errors (with --strict, warnings too)   66 no such configuration
@@ -34,6 +37,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("rules", nargs="*", type=Path, metavar="RULEFILE", help="rule files to check besides, or alone")
     parser.add_argument("--strict", action="store_true", help="end with 1 on warnings too")
+    parser.add_argument(
+        "--show-slo", action="store_true", help="print the rules that the section slo makes, as a Prometheus rule file"
+    )
     add_format(parser)
 
 
@@ -43,6 +49,8 @@ def execute(args: argparse.Namespace) -> int:
 
     alone = bool(args.rules) and args.config is None
     loaded = load(None if alone else config_path(args.config))
+    if args.show_slo:
+        return _show_slo(loaded)
     problems = [] if alone else list(loaded.problems)
     extra: list[RuleFile] = []
     for path in args.rules:
@@ -62,6 +70,21 @@ def execute(args: argparse.Namespace) -> int:
             print(_line(problem))
         print(_verdict(errors, warnings))
     return FINDINGS if errors or (warnings and args.strict) else 0
+
+
+def _show_slo(loaded: Loaded) -> int:
+    """The rules on standard output; mistakes of the configuration, instead of them, on standard error."""
+    config = loaded.config
+    if config is None:
+        print_problems(loaded.errors)
+        return FINDINGS
+    if not config.slo:
+        print("# the configuration has no section slo", file=sys.stderr)
+        return 0
+    from agent.config.slo_rules import slo_text  # noqa: PLC0415 - only for this option
+
+    print(slo_text(config.slo, config.collect.interval), end="")
+    return 0
 
 
 def _rule_file(path: Path) -> tuple[list[RuleFile], list[Problem]]:

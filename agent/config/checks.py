@@ -54,6 +54,10 @@ def cross_check(config: Config, source: Source, broken: frozenset[str]) -> list[
     checker.listen()
     checker.integrations()
     checker.credentials()
+    if config.slo:
+        from agent.config.slo_checks import check_slos  # noqa: PLC0415 - only who has objectives needs it
+
+        checker.problems += check_slos(config, source, broken)
     return checker.problems
 
 
@@ -61,7 +65,7 @@ def check_catalogue(catalogue: Catalogue, source: Source) -> list[Problem]:
     """Duplicate names and bad matchers of a catalogue; ``source.root`` is the catalogue itself."""
     problems = []
     for key, names in (("services", [s.name for s in catalogue.services]), ("cis", [c.id for c in catalogue.cis])):
-        for index, name in _repeated(names):
+        for index, name in repeated(names):
             message = f"{key}: {quoted(name)} stands twice"
             problems.append(source.problem((key, index), message, "keep one of the two", "config/duplicate"))
     for number, ci in enumerate(catalogue.cis):
@@ -83,7 +87,7 @@ class _Checker:
         if self._broken & {"receivers", "integrations"}:
             return
         known = self._config.integrations
-        for index, name in _repeated([receiver.name for receiver in self._config.receivers]):
+        for index, name in repeated([receiver.name for receiver in self._config.receivers]):
             message = f"receiver {quoted(name)} stands twice"
             self._say(("receivers", index, "name"), message, "give each receiver a name of its own", "config/duplicate")
         for index, receiver in enumerate(self._config.receivers):
@@ -124,7 +128,7 @@ class _Checker:
             if label != "..." and not _LABEL.fullmatch(label):
                 message = f"{quoted(label)} is not a label name"
                 self._say((*path, "group_by", index), message, "use letters, digits and '_'", "config/value")
-        for index, label in _repeated(labels):
+        for index, label in repeated(labels):
             message = f"label {quoted(label)} stands twice"
             self._say((*path, "group_by", index), message, "keep one of the two", "config/duplicate")
         if "..." in labels and len(labels) > 1:
@@ -233,7 +237,7 @@ def _walk(route: Route, path: Path_) -> Iterator[tuple[Path_, Route]]:
         yield from _walk(child, (*path, "routes", index))
 
 
-def _repeated(names: Sequence[str]) -> Iterator[tuple[int, str]]:
+def repeated(names: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Position and name of each second and later occurrence."""
     seen: Counter[str] = Counter()
     for index, name in enumerate(names):

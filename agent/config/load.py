@@ -27,7 +27,7 @@ from agent.config.files import Bundle, Disk, Files, FilesError, Reading
 from agent.config.rule_files import Kept, RuleFiles, StaleFile
 from agent.config.schema import LISTEN_ADDRESS, Backend, Collect, CollectorChoice, Config
 from agent.config.sections import bind_backend, bind_collectors, without_mistakes
-from agent.config.words import quoted
+from agent.config.words import locate, quoted
 from agent.core.policy import Catalogue, Policy, Receiver
 from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, read_yaml
 
@@ -130,7 +130,11 @@ class _Loader:
         if config is None:
             return Loaded(None, self._told(), file=self._file, texts=dict(self._files.texts))
         rule_files = self._rules(config, root)
-        self._problems += cross_check(config, Source(self._file, root), frozenset(self._broken))
+        source = Source(self._file, root)
+        self._problems += cross_check(config, source, frozenset(self._broken))
+        objectives: tuple[RuleFile, ...] = ()
+        if config.slo and not any(problem.severity is Severity.ERROR for problem in self._problems):
+            objectives = (_objectives(config, source),)
         digest = hashlib.sha256(dump(config).encode())
         for name, text_digest in rule_files.digests:
             digest.update(f"\n{Path(name).name} {text_digest}".encode())
@@ -140,7 +144,7 @@ class _Loader:
         return Loaded(
             None if failed else config,
             self._told(),
-            tuple(rule_files.rules),
+            (*rule_files.rules, *objectives),
             "" if failed else digest.hexdigest(),
             self._file,
             rule_files.texts,
@@ -284,6 +288,13 @@ class _Loader:
     def _problem(self, node: Node | None, message: str, hint: str, check: str) -> Problem:
         line, column = (node.line, node.column) if node is not None else (0, 0)
         return Problem(self._file, line, column, message, hint, check)
+
+
+def _objectives(config: Config, source: Source) -> RuleFile:
+    """The rules of the section ``slo``; to people they stand where the objective does."""
+    from agent.config.slo_rules import slo_file  # noqa: PLC0415 - only who has objectives needs it
+
+    return slo_file(config.slo, config.collect.interval, source.file, lambda n: locate(source.root, ("slo", n)))
 
 
 def _written(section: Node | None, key: str, values: tuple[str, ...]) -> list[tuple[Node | None, str]]:

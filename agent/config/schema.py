@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
+from agent.config.slo import Slo
 from agent.core.policy import Catalogue, Classification, IncidentPolicy, Receiver, Route, Section
 
 _MS = {"unit": "ms"}
@@ -225,6 +226,13 @@ class Config(Section, frozen=True):
         Classification, Meta(description="From labels to category, impact, urgency, priority.")
     ] = Classification()
     incident: Annotated[IncidentPolicy, Meta(description="The life of an incident.")] = IncidentPolicy()
+    slo: Annotated[
+        tuple[Slo, ...],
+        Meta(
+            description="Service level objectives; each makes recording rules and a burn-rate alert (docs/slo.md).",
+            max_length=50,
+        ),
+    ] = ()
     integrations: Annotated[
         dict[IntegrationName, Backend],
         Meta(

@@ -12,10 +12,11 @@ from agent.store.values import (
     OpenReport,
     Outcome,
     Quarantined,
+    Room,
     StoreStats,
 )
 
 __all__ = [
     "BadRow", "Change", "Found", "IncidentQuery", "Listener", "Loaded", "OpenReport", "Outcome", "Quarantined",
-    "StateBusy", "StateRefused", "Store", "StoreCorrupt", "StoreError", "StoreStats", "StoreUnavailable",
+    "Room", "StateBusy", "StateRefused", "Store", "StoreCorrupt", "StoreError", "StoreStats", "StoreUnavailable",
 ]  # fmt: skip

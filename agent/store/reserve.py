@@ -15,7 +15,7 @@ class Reserve:
 
     def make(self) -> bool:
         """Have the reserve there, whole; False when the disk has no room for it now."""
-        if self._path.is_file() and self._path.stat().st_size == SIZE:
+        if self.whole:
             return True
         try:
             fd = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -27,6 +27,11 @@ class Reserve:
             self.release()
             return False
         return True
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is there to be given up."""
+        return self._path.is_file() and self._path.stat().st_size == SIZE
 
     def release(self) -> bool:
         """Give the blocks back; False when there was nothing to give."""

@@ -7,6 +7,7 @@ the change is durable. It is shielded: cancelling the caller never cancels the t
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import sqlite3
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from agent.store.values import (
     OpenReport,
     Outcome,
     Quarantined,
+    Room,
     StoreStats,
 )
 
@@ -225,6 +227,10 @@ class Store:
         self.stats.backups += 1
         return path
 
+    async def room(self) -> Room:
+        """What is left of the disk. Asked on the store's thread: a disk that hangs, hangs nobody else."""
+        return await asyncio.shield(asyncio.wrap_future(self._thread.submit(self._room)))
+
     async def aclose(self) -> None:
         """Finish what was asked for, close the file (which folds the WAL into it), and release the directory."""
         await asyncio.shield(asyncio.wrap_future(self._thread.submit(self._close)))
@@ -335,6 +341,11 @@ class Store:
         connection = self._connection = self._connection or files.connect(self._directory / files.NAME)
         self._reserve.make()
         return files.back_up(connection, self._directory)
+
+    def _room(self) -> Room:
+        found = os.statvfs(self._directory)
+        size, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+        return Room(free=free, size=size, reserved=self._reserve.whole)
 
     def _close(self) -> None:
         if self._connection is not None:

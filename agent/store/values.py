@@ -123,3 +123,12 @@ class IncidentQuery:
     key: str | None = None
     changed_before: int | None = None
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is left of the file system that holds the state; bytes. ``reserved``: the reserve file is whole."""
+
+    free: int
+    size: int
+    reserved: bool

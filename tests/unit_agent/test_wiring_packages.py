@@ -95,7 +95,7 @@ ca.cert_pem.write_to_path(str(folder / "ca.pem"))
 
 async def ask(url, tls):
     resolver = Resolver()
-    session = new_session("rt", tls, resolver, secure=True)
+    session = new_session("rt", tls, resolver, secure=True, seen=lambda _name, _ends: None)
     class Traced: connected = False
     try:
         async with session.get(url, trace_request_ctx=Traced()) as reply:

@@ -136,7 +136,7 @@ def test_every_alert_has_a_runbook(pack: Pack) -> None:
 def test_no_runbook_is_about_an_alert_that_is_gone() -> None:
     known = {alert.name for name in PACKS for alert in load(name).alerts}
     pages = {path.stem for path in RUNBOOKS.glob("*.md")}
-    assert pages - known == {"README"}
+    assert pages - known == {"README", "SloBudgetBurn"}  # the latter is of alerts made from the configuration
     index = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
     assert {page for page in known if f"({page}.md)" not in index} == set()
 
