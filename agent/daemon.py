@@ -453,7 +453,7 @@ class Daemon:
     async def _take_over(self, loaded: Loaded, config: Config, parts: Parts) -> None:
         old, self.loaded, self.config = self._parts_now, loaded, config
         self.rule_files.take(loaded)
-        log.setup(config.log.level.value)
+        self._set_up_log(config)
 
         def rules_and_policy() -> None:
             self.engine.load(loaded.rules, interval_ms=config.collect.interval, unread=unread(loaded))
@@ -466,6 +466,9 @@ class Daemon:
         self._adopt(parts)
         self._say_left_behind()
         await self._end_parts(old)
+
+    def _set_up_log(self, config: Config) -> None:
+        log.setup(config.log.level.value)
 
 
 def unread(loaded: Loaded) -> frozenset[str]:

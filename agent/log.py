@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -82,6 +83,17 @@ def setup(level: str) -> None:
         cache_logger_on_first_use=False,  # or a new level would not reach loggers that were used before
     )
     logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Nothing less than critical is logged meanwhile: what a rehearsal does is nothing that happened."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def get(name: str) -> Any:

@@ -230,28 +230,33 @@ class Scraper:
             since = datetime.fromtimestamp(source.at / 1000, UTC).isoformat(timespec="seconds")
             error = f"hung since {since}: skipped" if skipped else f"still running after {self._deadline:g} s"
             elapsed = self._monotonic() - call.started if call and call.started is not None else 0.0
-            return self._finish(source, at, [], error=error, seconds=elapsed)
+            return framed(source.name, source.target, at, (), error=error, seconds=elapsed)
         error = _explain(call.error) if call.error is not None else ""
         stored, warnings, dropped = source.series.admit(source.items)
         source.items = []
-        scrape = self._finish(source, at, stored, error=error, seconds=call.seconds)
+        scrape = framed(source.name, source.target, at, stored, error=error, seconds=call.seconds)
         return replace(scrape, warnings=tuple(warnings), dropped=dropped) if warnings else scrape
 
-    @staticmethod
-    def _finish(source: _Source, at: int, stored: list[Sample], *, error: str, seconds: float) -> Scrape:
-        """Add the frame's own series; a collector that failed keeps what it gave before it did."""
-        ok = not error
-        success = 1.0 if ok else 0.0
-        scraped = float(len(stored))
-        target = source.target
-        stored += (
-            Sample("up", target, success),
-            Sample("scrape_duration_seconds", target, seconds),
-            Sample("scrape_samples_scraped", target, scraped),
-            Sample("node_scrape_collector_duration_seconds", target, seconds),
-            Sample("node_scrape_collector_success", target, success),
-        )
-        return Scrape(source.name, target, at, tuple(stored), ok, error, (), seconds)
+
+def framed(
+    name: str, target: Labels, at: int, given: Iterable[Sample], *, error: str = "", seconds: float = 0.0
+) -> Scrape:
+    """What collector ``name`` gave at ``at``, with the frame's own series; one that failed keeps what it gave before.
+
+    ``error`` is empty when the collector came to its end; ``target`` as in ``Scrape``.
+    """
+    stored = list(given)
+    ok = not error
+    success = 1.0 if ok else 0.0
+    scraped = float(len(stored))
+    stored += (
+        Sample("up", target, success),
+        Sample("scrape_duration_seconds", target, seconds),
+        Sample("scrape_samples_scraped", target, scraped),
+        Sample("node_scrape_collector_duration_seconds", target, seconds),
+        Sample("node_scrape_collector_success", target, success),
+    )
+    return Scrape(name, target, at, tuple(stored), ok, error, (), seconds)
 
 
 def _explain(error: BaseException) -> str:

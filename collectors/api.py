@@ -30,10 +30,11 @@ from collectors._model import (
 )
 from collectors._presence import Absent, present
 from collectors._registry import CollectorLoadError, CollectorModule, UnknownCollectorError, available, is_builtin, load
-from collectors._scrape import FRAME_METRICS, Scrape, Scraper
+from collectors._scrape import FRAME_METRICS, Scrape, Scraper, framed
 
 __all__ = [
     "FRAME_METRICS", "Absent", "Collector", "CollectorError", "CollectorLoadError", "CollectorModule", "HostFS",
     "Labels", "Metric", "MetricType", "NameFilter", "Notice", "Sample", "Scrape", "Scraper", "Tree",
-    "UnknownCollectorError", "available", "compile_pattern", "counter", "gauge", "is_builtin", "labels", "load", "present",
+    "UnknownCollectorError", "available", "compile_pattern", "counter", "framed", "gauge", "is_builtin", "labels",
+    "load", "present",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from rules.explain import explain_rule
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
 from rules.history import DamagedHistory, Record, Stretch, pack, records, unpack
 from rules.model import Alert, AlertState, Labels, Problem, Severity
+from rules.notation import NotationError, parse_series, parse_values
 from rules.openmetrics import OpenMetricsError, load_openmetrics
 from rules.promql.annotations import Notes, annotated_query
 from rules.promql.api_json import to_api_json
@@ -37,17 +38,20 @@ from rules.promql.values import (
 )
 from rules.series import Ingest, RawSample, SeriesWindow, Stats
 from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, read_yaml
+from rules.staleness import is_stale
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus
-from rules.unittest import CaseResult, TestReport, run_test_file
+from rules.testreport import CaseResult, TestFailure, TestReport, diff
+from rules.unittest import run_test_file
 
 __all__ = [
     "Alert", "AlertRow", "AlertState", "AlertingRule", "CaseResult", "DamagedHistory", "Documents", "Element",
     "Engine", "EvalError", "EvalOptions", "Evaluation", "Evidence", "Expr", "ExprError", "Failure", "Group",
-    "GroupStatus", "Health", "Ingest", "Labels", "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node", "Notes",
-    "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule", "Recovery", "Result",
-    "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesWindow", "Severity", "Start", "Stats",
-    "Stretch", "StringResult", "TestReport", "Truth", "ValueType", "Vector", "VectorSelector", "Verdict", "Waiting",
-    "WaitsFor", "annotated_query", "compile_expr", "did_you_mean", "exercise_alert", "explain_rule",
-    "load_openmetrics", "pack", "parse", "parse_rule_file", "read_rule_file", "read_yaml", "records",
-    "run_test_file", "to_api_json", "unpack", "value_type",
+    "GroupStatus", "Health", "Ingest", "Labels", "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node",
+    "NotationError", "Notes", "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule",
+    "Recovery", "Result", "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesWindow",
+    "Severity", "Start", "Stats", "Stretch", "StringResult", "TestFailure", "TestReport", "Truth", "ValueType",
+    "Vector", "VectorSelector", "Verdict", "Waiting", "WaitsFor", "annotated_query", "compile_expr", "did_you_mean",
+    "diff", "exercise_alert", "explain_rule", "is_stale", "load_openmetrics", "pack", "parse", "parse_rule_file",
+    "parse_series", "parse_values", "read_rule_file", "read_yaml", "records", "run_test_file", "to_api_json",
+    "unpack", "value_type",
 ]  # fmt: skip

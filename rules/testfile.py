@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from rules.model import Labels, Problem
+from rules.model import Labels, Problem, Severity
 from rules.notation import NotationError, parse_series, parse_values
 from rules.promql.ast import Expr, Number
 from rules.promql.errors import ExprError
@@ -91,13 +92,26 @@ _CASE = ("name", "interval", "input_series", "alert_rule_test", "promql_expr_tes
          "start_timestamp")  # fmt: skip
 
 
-def parse_test_file(text: str | bytes, file: str) -> tuple[TestFile | None, list[Problem]]:
-    """The tests of a file, or None when there is any problem; problems are ordered by position."""
+UNKNOWN_KEY = "yaml/unknown-key"
+
+
+def parse_test_file(
+    text: str | bytes, file: str, unknown: Severity = Severity.ERROR
+) -> tuple[TestFile | None, list[Problem]]:
+    """The tests of a file, or None when there is any error; problems are ordered by position.
+
+    ``unknown`` is what a key that nobody knows is.
+    """
     node, problems = read_yaml(text, file, Documents.FIRST)
     reader = _Reader(file, problems)
     tests = reader.file(node) if node is not None else None
-    problems.sort()
-    return (None if problems else tests), problems
+    problems = sorted(lenient(problems, unknown))
+    return (None if any(problem.severity is Severity.ERROR for problem in problems) else tests), problems
+
+
+def lenient(problems: Iterable[Problem], unknown: Severity) -> list[Problem]:
+    """The problems, with ``unknown`` as the severity of keys that nobody knows."""
+    return [replace(problem, severity=unknown) if problem.check == UNKNOWN_KEY else problem for problem in problems]
 
 
 class _Reader:
@@ -111,10 +125,18 @@ class _Reader:
         return TestFile(
             tuple((item.text, item.line, item.column) for item in self._scalars(top.get("rule_files"))),
             interval,
-            tuple(item.text for item in self._scalars(top.get("group_eval_order"))),
+            self._order(top.get("group_eval_order")),
             self._bool(top.get("fuzzy_compare")),
             tuple(self._case(item, interval) for item in self._list(top.get("tests"))),
         )
+
+    def _order(self, node: Node | None) -> tuple[str, ...]:
+        names: dict[str, None] = {}
+        for item in self._scalars(node):
+            if item.text in names:
+                self._problem(item, f"group '{item.text[:80]}' is listed twice", "list each group once")
+            names[item.text] = None
+        return tuple(names)
 
     def _case(self, node: Node, interval: int) -> Case:
         case = self._mapping(node, _CASE)
@@ -122,13 +144,24 @@ class _Reader:
             self._text(case.get("name")),
             self._duration(case.get("interval")) or interval,
             self._start(case.get("start_timestamp")),
-            tuple(self._series(item) for item in self._list(case.get("input_series"))),
+            self._all_series(case.get("input_series")),
             tuple(self._alert_test(item) for item in self._list(case.get("alert_rule_test"))),
             tuple(self._expr_test(item) for item in self._list(case.get("promql_expr_test"))),
             self._pairs(case.get("external_labels")),
             self._text(case.get("external_url")),
             node.line,
         )
+
+    def _all_series(self, node: Node | None) -> tuple[InputSeries, ...]:
+        """Of a series that is given twice the last one counts, as in the reference."""
+        found: dict[tuple[str, Labels], InputSeries] = {}
+        for item in self._list(node):
+            series = self._series(item)
+            if (series.name, series.labels) in found:
+                hint = "only this one counts; remove the other"
+                self._problem(item, f"series {series.name} is given twice", hint, severity=Severity.WARNING)
+            found[series.name, series.labels] = series
+        return tuple(found.values())
 
     def _series(self, node: Node) -> InputSeries:
         entry = self._mapping(node, ("series", "values"))
@@ -168,13 +201,27 @@ class _Reader:
         if histogram is not None:
             self._problem(histogram, "native histograms are not supported", "test a classic histogram's series")
         value = entry.get("value")
-        number = 0.0 if value is None else self._read(value, _number, 0.0)
+        number = 0.0 if value is None else self._number(value)
         return ExpectedSample(name, labels, number)
+
+    def _number(self, node: Node) -> float:
+        """As YAML writes numbers: ``18``, ``1e3``, ``.nan``, ``-.inf``, and not in quotes."""
+        text = self._text(node)
+        number = _YAML_FLOATS.get(text.lower())
+        if number is None and _FLOAT.fullmatch(text) and isinstance(node, Scalar) and node.plain:
+            number = float(text)
+        if number is None:
+            self._problem(
+                node, f"'{text[:80]}' is not a number", "write it like 18, 1e3, .nan or -.inf, without quotes"
+            )
+        return 0.0 if number is None else number
 
     # Types
 
-    def _problem(self, node: Node, message: str, hint: str = "") -> None:
-        self._problems.append(Problem(self._file, node.line, node.column, message, hint, "test/format"))
+    def _problem(
+        self, node: Node, message: str, hint: str = "", check: str = "test/format", severity: Severity = Severity.ERROR
+    ) -> None:
+        self._problems.append(Problem(self._file, node.line, node.column, message, hint, check, severity))
 
     def _mapping(self, node: Node, keys: Iterable[str]) -> Mapping:
         if not isinstance(node, Mapping):
@@ -182,7 +229,7 @@ class _Reader:
             return Mapping((), node.line, node.column)
         for key, _ in node.items:
             if key.value not in keys:
-                self._problem(key, f"unknown key '{key.value[:80]}'", did_you_mean(key.value, keys))
+                self._problem(key, f"unknown key '{key.value[:80]}'", did_you_mean(key.value, keys), UNKNOWN_KEY)
         return node
 
     def _list(self, node: Node | None) -> tuple[Node, ...]:
@@ -254,13 +301,4 @@ class _Reader:
 
 
 _YAML_FLOATS = {".nan": math.nan, ".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
-
-
-def _number(text: str) -> float:
-    """A number, also as YAML writes the special ones."""
-    value = _YAML_FLOATS.get(text.lower())
-    if value is None:
-        (value, *more) = parse_values(text) or [None]
-        if value is None or more:
-            raise NotationError(f"'{text[:80]}' is not a number")
-    return value
+_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")

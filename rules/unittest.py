@@ -6,9 +6,11 @@ interval, an alert test looks at the step its time falls into, expression tests 
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from rules.engine import Engine, Start
@@ -20,53 +22,25 @@ from rules.promql.errors import EvalError
 from rules.promql.values import EvalOptions, ScalarResult, Vector
 from rules.series import SeriesWindow
 from rules.source import MAX_BYTES
-from rules.testfile import AlertTest, Case, ExprTest, TestFile, parse_test_file
+from rules.testfile import AlertTest, Case, ExprTest, TestFile, lenient, parse_test_file
+from rules.testreport import CaseResult, TestFailure, TestReport, diff
 
 FOREVER = 10**15
 _SAMPLE_BUDGET = 50_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class CaseResult:
-    """One entry of ``tests``; ``failures`` are texts for people, empty when it passed."""
+def run_test_file(
+    path: str | Path,
+    *,
+    left_closed: bool = False,
+    chosen: Callable[[str], bool] = lambda name: True,
+    unknown: Severity = Severity.ERROR,
+) -> TestReport:
+    """Run one file; never raises for what is in it.
 
-    name: str
-    line: int
-    failures: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TestReport:
-    """What came of a test file. ``problems`` are mistakes in it or in its rule files; with an error nothing was run."""
-
-    __test__ = False
-    file: str
-    problems: tuple[Problem, ...]
-    cases: tuple[CaseResult, ...]
-
-    @property
-    def passed(self) -> bool:
-        return not self.failures
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """All that went wrong, each a text of one or more lines."""
-        errors = [str(problem) for problem in self.problems if problem.severity is Severity.ERROR]
-        failed = [
-            f"test on line {case.line}{f', {case.name!r}' if case.name else ''}:\n"
-            + "\n".join(f"  {line}" for failure in case.failures for line in failure.splitlines())
-            for case in self.cases
-            if case.failures
-        ]
-        return (*errors, *failed)
-
-    def __str__(self) -> str:
-        lines = [f"  {line}" for failure in self.failures for line in failure.splitlines()]
-        return "\n".join([f"{self.file}: {'passed' if self.passed else 'FAILED'}", *lines])
-
-
-def run_test_file(path: str | Path, *, left_closed: bool = False) -> TestReport:
-    """Run one file; never raises for what is in it. ``left_closed`` counts window edges as Prometheus 2 did."""
+    ``left_closed`` counts window edges as Prometheus 2 did. ``chosen`` says by its name whether a test is run.
+    ``unknown`` is what a key that nobody knows is, in the test file and in rule files.
+    """
     path = Path(path)
     try:
         with path.open("rb") as stream:
@@ -74,17 +48,18 @@ def run_test_file(path: str | Path, *, left_closed: bool = False) -> TestReport:
     except OSError as error:
         problem = Problem(str(path), 0, 0, f"cannot be read: {error.strerror}", "check path and rights", "file/read")
         return TestReport(str(path), (problem,), ())
-    tests, problems = parse_test_file(text, str(path))
+    tests, problems = parse_test_file(text, str(path), unknown)
     if tests is None:
         return TestReport(str(path), tuple(problems), ())
-    rule_files, rule_problems = _rule_files(path, tests)
-    if any(problem.severity is Severity.ERROR for problem in rule_problems):
-        return TestReport(str(path), tuple(rule_problems), ())
-    cases = [_run(case, tests, rule_files, left_closed) for case in tests.cases]
-    return TestReport(str(path), tuple(rule_problems), tuple(cases))
+    rule_files, rule_problems = _rule_files(path, tests, unknown)
+    report = TestReport(str(path), (*problems, *rule_problems), ())
+    if report.errors:
+        return report
+    cases = [_run(case, tests, rule_files, left_closed) for case in tests.cases if chosen(case.name)]
+    return replace(report, cases=tuple(cases))
 
 
-def _rule_files(path: Path, tests: TestFile) -> tuple[list[RuleFile], list[Problem]]:
+def _rule_files(path: Path, tests: TestFile, unknown: Severity) -> tuple[list[RuleFile], list[Problem]]:
     """The rules in the order in which the groups are to be evaluated, one group to a file; intervals do not count."""
     loaded: list[RuleFile] = []
     problems: list[Problem] = []
@@ -93,10 +68,11 @@ def _rule_files(path: Path, tests: TestFile) -> tuple[list[RuleFile], list[Probl
         found = sorted(Path(base).glob(part)) if part.strip() else []
         if not found:
             hint = "rule files are looked for beside the test file"
-            problems.append(Problem(str(path), line, column, f"no file matches '{pattern}'", hint, "test/rule-file"))
+            message = f"no file matches '{pattern}'"
+            problems.append(Problem(str(path), line, column, message, hint, "test/rule-file", Severity.WARNING))
         for rule_path in found:
             rules, more = read_rule_file(rule_path)
-            problems += more
+            problems += lenient(more, unknown)
             loaded += [rules] if rules is not None else []
     singles = [RuleFile(rules.file, (replace(group, interval=None),)) for rules in loaded for group in rules.groups]
     order = {name: number for number, name in enumerate(tests.group_eval_order)}
@@ -120,22 +96,23 @@ def _run(case: Case, tests: TestFile, rule_files: Iterable[RuleFile], left_close
     )
     engine.load(rule_files)
     window.retain({}, FOREVER)
-    failures: list[str] = []
+    failures: list[TestFailure] = []
+    began = time.perf_counter()
     horizon = max([0, *(test.at for test in case.alerts), *(test.at for test in case.exprs)])
     fill = _filler(window, case)
     for elapsed in range(0, horizon + 1, step):
         fill(elapsed)
         evaluation = engine.evaluate_due(case.start + elapsed)
         failures += [
-            f"rule {failure.rule} in group {failure.group} failed at {_clock(elapsed)}: {failure.error}"
-            for failure in evaluation.failures
+            TestFailure(case.line, f"rule {each.rule} in group {each.group} failed at {_clock(elapsed)}", (each.error,))
+            for each in evaluation.failures
         ]
         due = [test for test in case.alerts if elapsed <= test.at < elapsed + step]
-        failures += [text for test in due if (text := _check_alerts(test, engine))]
+        failures += [found for test in due if (found := _check_alerts(test, engine))]
     fill(horizon)
     options = EvalOptions(default_step=step, left_closed=left_closed, max_samples=_SAMPLE_BUDGET)
-    failures += [text for expr in case.exprs if (text := _check_expr(expr, case, window, options, tests.fuzzy))]
-    return CaseResult(case.name, case.line, tuple(failures))
+    failures += [found for expr in case.exprs if (found := _check_expr(expr, case, window, options, tests.fuzzy))]
+    return CaseResult(case.name, case.line, tuple(failures), time.perf_counter() - began)
 
 
 def _filler(window: SeriesWindow, case: Case) -> Callable[[int], None]:
@@ -155,7 +132,7 @@ def _filler(window: SeriesWindow, case: Case) -> Callable[[int], None]:
     return fill
 
 
-def _check_alerts(test: AlertTest, engine: Engine) -> str:
+def _check_alerts(test: AlertTest, engine: Engine) -> TestFailure | None:
     got = sorted(
         (alert.labels, tuple(sorted((name, text) for name, text in alert.annotations.items() if text)))
         for alert in engine.alerts()
@@ -163,25 +140,36 @@ def _check_alerts(test: AlertTest, engine: Engine) -> str:
     )
     expected = sorted((alert.labels, alert.annotations) for alert in test.expected)
     if got == expected:
-        return ""
-    show = [f"{_labels('', labels)} with {dict(annotations)}" for labels, annotations in expected]
-    have = [f"{_labels('', labels)} with {dict(annotations)}" for labels, annotations in got]
-    return _difference(f"line {test.line}: alertname: {test.alertname}, time: {_clock(test.at)}", show, have)
+        return None
+    title = f"alertname: {test.alertname}, time: {_clock(test.at)}"
+    return TestFailure(test.line, title, diff(_alert_lines(expected), _alert_lines(got)))
 
 
-def _check_expr(test: ExprTest, case: Case, window: SeriesWindow, options: EvalOptions, fuzzy: bool) -> str:
-    title = f"line {test.line}: expr: {' '.join(test.text.split())}, time: {_clock(test.at)}"
+def _alert_lines(alerts: Iterable[tuple[Labels, Labels]]) -> list[str]:
+    lines = []
+    for labels, texts in alerts:
+        lines.append(f"- labels: {_labels('', labels)}")
+        for name, text in texts:
+            first, *more = text.splitlines() or [""]
+            lines += [f"  {name}: {first}", *(f"    {line}" for line in more)]
+    return lines or ["none"]
+
+
+def _check_expr(
+    test: ExprTest, case: Case, window: SeriesWindow, options: EvalOptions, fuzzy: bool
+) -> TestFailure | None:
+    title = f"expr: {' '.join(test.text.split())}, time: {_clock(test.at)}"
     try:
         result = compile_expr(test.expr).instant(window, case.start + test.at, options)
     except EvalError as error:
-        return f"{title}\n  error: {error}"
+        return TestFailure(test.line, title, (f"error: {error}",))
     got: list[tuple[str, Labels, float]]
     if isinstance(result, ScalarResult):
         got = [("", (), result.value)]
     elif isinstance(result, Vector):
         got = [(element.name, element.labels, element.value) for element in result.elements]
     else:
-        return f"{title}\n  error: the expression gives neither a vector nor a scalar"
+        return TestFailure(test.line, title, ("error: the expression gives neither a vector nor a scalar",))
     expected = [(sample.name, sample.labels, sample.value) for sample in test.expected]
     got.sort(key=lambda item: item[:2])
     expected.sort(key=lambda item: item[:2])
@@ -189,12 +177,12 @@ def _check_expr(test: ExprTest, case: Case, window: SeriesWindow, options: EvalO
         mine[:2] == theirs[:2] and _equal(mine[2], theirs[2], fuzzy) for mine, theirs in zip(got, expected, strict=True)
     )
     if same:
-        return ""
-    return _difference(
-        title,
-        [f"{_labels(name, labels)} {value!r}" for name, labels, value in expected],
-        [f"{_labels(name, labels)} {value!r}" for name, labels, value in got],
-    )
+        return None
+    return TestFailure(test.line, title, diff(_sample_lines(expected), _sample_lines(got)))
+
+
+def _sample_lines(samples: Iterable[tuple[str, Labels, float]]) -> list[str]:
+    return [f"{_labels(name, labels)} {value!r}" for name, labels, value in samples] or ["none"]
 
 
 def _equal(one: float, other: float, fuzzy: bool) -> bool:
@@ -203,16 +191,8 @@ def _equal(one: float, other: float, fuzzy: bool) -> bool:
     return fuzzy and (math.nextafter(one, other) == other)
 
 
-def _difference(title: str, expected: Sequence[str], got: Sequence[str]) -> str:
-    """Lines that are on one side only, marked ``-`` for missing and ``+`` for too many, after the common ones."""
-    lines = [f"    {line}" for line in expected if line in got]
-    lines += [f"  - {line}" for line in expected if line not in got]
-    lines += [f"  + {line}" for line in got if line not in expected]
-    return "\n".join([title, *(lines or ["  the same lines, but not as often"])])
-
-
 def _labels(name: str, labels: Labels) -> str:
-    return f"{name}{{{', '.join(f'{key}={value!r}' for key, value in labels)}}}"
+    return f"{name}{{{', '.join(f'{key}={json.dumps(value, ensure_ascii=False)}' for key, value in labels)}}}"
 
 
 def _clock(ms: int) -> str:

@@ -10,18 +10,20 @@ from agent.core.reason import Reason
 
 def wake_at(incident: Incident, policy: IncidentPolicy, now: int) -> int | None:
     """The next moment ``step`` should be called without an alert: later than ``now``, or None."""
-    dues = [
-        due
-        for due in (
-            _gathered(incident),
-            note_due(incident, policy),
-            resolve_due(incident, policy),
-            give_up_due(incident, policy),
-            standby.due(incident, policy),
-        )
-        if due is not None
-    ]
+    dues = running(incident, policy).values()
     return max(min(dues), now + 1) if dues else None
+
+
+def running(incident: Incident, policy: IncidentPolicy) -> dict[str, int]:
+    """When each timer that runs is due, by its name."""
+    dues = {
+        "group_wait": _gathered(incident),
+        "note": note_due(incident, policy),
+        "cool_down": resolve_due(incident, policy),
+        "no_data_close": give_up_due(incident, policy),
+        "stand_by": standby.due(incident, policy),
+    }
+    return {name: due for name, due in dues.items() if due is not None}
 
 
 def note_due(incident: Incident, policy: IncidentPolicy) -> int | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rules.model import Severity
 from rules.notation import MAX_VALUES, NotationError, parse_series, parse_values
 from rules.staleness import is_stale
 from rules.unittest import run_test_file
@@ -81,7 +82,8 @@ def test_passes(name: str, tmp_path: Path) -> None:
 def test_fails(name: str, tmp_path: Path) -> None:
     report = run_test_file(write(tmp_path, FAILING[name]))
     assert not report.passed
-    assert report.failures[0].startswith("test on line 6, 'a case':\n  line 12: ")
+    (case,) = report.cases
+    assert (case.line, case.name, case.failures[0].line) == (6, "a case", 12)
 
 
 def test_promtool_agrees(tmp_path: Path) -> None:
@@ -108,13 +110,16 @@ def test_promtool_agrees(tmp_path: Path) -> None:
 def test_a_failure_shows_what_is_missing_and_what_is_too_much(tmp_path: Path) -> None:
     body = FAILING["value wrong"] + "\n" + FAILING["it should fire"]
     report = run_test_file(write(tmp_path, body))
-    assert str(report).splitlines()[1:] == [
+    assert str(report).splitlines() == [
+        f"{report.file}: FAILED, 1 of 1 test",
         "  test on line 6, 'a case':",
-        "    line 13: alertname: Twice, time: 3m",
-        "      + {alertname='Twice', i='1', severity='page'} with {'summary': '1 at 18 on hz http://h/'}",
-        "    line 12: expr: x, time: 3m",
-        "      - x{i='1'} 8.0",
-        "      + x{i='1'} 9.0",
+        f"    {report.file}:13: alertname: Twice, time: 3m",
+        "      -none",
+        '      +- labels: {alertname="Twice", i="1", severity="page"}',
+        "      +  summary: 1 at 18 on hz http://h/",
+        f"    {report.file}:12: expr: x, time: 3m",
+        '      -x{i="1"} 8.0',
+        '      +x{i="1"} 9.0',
     ]
 
 
@@ -122,14 +127,15 @@ def test_a_rule_in_error_fails_the_test(tmp_path: Path) -> None:
     path = write(tmp_path, PASSING["scalar"])
     (tmp_path / "rules.yml").write_text(RULES.replace("x * 2", "x * on() group_left() (x or vector(1))"))
     report = run_test_file(path)
-    assert "rule i:x:twice in group first failed at 0s: " in report.failures[0]
+    failure = report.cases[0].failures[0]
+    assert failure.title == "rule i:x:twice in group first failed at 0s"
+    assert "many-to-many" in failure.lines[0]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("rule_file: [a]\n", ":1:1: error: unknown key 'rule_file' (did you mean 'rule_files'?)"),
-        ("rule_files: [none.yml]\n", ":1:14: error: no file matches 'none.yml'"),
         ("tests: [{interval: 5}]\n", ":1:20: error: '5' is not a duration"),
         ("tests: [{input_series: [{series: 'x{a=~\"b\"}', values: '1'}]}]\n", "is not a series"),
         ("tests: [{input_series: [{series: x, values: '1 two'}]}]\n", ":1:45: error: 'two' is not a value"),
@@ -138,6 +144,16 @@ def test_a_rule_in_error_fails_the_test(tmp_path: Path) -> None:
         ("tests: [{start_timestamp: yesterday}]\n", "'yesterday' is no time"),
         ("fuzzy_compare: maybe\n", "'maybe' is neither true nor false"),
         ("tests: 5\n", "this must be a list"),
+        ("group_eval_order: [a, b, a]\n", ":1:26: error: group 'a' is listed twice"),
+        (
+            "tests: [{promql_expr_test: [{expr: x, exp_samples: [{value: '8'}]}]}]\n",
+            ":1:61: error: '8' is not a number",
+        ),
+        ("tests: [{promql_expr_test: [{expr: x, exp_samples: [{value: +Inf}]}]}]\n", "'+Inf' is not a number"),
+        (
+            "tests: [{promql_expr_test: [{expr: x, exp_samples: [{value: 1, histogram: '{{}}'}]}]}]\n",
+            "native histograms",
+        ),
     ],
 )
 def test_a_mistake_in_a_test_file_has_a_position(text: str, message: str, tmp_path: Path) -> None:
@@ -145,7 +161,38 @@ def test_a_mistake_in_a_test_file_has_a_position(text: str, message: str, tmp_pa
     path.write_text(text)
     report = run_test_file(path)
     assert not report.passed
-    assert message in report.failures[0]
+    assert message in str(report)
+
+
+def test_a_glob_that_matches_nothing_is_a_warning_as_in_promtool(tmp_path: Path) -> None:
+    path = write(tmp_path, PASSING["scalar"])
+    path.write_text(path.read_text().replace("[rules.yml]", "[rules.yml, none.yml]"))
+    report = run_test_file(path)
+    assert report.passed
+    assert ":1:25: warning: no file matches 'none.yml'" in str(report)
+
+
+def test_of_a_series_given_twice_the_last_counts_as_in_promtool(tmp_path: Path) -> None:
+    path = write(tmp_path, FAILING["value wrong"])
+    twice = """  - {series: 'x{i="1"}', values: '8x9'}\n  promql_expr"""
+    path.write_text(path.read_text().replace("  promql_expr", twice))
+    report = run_test_file(path)
+    assert report.passed, str(report)
+    assert "warning: series x is given twice" in str(report)
+
+
+def test_unknown_keys_may_be_ignored(tmp_path: Path) -> None:
+    path = write(tmp_path, PASSING["scalar"] + "\nfuture_key: 5")
+    (tmp_path / "rules.yml").write_text(RULES.replace("- name: first", "- name: first\n  newer: 1"))
+    assert [problem.line for problem in run_test_file(path).errors] == [13]
+    report = run_test_file(path, unknown=Severity.WARNING)
+    assert report.passed
+    assert [problem.line for problem in report.problems] == [13, 8]
+
+
+def test_only_chosen_tests_are_run(tmp_path: Path) -> None:
+    path = write(tmp_path, FAILING["it should fire"])
+    assert run_test_file(path, chosen=lambda name: name != "a case").cases == ()
 
 
 def test_a_broken_rule_file_is_reported_and_nothing_runs(tmp_path: Path) -> None:
@@ -153,11 +200,11 @@ def test_a_broken_rule_file_is_reported_and_nothing_runs(tmp_path: Path) -> None
     (tmp_path / "rules.yml").write_text("groups: 5\n")
     report = run_test_file(path)
     assert report.cases == ()
-    assert "rules.yml:1:9: error: 'groups' must be a list" in report.failures[0]
+    assert "rules.yml:1:9: error: 'groups' must be a list" in str(report)
 
 
 def test_a_missing_file_is_a_failed_report(tmp_path: Path) -> None:
-    assert "cannot be read" in run_test_file(tmp_path / "none.yml").failures[0]
+    assert "cannot be read" in str(run_test_file(tmp_path / "none.yml"))
 
 
 @pytest.mark.parametrize("start", ["1700000000", "2023-11-14T22:13:20Z", "2023-11-14T23:13:20+01:00"])
