@@ -102,8 +102,17 @@ def build_parts(loaded: Loaded, own: Self, ports: Ports) -> Parts:
     config = loaded.config
     if config is None:
         raise ValueError("a configuration with errors cannot be built")
-    built = build_integrations(config, ports)
     scraper, declared = build_scraper(config, own.instance)
+    return build_around(loaded, own, build_integrations(config, ports), scraper, declared)
+
+
+def build_around(
+    loaded: Loaded, own: Self, built: Mapping[str, Integration], scraper: Scraper, declared: dict[str, Metric]
+) -> Parts:
+    """The parts that go with these integrations and this scraper."""
+    config = loaded.config
+    if config is None:
+        raise ValueError("a configuration with errors cannot be built")
     return Parts(build_context(loaded, config, own, built), scraper, declared, built, build_calendars(config))
 
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.build import Parts, build_context
+from agent.build import Parts, build_around
 from agent.clock import Timeline
 from agent.config.load import Loaded
 from agent.config.schema import Config
@@ -39,9 +39,7 @@ class ScriptedDaemon(Daemon):
         self._desks = desks
 
     def _parts(self, loaded: Loaded) -> Parts:
-        config = _config(loaded)
-        desks = self._desks.of(config)
-        return Parts(build_context(loaded, config, self.own, desks), self._script(self.own.instance), {}, desks)
+        return build_around(loaded, self.own, self._desks.of(_config(loaded)), self._script(self.own.instance), {})
 
     async def _read(self) -> Loaded:
         return self.asked
