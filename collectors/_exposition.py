@@ -1,7 +1,9 @@
-"""A strict, bounded reader of the Prometheus text format 0.0.4, for files other programs drop.
+"""A strict, bounded reader of the Prometheus text format, for files other programs drop.
 
-Format: prometheus.io/docs/instrumenting/exposition_formats. Types and help are skipped (they do not change a sample);
-timestamps are refused, because a file's samples are of the moment it is read.
+Format: prometheus.io/docs/instrumenting/exposition_formats, 0.0.4 and what 1.0.0 adds: names of any UTF-8 stand in
+quotes, that of a metric inside the braces: ``{"http.requests","service.name"="shop"} 1``.
+Types and help are skipped (they do not change a sample); timestamps are refused, because a file's samples are of the
+moment it is read.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from collectors._model import Labels, Sample
 SERIES_LIMIT = 10_000
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_PAIR = re.compile(r'[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"[ \t]*')
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_QUOTED_NAME = re.compile(rf"[ \t]*{_QUOTED}[ \t]*(?=[,}}])")
+_PAIR = re.compile(rf"[ \t]*(?:([a-zA-Z_][a-zA-Z0-9_]*)|{_QUOTED})[ \t]*=[ \t]*{_QUOTED}[ \t]*")
 _ESCAPE = re.compile(r"\\(.)")
 _UNESCAPED = {"n": "\n", "\\": "\\", '"': '"'}
 
@@ -50,25 +54,35 @@ def _samples(text: str) -> Iterator[Sample]:
 
 
 def _sample(line: str) -> Sample:
-    name = _NAME.match(line)
-    if name is None:
+    head = _NAME.match(line)
+    name, position = (head[0], head.end()) if head is not None else ("", 0)
+    if head is None and line[0] != "{":
         raise ExpositionError(f"a metric name is expected, not {line!r:.60}")
-    position = name.end()
     if line[position : position + 1] not in ("", " ", "\t", "{"):
-        raise ExpositionError(f"a blank or brace is expected after {name[0]}, not {line[position]!r}")
+        raise ExpositionError(f"a blank or brace is expected after {name}, not {line[position]!r}")
     while position < len(line) and line[position] in " \t":
         position += 1
     pairs: dict[str, str] = {}
     if line[position : position + 1] == "{":
-        position = _pairs(line, position + 1, pairs)
+        position += 1
+        if head is None:
+            name, position = _quoted_name(line, position)
+        position = _pairs(line, position, pairs)
     fields = line[position:].split()
     if not fields:
-        raise ExpositionError(f"{name[0]} has no value")
+        raise ExpositionError(f"{name} has no value")
     if len(fields) > 1:
-        raise ExpositionError(
-            f"{name[0]} has a timestamp or more text after its value; timestamps are not allowed here"
-        )
-    return Sample(name[0], tuple(sorted((k, v) for k, v in pairs.items() if v)), _value(fields[0]))
+        raise ExpositionError(f"{name} has a timestamp or more text after its value; timestamps are not allowed here")
+    return Sample(name, tuple(sorted((k, v) for k, v in pairs.items() if v)), _value(fields[0]))
+
+
+def _quoted_name(line: str, position: int) -> tuple[str, int]:
+    """The metric name that stands first inside the braces, and where the labels begin."""
+    found = _QUOTED_NAME.match(line, position)
+    if found is None or not found[1]:
+        raise ExpositionError("a metric name is expected, before the brace or in quotes as the first thing in it")
+    position = found.end()
+    return _ESCAPE.sub(_unescape, found[1]), position + (line[position] == ",")
 
 
 def _pairs(line: str, position: int, into: dict[str, str]) -> int:
@@ -77,9 +91,10 @@ def _pairs(line: str, position: int, into: dict[str, str]) -> int:
         pair = _PAIR.match(line, position)
         if pair is None:
             break
-        if pair[1] in into:
-            raise ExpositionError(f"label {pair[1]} is there twice")
-        into[pair[1]] = _ESCAPE.sub(_unescape, pair[2])
+        label = pair[1] or _ESCAPE.sub(_unescape, pair[2])
+        if label in into:
+            raise ExpositionError(f"label {label} is there twice")
+        into[label] = _ESCAPE.sub(_unescape, pair[3])
         position = pair.end()
         if line[position : position + 1] != ",":
             break
@@ -95,7 +110,7 @@ def _unescape(match: re.Match[str]) -> str:
     try:
         return _UNESCAPED[match[1]]
     except KeyError:
-        raise ExpositionError(f"unknown escape \\{match[1]} in a label value") from None
+        raise ExpositionError(f"unknown escape \\{match[1]} in quotes") from None
 
 
 def _value(text: str) -> float:

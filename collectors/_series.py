@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from collectors._model import Labels, Notice, Sample
@@ -18,12 +17,17 @@ RESERVED = frozenset(
 )
 """Names the frame itself gives; a collector (or a file somebody dropped) must not speak in its place."""
 
-_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
-_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _LABEL_LIMIT = 64
 _VALUE_LIMIT = 4096
 
+_NAME_LIMIT = 1024
+
 _Key = tuple[str, Labels]
+
+
+def _is_name(text: str) -> bool:
+    """Any text is a name, as in Prometheus 3, but for what cannot be seen or written: control characters, surrogates."""
+    return 0 < len(text) <= _NAME_LIMIT and text.isprintable()
 
 
 class SeriesCache:
@@ -91,7 +95,7 @@ class SeriesCache:
 
     def _finalise(self, name: str, labels: Labels) -> Labels:
         """Check a series once. Raises ValueError (or what a wrong type raises) with the reason it is refused."""
-        if not _METRIC_NAME.match(name):
+        if not _is_name(name):
             raise ValueError("not a valid metric name")
         if name in RESERVED:
             raise ValueError("the name belongs to the frame")
@@ -99,7 +103,7 @@ class SeriesCache:
             raise ValueError(f"more than {_LABEL_LIMIT} labels")
         final: dict[str, str] = {}
         for label, value in labels:
-            if not _LABEL_NAME.match(label) or label == "__name__":
+            if not _is_name(label) or label == "__name__":
                 raise ValueError(f"{label!r:.100} is not a valid label name")
             if label in final:
                 raise ValueError(f"label {label} is there twice")

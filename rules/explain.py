@@ -23,6 +23,7 @@ from rules.promql.ast import (
     Subquery,
     VectorSelector,
 )
+from rules.promql.names import quoted_name, selector_text
 from rules.target import SELECTING
 from rules.template.printing import quote, show_float
 
@@ -116,7 +117,7 @@ def show(expr: Expr) -> str:
         case Call():
             return f"{expr.func}({', '.join(map(show, expr.args))})"
         case Aggregate():
-            by = f" {'without' if expr.without else 'by'} ({', '.join(expr.labels)})" if expr.grouped else ""
+            by = f" {'without' if expr.without else 'by'} ({_names(expr.labels)})" if expr.grouped else ""
             inner = show(expr.expr) if expr.param is None else f"{show(expr.param)}, {show(expr.expr)}"
             return f"{expr.op}{by} ({inner})" if by else f"{expr.op}({inner})"
     word = expr.op + (" bool" if expr.bool_modifier else "") + _matching(expr.matching)
@@ -130,8 +131,7 @@ def _operand(expr: Expr) -> str:
 def _selector(selector: VectorSelector) -> str:
     name = next((m.value for m in selector.matchers if m.name == "__name__" and m.op.value == "="), "")
     rest = [m for m in selector.matchers if not (m.name == "__name__" and m.op.value == "=" and m.value == name)]
-    body = ", ".join(f"{m.name}{m.op.value}{quote(m.value)}" for m in rest)
-    return f"{name}{{{body}}}" if body or not name else name
+    return selector_text(name, [f"{quoted_name(m.name)}{m.op.value}{quote(m.value)}" for m in rest])
 
 
 def _when(offset: int, at: At | None) -> str:
@@ -143,14 +143,16 @@ def _when(offset: int, at: At | None) -> str:
     return text
 
 
+def _names(labels: tuple[str, ...]) -> str:
+    return ", ".join(map(quoted_name, labels))
+
+
 def _matching(matching: Matching | None) -> str:
     if matching is None:
         return ""
     text = (
-        f" {'on' if matching.on else 'ignoring'} ({', '.join(matching.labels)})"
-        if matching.on or matching.labels
-        else ""
+        f" {'on' if matching.on else 'ignoring'} ({_names(matching.labels)})" if matching.on or matching.labels else ""
     )
     if matching.card in (Card.MANY_TO_ONE, Card.ONE_TO_MANY):
-        text += f" {matching.card.value}" + (f" ({', '.join(matching.include)})" if matching.include else "")
+        text += f" {matching.card.value}" + (f" ({_names(matching.include)})" if matching.include else "")
     return text

@@ -72,8 +72,6 @@ class RuleFile:
 _GROUP_KEYS = frozenset({"name", "interval", "query_offset", "limit", "labels", "rules"})
 _RULE_KEYS = frozenset({"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"})
 _ALERT_ONLY = ("for", "keep_firing_for", "annotations")
-_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _NO_EXPR = Number(0.0)
 _GIVES = {ValueType.MATRIX: "range vector", ValueType.STRING: "string"}
 
@@ -161,9 +159,9 @@ class _Reader:
     def _recording(
         self, name: str, text: str, expr: Expr, labels: dict[str, Scalar], entries: Mapping
     ) -> RecordingRule:
-        if not _METRIC_NAME.fullmatch(name):
-            message = f"'{name[:80]}' is not a metric name"
-            hint = "use letters, digits, '_' and ':', not starting with a digit"
+        if "{" in name or "}" in name:
+            message = f"braces in the metric name '{name[:80]}'"
+            hint = "give the name alone; 'labels' adds labels and 'expr' holds the expression"
             self._error(entries.get("record") or entries, message, hint, "rule/name")
         for key, _ in entries.items:
             if key.value in _ALERT_ONLY:
@@ -199,10 +197,8 @@ class _Reader:
                 self._error(
                     key, "the label '__name__' cannot be set", "name a recording rule with 'record'", "label/name"
                 )
-            elif not _LABEL_NAME.fullmatch(key.value):
-                message = f"'{key.value[:80]}' is not a valid {where[:-1]} name"
-                hint = "use letters, digits and '_', not starting with a digit"
-                self._error(key, message, hint, "label/name")
+            elif not key.value:
+                self._error(key, f"a {where[:-1]} name is empty", "write 'name: value', or remove it", "label/name")
             if isinstance(value, Scalar):
                 yield key.value, value
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import unicodedata
@@ -14,6 +15,8 @@ from typing import Any, TextIO
 
 from agent.config.places import colour_wanted
 
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 LAST_COLUMN = 30
 """Columns the last field of a line should have, so that it says something."""
 
@@ -159,13 +162,19 @@ def span(ms: float) -> str:
     return f"{seconds}s"
 
 
-def labels_text(labels: Any, without: Sequence[str] = ()) -> str:
-    """``{a="1", b="2"}`` of a mapping or of pairs."""
+def labels_text(labels: Any, without: Sequence[str] = (), name: str = "") -> str:
+    """``{a="1", b="2"}`` of a mapping or of pairs, behind ``name``; what is no identifier stands in quotes."""
     pairs = labels.items() if isinstance(labels, dict) else labels
-    return (
-        "{"
-        + ", ".join(
-            f"{name}={json.dumps(str(value), ensure_ascii=False)}" for name, value in pairs if name not in without
-        )
-        + "}"
-    )
+    shown = [
+        f"{label if _LABEL.fullmatch(label) else _quoted(label)}={_quoted(str(value))}"
+        for label, value in pairs
+        if label not in without
+    ]
+    if name and not _METRIC.fullmatch(name):
+        shown.insert(0, _quoted(name))
+        name = ""
+    return f"{name}{{{', '.join(shown)}}}" if shown or not name else name
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

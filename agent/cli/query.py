@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "Evaluate a PromQL expression on a running agent, or over an OpenMetrics file."
 DETAILS = """\
-Prints what Prometheus's HTTP API prints; beside a table, warnings and infos go to standard error. A time is
-unix seconds, RFC 3339, or now; without one a file is evaluated at its newest sample. --start, --end and --step
-together make a range query.
+Prints what Prometheus's HTTP API prints; beside a table, warnings and infos go to standard error. A time
+is unix seconds, RFC 3339, or now; without one a file is evaluated at its newest sample. --start, --end and
+--step together make a range query.
 
 examples:
   tocsin query 'node_load1'
@@ -169,8 +169,7 @@ def print_result(data: dict[str, Any]) -> None:
 
 
 def _series(metric: dict[str, str]) -> str:
-    labels = {name: value for name, value in metric.items() if name != "__name__"}
-    return metric.get("__name__", "") + (labels_text(labels) if labels or "__name__" not in metric else "")
+    return labels_text(metric, without=("__name__",), name=metric.get("__name__", ""))
 
 
 def _clock(seconds: float) -> str:

@@ -6,7 +6,6 @@ Each check looks at one thing. One that needs a section which is broken in itsel
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ from integrations.api import CredentialRef
 from rules.api import Mapping, Node, Problem, did_you_mean
 
 Path_ = tuple[str | int, ...]
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +123,10 @@ class _Checker:
         self.problems += _matchers(route.matchers, self._source, (*path, "matchers"))
         labels = route.group_by or ()
         for index, label in enumerate(labels):
-            if label != "..." and not _LABEL.fullmatch(label):
-                message = f"{quoted(label)} is not a label name"
-                self._say((*path, "group_by", index), message, "use letters, digits and '_'", "config/value")
+            if not label:
+                self._say(
+                    (*path, "group_by", index), "a label name is empty", "name a label, or remove it", "config/value"
+                )
         for index, label in repeated(labels):
             message = f"label {quoted(label)} stands twice"
             self._say((*path, "group_by", index), message, "keep one of the two", "config/duplicate")

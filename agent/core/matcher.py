@@ -1,4 +1,7 @@
-"""Label matchers as Alertmanager writes them: ``name="value"``, ``!=``, ``=~``, ``!~``."""
+"""Label matchers as Alertmanager writes them: ``name="value"``, ``!=``, ``=~``, ``!~``.
+
+A name that is not made of letters, digits and ``_`` stands in quotes: ``"service.name"="shop"``.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,8 @@ class Matcher:
     value: str
 
     def __str__(self) -> str:
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'{self.label}{self.op.value}"{escaped}"'
+        label = self.label if _PLAIN.fullmatch(self.label) else _quote(self.label)
+        return f"{label}{self.op.value}{_quote(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,10 @@ class LabelTest:
         return self.test(labels.get(self.matcher.label, ""))
 
 
-_SHAPE = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
+_PLAIN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_SHAPE = re.compile(
+    r"""\s*(?:([a-zA-Z_][a-zA-Z0-9_]*)|("(?:[^"\\]|\\["\\n])+"))\s*(=~|!~|!=|=)\s*(.*?)\s*""", re.DOTALL
+)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\n])*)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)")
 
@@ -60,15 +66,25 @@ def parse_matcher(text: str) -> Matcher:
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         raise MatcherError(f'{text!r} is not a matcher; write for example severity="critical" or mountpoint=~"/data.*"')
-    label, op, value = shape.groups()
+    plain, quoted_label, op, value = shape.groups()
+    label = plain or _unquote(quoted_label)
     if '"' in value:
         quoted = _QUOTED.fullmatch(value)
         if quoted is None:
             raise MatcherError(
                 f'in {text!r} the quotes do not fit: put the whole value in double quotes; inside write \\" \\\\ \\n'
             )
-        value = _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], quoted[1])
+        value = _unquote(value)
     return Matcher(label, MatchOp(op), value)
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _unquote(text: str) -> str:
+    return _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], text[1:-1])
 
 
 def compile_matcher(matcher: Matcher, compile_regex: CompileRegex) -> LabelTest:

@@ -7,7 +7,6 @@ and a sample budget; both end it with an error and never with part of a result.
 from __future__ import annotations
 
 import platform
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
+from agent.http.label_name import unescape_label
 from agent.http.parameters import BadParameter, Parameters
 from agent.http.reply import failure, success
 from agent.version import VERSION
@@ -40,7 +40,6 @@ DEADLINE_S = 1.0
 DEADLINE_MS = int(DEADLINE_S * 1000)
 TRUNCATED = "results truncated due to limit"
 MAX_STEPS = 11_000
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -198,9 +197,7 @@ class PrometheusApi:
 
     async def _label_values(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
-        name = request.match_info["name"]
-        if not _LABEL.fullmatch(name):
-            raise BadParameter(f"{name[:40]!r} is no name of a label")
+        name = unescape_label(request.match_info["name"])
         values = partial(self._agent.series.label_values, name)
         return _limited(sorted({*_matching(parameters, values)}), parameters)
 

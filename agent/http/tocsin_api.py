@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,7 +14,6 @@ from agent.http.reply import failure, success
 LIMIT = 1000
 LABELS_LIMIT = 50
 VALUE_LIMIT = 1_000
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class NotFound(Exception):
@@ -141,9 +139,9 @@ class TocsinApi:
     async def _drill(self, request: web.Request) -> Any:
         body = msgspec.json.decode(await request.read(), type=_Drill)
         for name, value in body.labels.items():
-            if not _LABEL.fullmatch(name) or len(value) > VALUE_LIMIT:
+            if not name or not name.isprintable() or max(len(name), len(value)) > VALUE_LIMIT:
                 raise BadParameter(
-                    f"{name[:40]!r} is no label: letters, digits and _, with at most {VALUE_LIMIT} characters"
+                    f"{name[:40]!r} is no label: no control characters, at most {VALUE_LIMIT} characters in name and value"
                 )
         if len(body.labels) > LABELS_LIMIT:
             raise BadParameter(f"{len(body.labels)} labels; at most {LABELS_LIMIT}")

@@ -14,7 +14,9 @@ from rules.model import Labels
 from rules.promql.ast import Card, Matching
 from rules.promql.columns import EMPTY, Column, ColumnPlan, Frame, Subset
 from rules.promql.errors import EvalError
+from rules.promql.names import quoted_name
 from rules.promql.values import Context, Dropped, drop_name, set_label
+from rules.template.printing import quote
 
 Key = Labels
 """The label pairs two elements must have in common; a missing label equals an empty one."""
@@ -259,4 +261,4 @@ def _get(labels: Labels, name: str) -> str:
 
 def _braces(labels: Labels, name: str = "") -> str:
     pairs = (("__name__", name), *labels) if name else labels
-    return "{" + ", ".join(f'{label}="{value}"' for label, value in pairs) + "}"
+    return "{" + ", ".join(f"{quoted_name(label)}={quote(value)}" for label, value in pairs) + "}"

@@ -32,6 +32,8 @@ def receivers(root, **labels):
         ('a=""', "a", MatchOp.EQUAL, ""),
         ("a=", "a", MatchOp.EQUAL, ""),
         ("a=b=c", "a", MatchOp.EQUAL, "b=c"),
+        ('"service.name"="shop"', "service.name", MatchOp.EQUAL, "shop"),
+        (r'  "a \"b\\" =~ x', 'a "b\\', MatchOp.REGEX, "x"),
     ],
 )
 def test_a_matcher_is_read_as_alertmanager_reads_it(text, label, op, value):
@@ -40,7 +42,7 @@ def test_a_matcher_is_read_as_alertmanager_reads_it(text, label, op, value):
     assert parse_matcher(str(found)) == found
 
 
-@pytest.mark.parametrize("text", ["", "severity", "=x", "1a=b", 'a="b', 'a=b"', r'a="\q"', "a-b=c", "{a=b}"])
+@pytest.mark.parametrize("text", ["", "severity", "=x", "1a=b", 'a="b', 'a=b"', r'a="\q"', "a-b=c", "{a=b}", '""=a'])
 def test_a_matcher_that_cannot_be_read_says_what_to_write(text):
     with pytest.raises(MatcherError, match=r"severity=|double quotes"):
         parse_matcher(text)

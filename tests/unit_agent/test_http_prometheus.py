@@ -215,7 +215,7 @@ async def test_a_list_is_cut_to_the_limit_and_says_so(web_app: Listening, path: 
     [
         ("/api/v1/series", None), ("/api/v1/series", "{}"), ("/api/v1/series", '{a=~".*"}'),
         ("/api/v1/series", "rate(load[5m])"), ("/api/v1/labels", "{}"), ("/api/v1/labels", "("),
-        ("/api/v1/label/instance/values", "1"), ("/api/v1/label/a-b/values", None), ("/api/v1/label/1a/values", None),
+        ("/api/v1/label/instance/values", "1"),
         ("/api/v1/series?start=x&match[]=load", None), ("/api/v1/labels?limit=x", None),
     ],
 )  # fmt: skip
@@ -315,3 +315,19 @@ async def test_hostile_text_in_any_parameter_is_answered_and_never_breaks_a_hand
             assert reply.status < 500, text
     logged = capsys.readouterr()
     assert "request_failed" not in logged.out + logged.err
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("service_name", "service_name"), ("U__service_2e_name", "service.name"), ("U__a__b", "a_b"),
+        ("U___e9_", "é"), ("U__a_1F600_", "a\U0001f600"), ("service.name", "service.name"),
+        ("U__a_2e", "U__a_2e"), ("U__a_d800_", "U__a_d800_"), ("U__a_110000_", "U__a_110000_"),
+    ],
+)  # fmt: skip
+async def test_names_of_labels_may_be_escaped_in_a_path(web_app: Listening, written: str, name: str) -> None:
+    web_app.agent.series.append("http.requests", ((name, "shop"),), NOW, 1.0)
+    assert await web_app.data(f"/api/v1/label/{written}/values") == ["shop"]
+    assert name in await web_app.data("/api/v1/labels")
+    found = await web_app.data("/api/v1/series", **{"match[]": '{"http.requests"}'})
+    assert found == [{"__name__": "http.requests", name: "shop"}]

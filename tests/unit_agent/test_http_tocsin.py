@@ -53,7 +53,10 @@ async def test_the_limit_reaches_the_agent(web_app: Listening) -> None:
 
 
 async def test_doing(web_app: Listening) -> None:
-    assert await post(web_app, "drill", {"rule": "A", "labels": {"mountpoint": "/数据"}}) == (200, {"incident": "k-1"})
+    assert await post(web_app, "drill", {"rule": "A", "labels": {"mountpoint": "/数据", "service.name": "é"}}) == (
+        200,
+        {"incident": "k-1"},
+    )
     assert (await post(web_app, "drill/note", {"incident": "k-1", "text": "hello"}))[0] == 200
     assert (await post(web_app, "drill/resolve", {"incident": "k-1"}))[0] == 200
     assert (await post(web_app, "outbox/retry", {}))[0] == 200
@@ -74,8 +77,7 @@ async def test_doing(web_app: Listening) -> None:
     [
         b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"rule": "\\ud800"}', {}, {"rule": 1},
         {"rule": "A", "more": 1}, {"rule": "A", "labels": {"x": 1}}, {"rule": "A", "labels": {"": "x"}},
-        {"rule": "A", "labels": {"a b": "x"}},
-        {"rule": "A", "labels": {"a\n": "x"}}, {"rule": "A", "labels": {"é": "x"}},
+        {"rule": "A", "labels": {"a\n": "x"}}, {"rule": "A", "labels": {"y" * 1_001: "x"}},
         {"rule": "A", "labels": {"x": "y" * 1_001}},
         {"rule": "A", "labels": {f"l{number}": "x" for number in range(51)}},
     ],

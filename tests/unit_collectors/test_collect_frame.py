@@ -249,10 +249,12 @@ async def test_an_async_collector_past_its_deadline(stubborn: bool) -> None:
 @pytest.mark.parametrize(
     ("item", "why"),
     [
-        (Sample("bad name", (), 1.0), "not a valid metric name"),
+        (Sample("", (), 1.0), "not a valid metric name"),
+        (Sample("m" * 1025, (), 1.0), "not a valid metric name"),
+        (Sample("m\udcff", (), 1.0), "not a valid metric name"),
         (Sample("m\n", (), 1.0), "not a valid metric name"),
         (Sample("up", (), 1.0), "belongs to the frame"),
-        (Sample("m", (("bad-label", "x"),), 1.0), "not a valid label name"),
+        (Sample("m", (("bad\x00label", "x"),), 1.0), "not a valid label name"),
         (Sample("m", (("__name__", "x"),), 1.0), "not a valid label name"),
         (Sample("m", (("a", "x"), ("a", "y")), 1.0), "there twice"),
         (Sample("m", (("a", "x" * 5000),), 1.0), "longer than"),

@@ -37,9 +37,27 @@ def test_samples_and_their_files_age(tmp_path: Path) -> None:
     assert notices(items) == []
 
 
+def test_names_of_any_text_stand_in_quotes(tmp_path: Path) -> None:
+    content = '{"http.requests"} 1\n{ "b c" ,"service.name" = "shop", a="2",} 2\nplain{"\\"é\\""="3"} 3\n'
+    host = plant(tmp_path, {f"{FOLDER}/a.prom": content})
+    items = gather(make(host))
+    assert notices(items) == []
+    assert {(s.name, s.labels, s.value) for s in items if isinstance(s, Sample) and not s.name.startswith("node_")} == {
+        ("http.requests", (), 1.0),
+        ("b c", (("a", "2"), ("service.name", "shop")), 2.0),
+        ("plain", (('"é"', "3"),), 3.0),
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ('{a="1"} 1\n', "line 1: a metric name is expected"),
+        ('{""} 1\n', "line 1: a metric name is expected"),
+        ('{"a" "b"="1"} 1\n', "line 1: a metric name is expected"),
+        ('{"a"\n', "line 1: a metric name is expected"),
+        ('{"a","b"} 1\n', "line 1: label pairs are not closed"),
+        ('x{"a"} 1\n', "line 1: label pairs are not closed"),
         ("x 1\ny 2 1700000000000\n", "line 2: y has a timestamp"),
         ("x 1\nx 2\n", "line 2: x is there twice with the same labels"),
         ("x 1", "the last line does not end"),
@@ -56,7 +74,7 @@ def test_samples_and_their_files_age(tmp_path: Path) -> None:
         ("".join(f"x{n} 1\n" for n in range(SERIES_LIMIT + 1)), f"more than {SERIES_LIMIT} series"),
         ("#" * (textfile.FILE_LIMIT + 1), "is larger than 1048576 bytes; not read"),
     ],
-    ids=range(15),
+    ids=range(21),
 )
 def test_a_bad_file_is_named_and_gives_nothing(tmp_path: Path, content: str | bytes, message: str) -> None:
     host = plant(tmp_path, {f"{FOLDER}/bad.prom": content, f"{FOLDER}/good.prom": "good 1\n"})

@@ -52,6 +52,10 @@ def test_a_condition_without_comparison_says_that_nothing_takes_it_back() -> Non
         "(a or b) and c @ end()",
         'label_replace(x, "a", "$1", "b", "(.*)")',
         "x[1h30m]",
+        '{"http.requests", "service.name"="x", a="1"}',
+        '{"http.requests"}[5m] offset 1m',
+        'sum by ("service.name", a) (x)',
+        'a * on ("service.name") group_left ("a b") b',
     ],
 )  # fmt: skip
 def test_an_expression_is_shown_as_promql(text: str) -> None:

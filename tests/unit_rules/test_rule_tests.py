@@ -261,6 +261,7 @@ def test_values_that_are_none(text: str) -> None:
 def test_series() -> None:
     assert parse_series('a:b{y="2", x="1", z=""}') == ("a:b", (("x", "1"), ("y", "2")))
     assert parse_series('{__name__="a b", x="1"}') == ("a b", (("x", "1"),))
+    assert parse_series('{"a.b", "x y"="1", z="2"}') == ("a.b", (("x y", "1"), ("z", "2")))
     assert parse_series("{}") == ("", ())
     for text in ("sum(a)", 'a{b!="c"}', "a{", "a[5m]"):
         with pytest.raises(NotationError):
