@@ -10,15 +10,19 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from math import isnan
+from typing import Any
 
 from rules.staleness import STALE, is_stale
 from rules.timeline import Series, Timeline
 
 
 class Run:
-    """Neighbours in a family. When ``steady``, all are on ``timeline`` with a value in each cycle since ``since``."""
+    """Neighbours in a family. When ``steady``, all are on ``timeline`` with a value in each cycle since ``since``.
 
-    __slots__ = ("arrays", "series", "since", "steady", "timeline")
+    ``memory`` is for readers who carry something on from cycle to cycle; each has a key of its own.
+    """
+
+    __slots__ = ("_memory", "arrays", "series", "since", "steady", "timeline")
 
     def __init__(self, timeline: Timeline, series: Sequence[Series], steady: bool) -> None:
         self.timeline = timeline
@@ -26,6 +30,13 @@ class Run:
         self.steady = steady
         self.arrays: list[array[float]] = [one.values for one in series] if steady else []
         self.since = max(one.first for one in series)
+        self._memory: dict[object, Any] | None = None
+
+    @property
+    def memory(self) -> dict[object, Any]:
+        if self._memory is None:
+            self._memory = {}
+        return self._memory
 
     def span(self, lo: int, hi: int) -> tuple[int, int] | None:
         """Positions (from, to) of lo < t <= hi, which all series of the run have; None when they do not.

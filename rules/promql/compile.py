@@ -37,8 +37,9 @@ from rules.promql.binary import (
 )
 from rules.promql.columns import ColumnPlan, as_columns, as_items, scalar_as_column
 from rules.promql.errors import ExprError
-from rules.promql.functions_range import RANGE_FUNCTIONS, over_range_plan, over_selector_plan
+from rules.promql.functions_range import RANGE_FUNCTIONS
 from rules.promql.numbers import larger, smaller
+from rules.promql.over_range import over_range_plan, over_selector_plan
 from rules.promql.parse import value_type
 from rules.promql.query import Query
 from rules.promql.selectors import instant_plan, range_plan, subquery_plan, timestamp_plan

@@ -84,7 +84,7 @@ def timestamp_plan(selector: VectorSelector) -> VectorPlan:
 
 
 def range_plan(selector: MatrixSelector) -> MatrixPlan:
-    """The samples themselves. Functions of them read through ``functions_range.over_selector_plan`` instead."""
+    """The samples themselves. Functions of them read through ``over_range.over_selector_plan`` instead."""
     selection = Selection(selector.selector.matchers)
     refer = reference(selector.selector.offset, selector.selector.at)
     span = selector.range

@@ -1,6 +1,6 @@
 """What is remembered from cycle to cycle, and what is read for many series at once, changes no result.
 
-The same samples lie twice in memory: as the cycles of two sources, which is what columns are made for, and one by one on
+The same samples lie twice in memory: as the cycles of two sources, which columns are made for, and one by one on
 timelines of their own, which are read series by series. Queries that live as long as the data answer over the first,
 queries made anew each time over the second.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def sample(rng: random.Random, name: str, before: float) -> float:
     if rng.random() < 0.01:
         return rng.choice(SPECIAL)
     if name.endswith("_total"):
-        return rng.uniform(0, 5) if rng.random() < 0.03 or before != before else before + rng.randrange(0, 9)
+        return rng.uniform(0, 5) if rng.random() < 0.03 or isnan(before) else before + rng.randrange(0, 9)
     if name == "state":
         return before if rng.random() < 0.9 else float(rng.randrange(3))
     return float(rng.randrange(0, 10**9)) if name == "free" else rng.uniform(-50, 100)
