@@ -16,14 +16,32 @@ from rules.exercise import exercise_alert
 from rules.explain import explain_rule
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
 from rules.history import DamagedHistory, Record, Stretch, pack, records, unpack
+from rules.lookback import parts
 from rules.model import Alert, AlertState, Labels, Problem, Severity
 from rules.notation import NotationError, parse_series, parse_values
 from rules.openmetrics import OpenMetricsError, load_openmetrics
 from rules.promql.annotations import Notes, annotated_query
 from rules.promql.api_json import to_api_json
-from rules.promql.ast import Expr, Matcher, MatchOp, ValueType, VectorSelector
+from rules.promql.ast import (
+    Aggregate,
+    Binary,
+    Call,
+    Card,
+    Expr,
+    Matcher,
+    Matching,
+    MatchOp,
+    MatrixSelector,
+    Negate,
+    Number,
+    String,
+    Subquery,
+    ValueType,
+    VectorSelector,
+)
 from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError, ExprError
+from rules.promql.match import regex_predicate
 from rules.promql.parse import parse, value_type
 from rules.promql.query import Query
 from rules.promql.values import (
@@ -40,18 +58,21 @@ from rules.series import Ingest, RawSample, SeriesWindow, Stats
 from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, read_yaml
 from rules.staleness import is_stale
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus
+from rules.template.evaluator import Template
+from rules.template.look import Uses, uses
 from rules.testreport import CaseResult, TestFailure, TestReport, diff
 from rules.unittest import run_test_file
 
 __all__ = [
-    "Alert", "AlertRow", "AlertState", "AlertingRule", "CaseResult", "DamagedHistory", "Documents", "Element",
-    "Engine", "EvalError", "EvalOptions", "Evaluation", "Evidence", "Expr", "ExprError", "Failure", "Group",
-    "GroupStatus", "Health", "Ingest", "Labels", "Line", "Mapping", "MatchOp", "Matcher", "Matrix", "Node",
-    "NotationError", "Notes", "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule",
-    "Recovery", "Result", "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesWindow",
-    "Severity", "Start", "Stats", "Stretch", "StringResult", "TestFailure", "TestReport", "Truth", "ValueType",
+    "Aggregate", "Alert", "AlertRow", "AlertState", "AlertingRule", "Binary", "Call", "Card", "CaseResult",
+    "DamagedHistory", "Documents", "Element", "Engine", "EvalError", "EvalOptions", "Evaluation", "Evidence", "Expr",
+    "ExprError", "Failure", "Group", "GroupStatus", "Health", "Ingest", "Labels", "Line", "Mapping", "MatchOp",
+    "Matcher", "Matching", "Matrix", "MatrixSelector", "Negate", "Node", "NotationError", "Notes", "Number",
+    "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule", "Recovery", "Result", "RuleFile",
+    "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesWindow", "Severity", "Start", "Stats", "Stretch",
+    "String", "StringResult", "Subquery", "Template", "TestFailure", "TestReport", "Truth", "Uses", "ValueType",
     "Vector", "VectorSelector", "Verdict", "Waiting", "WaitsFor", "annotated_query", "compile_expr", "did_you_mean",
     "diff", "exercise_alert", "explain_rule", "is_stale", "load_openmetrics", "pack", "parse", "parse_rule_file",
-    "parse_series", "parse_values", "read_rule_file", "read_yaml", "records", "run_test_file", "to_api_json",
-    "unpack", "value_type",
+    "parse_series", "parse_values", "parts", "read_rule_file", "read_yaml", "records", "regex_predicate",
+    "run_test_file", "to_api_json", "unpack", "uses", "value_type",
 ]  # fmt: skip

@@ -12,14 +12,16 @@ from agent.cli._errors import FINDINGS
 from agent.cli._output import Colour, add_format, clean, paint, print_json, wants_json
 
 if TYPE_CHECKING:
+    from agent.config.lints import Subject
     from agent.config.load import Loaded
     from rules.api import Problem, RuleFile
 
 SUMMARY = "Find every mistake in the configuration and in rule files at once, without the network."
 DETAILS = """\
 Prints one line for each: file:line:column, what is wrong, how to mend it, and the name of the check.
-Warnings tell of rules that load but will disappoint: a metric nobody collects, a window too short for
-the collection interval, an alert without summary or runbook, one whose recovery cannot be proven.
+Warnings tell of rules that load but will disappoint: a metric nobody collects, a comparison that is never
+true, a label that makes a new ticket of each value, an alert whose recovery cannot be proven, and more.
+Each has a page, docs/lints/NAME.md, that says why, how to mend the rule, and how to silence the check.
 
 examples:
   tocsin check                              the configuration and all it names
@@ -44,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    from agent.config.lint import lint  # noqa: PLC0415 - the language of rules, for this command only
+    from agent.config.lints import Subject, lint  # noqa: PLC0415 - the language of rules, for this command only
     from agent.config.load import load  # noqa: PLC0415 - not for help pages
 
     alone = bool(args.rules) and args.config is None
@@ -52,14 +54,14 @@ def execute(args: argparse.Namespace) -> int:
     if args.show_slo:
         return _show_slo(loaded)
     problems = [] if alone else list(loaded.problems)
-    extra: list[RuleFile] = []
+    extra: list[Subject] = []
     for path in args.rules:
         found, mistakes = _rule_file(path)
         problems += mistakes
         extra += found
     if loaded.config is not None:
-        subjects = [*(() if alone else loaded.rules), *extra]
-        problems += lint(subjects, loaded.config, known=loaded.rules)
+        named = [] if alone else [Subject(file, _text(file, loaded.texts)) for file in loaded.rules]
+        problems += lint([*named, *extra], loaded.config, known=loaded.rules)
     problems = sorted(set(problems))
     errors = sum(problem.severity.value == "error" for problem in problems)
     warnings = len(problems) - errors
@@ -87,8 +89,18 @@ def _show_slo(loaded: Loaded) -> int:
     return 0
 
 
-def _rule_file(path: Path) -> tuple[list[RuleFile], list[Problem]]:
+def _text(file: RuleFile, texts: dict[str, bytes]) -> str:
+    """The text a rule file was read from; "" for rules that were made and not written."""
+    from agent.config import packs  # noqa: PLC0415 - not for help pages
+
+    pack = file.file.removeprefix(packs.PREFIX)
+    content = packs.read(pack)[1] if pack != file.file else texts.get(file.file, b"")
+    return content.decode()
+
+
+def _rule_file(path: Path) -> tuple[list[Subject], list[Problem]]:
     from agent.config.files import Disk, FilesError  # noqa: PLC0415 - not for help pages
+    from agent.config.lints import Subject  # noqa: PLC0415 - not for help pages
     from rules.api import Problem, parse_rule_file  # noqa: PLC0415 - not for help pages
 
     try:
@@ -96,7 +108,7 @@ def _rule_file(path: Path) -> tuple[list[RuleFile], list[Problem]]:
     except FilesError as error:
         return [], [Problem(str(path), 0, 0, str(error), "", "config/file")]
     found, problems = parse_rule_file(content, str(path))
-    return ([found] if found is not None else []), problems
+    return ([Subject(found, content.decode())] if found is not None else []), problems
 
 
 def _line(problem: Problem) -> str:
@@ -106,12 +118,15 @@ def _line(problem: Problem) -> str:
 
 
 def _plain(problem: Problem) -> dict[str, object]:
+    from agent.config.lints import page  # noqa: PLC0415 - not for help pages
+
     return {
         "file": problem.file,
         "line": problem.line,
         "column": problem.column,
         "severity": problem.severity.value,
         "check": problem.check,
+        "docs": page(problem.check),
         "message": problem.message,
         "hint": problem.hint,
     }

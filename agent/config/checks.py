@@ -17,6 +17,7 @@ import msgspec
 import collectors.api
 import integrations.api
 from agent.config.bind import MAX_MISTAKES
+from agent.config.lint_names import PREFIX, lint_names
 from agent.config.regex import compile_regex
 from agent.config.scalars import duration_text
 from agent.config.schema import Config
@@ -50,6 +51,7 @@ def cross_check(config: Config, source: Source, broken: frozenset[str]) -> list[
     checker.classification()
     checker.collect()
     checker.listen()
+    checker.lints()
     checker.integrations()
     checker.credentials()
     if config.slo:
@@ -163,6 +165,19 @@ class _Checker:
                 self._plugin(path, f"collector {quoted(name)} cannot be built: {type(error).__name__}: {error}")
             else:
                 self._lacks(path, f"collector {quoted(name)}", built, collectors.api.Collector)
+
+    def lints(self) -> None:
+        written: list[tuple[Path_, str]] = [
+            (("off", index), name) for index, name in enumerate(self._config.rules.lints.off)
+        ]
+        for number, allowed in enumerate(self._config.rules.lints.allow):
+            written += [(("allow", number, "lints", index), name) for index, name in enumerate(allowed.lints)]
+        known = lint_names() if written else ()
+        for path, name in written:
+            if name.removeprefix(PREFIX) not in known:
+                near = did_you_mean(name.removeprefix(PREFIX), known)
+                hint = near or "docs/lints/README.md lists the checks"
+                self._say(("rules", "lints", *path), f"there is no check {quoted(name)}", hint, "config/reference")
 
     def integrations(self) -> None:
         ports = integrations.api.Ports(credential=_no_credential, database=_NoDatabase(), now=lambda: 0)

@@ -14,6 +14,8 @@ from importlib.resources.abc import Traversable
 from agent.config.files import MAX_BYTES, FilesError
 
 GROUP = "tocsin.packs"
+PREFIX = "pack:"
+"""What a pack is named with in messages, in place of the path of a file."""
 _SUFFIX = ".rules.yml"
 
 
@@ -43,7 +45,7 @@ def read(name: str) -> tuple[str, bytes]:
     try:
         entry = files(first.value) / f"{name}{_SUFFIX}" if isinstance(first, EntryPoint) else first
         with entry.open("rb") as file:
-            return f"pack:{name}", file.read(MAX_BYTES + 1)
+            return f"{PREFIX}{name}", file.read(MAX_BYTES + 1)
     except Exception as error:  # importing a package may raise anything
         raise FilesError(
             f"rule pack '{name}' from {_origin(first)} cannot be read: {type(error).__name__}: {error}"

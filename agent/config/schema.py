@@ -125,6 +125,39 @@ class Collect(Section, frozen=True):
     ] = "/"
 
 
+LintName = Annotated[
+    str, Meta(pattern=r"^(lint/)?[a-z][a-z-]*$", extra={"form": "the name of a check"}, examples=["lint/irate"])
+]
+
+
+class AllowedLint(Section, frozen=True):
+    """Checks that some rules may fail, and why."""
+
+    lints: Annotated[tuple[LintName, ...], Meta(description="Names of checks.", min_length=1, examples=[["flap"]])]
+    rules: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Names of rules; `*` and `?` stand for any text and any letter.",
+            min_length=1,
+            examples=[["Old*"]],
+        ),
+    ]
+    reason: Annotated[
+        str, Meta(description="Why, for whoever reads this next.", min_length=1, examples=["moves once a day"])
+    ]
+
+
+class Lints(Section, frozen=True):
+    """Which of the checks of `tocsin check` (`docs/lints/`) are left out. Nothing here changes what is evaluated."""
+
+    off: Annotated[
+        tuple[LintName, ...], Meta(description="Checks that are left out for every rule.", examples=[["irate"]])
+    ] = ()
+    allow: Annotated[
+        tuple[AllowedLint, ...], Meta(description="Checks that are left out for some rules.", max_length=1000)
+    ] = ()
+
+
 class Rules(Section, frozen=True):
     """What is evaluated."""
 
@@ -141,6 +174,7 @@ class Rules(Section, frozen=True):
             examples=[["/etc/tocsin/rules.d/*.yml"]],
         ),
     ] = ()
+    lints: Annotated[Lints, Meta(description="Which checks of rules are left out.")] = Lints()
 
 
 class Backend(Section, frozen=True):

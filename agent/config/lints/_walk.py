@@ -1,0 +1,118 @@
+"""Ways through an expression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rules.api import (
+    Aggregate,
+    Binary,
+    Call,
+    Expr,
+    Matcher,
+    MatchOp,
+    MatrixSelector,
+    Negate,
+    Number,
+    Subquery,
+    VectorSelector,
+    parts,
+)
+
+ORDERINGS = frozenset({"<", "<=", ">", ">="})
+COMPARISONS = ORDERINGS | {"==", "!="}
+SETS = frozenset({"and", "or", "unless"})
+SELECTING = frozenset({"topk", "bottomk"})
+"""Aggregations that pick elements and leave their labels."""
+ABSENT = frozenset({"absent", "absent_over_time"})
+
+
+class Read(NamedTuple):
+    """A selector, its window in ms (0: an instant), how far back it reads in all, and the node that says the window."""
+
+    selector: VectorSelector
+    window: int
+    back: int
+    node: Expr
+
+
+def nodes(expr: Expr) -> Iterator[Expr]:
+    """The expression and all its parts, outer ones first, in the order they are written."""
+    yield expr
+    if isinstance(expr, Aggregate) and expr.param is not None:
+        yield from nodes(expr.param)
+        yield from nodes(expr.expr)
+        return
+    for part in parts(expr):
+        yield from nodes(part)
+
+
+def reads(expr: Expr, back: int = 0) -> Iterator[Read]:
+    """Each selector; ``back`` is what the subqueries around it add."""
+    match expr:
+        case VectorSelector():
+            yield Read(expr, 0, back + max(0, expr.offset), expr)
+        case MatrixSelector(selector, window):
+            yield Read(selector, window, back + window + max(0, selector.offset), expr)
+        case Subquery():
+            yield from reads(expr.expr, back + expr.range + max(0, expr.offset))
+        case _:
+            for part in parts(expr):
+                yield from reads(part, back)
+
+
+def metric(selector: VectorSelector) -> str:
+    """The name a selector asks for, "" when it asks for none in particular."""
+    return next((m.value for m in selector.matchers if m.name == "__name__" and m.op is MatchOp.EQ), "")
+
+
+def label_matchers(selector: VectorSelector) -> Iterator[Matcher]:
+    return (matcher for matcher in selector.matchers if matcher.name != "__name__")
+
+
+def conditions(expr: Expr) -> Iterator[Binary]:
+    """The comparisons that decide whether there is a result: those whose falsehood takes elements away."""
+    match expr:
+        case Binary(op="unless"):
+            yield from conditions(expr.lhs)
+        case Binary() if expr.op in SETS:
+            yield from conditions(expr.lhs)
+            yield from conditions(expr.rhs)
+        case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
+            yield expr
+        case Binary() if expr.matching is not None:  # (x > 1) * on (...) y: what was filtered away finds no partner
+            yield from conditions(expr.lhs)
+            yield from conditions(expr.rhs)
+        case Aggregate() if expr.op in SELECTING:
+            yield from conditions(expr.expr)
+
+
+def value_of(expr: Expr) -> Expr:
+    """The part of an alert's expression that ``$value`` comes from."""
+    match expr:
+        case Binary() if expr.op in SETS:
+            return value_of(expr.lhs)
+        case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
+            return value_of(expr.rhs if isinstance(expr.lhs, Number) else expr.lhs)
+    return expr
+
+
+def selectors(expr: Expr) -> Iterator[VectorSelector]:
+    return (read.selector for read in reads(expr))
+
+
+def series_of(expr: Expr) -> VectorSelector | None:
+    """The one selector behind an expression that only aggregates, negates or scales it."""
+    match expr:
+        case VectorSelector():
+            return expr
+        case Negate() | Aggregate():
+            return series_of(expr.expr)
+        case Binary(op="*" | "/", matching=None):
+            return series_of(expr.rhs if isinstance(expr.lhs, Number) else expr.lhs)
+    return None
+
+
+def calls(expr: Expr, *names: str) -> Iterator[Call]:
+    return (node for node in nodes(expr) if isinstance(node, Call) and node.func in names)

@@ -1,0 +1,81 @@
+"""What there is besides one rule: the metrics of this agent, the other rules, the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import collectors.api
+from agent.config.schema import Config
+from agent.own_metrics import OWN_METRICS
+from collectors.api import Metric, MetricType
+from rules.api import AlertingRule, Group, RecordingRule, RuleFile
+
+BASE_LABELS = frozenset({"instance", "job"})
+"""What every series of this agent carries."""
+HOST_JOB, OWN_JOB = "node", "tocsin"
+ENGINE_METRICS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
+
+
+class World:
+    """``subjects`` are the files being checked, ``known`` further files whose recorded metrics they may use."""
+
+    def __init__(self, config: Config, subjects: Sequence[RuleFile], known: Iterable[RuleFile]) -> None:
+        self.config = config
+        self.interval = config.collect.interval
+        files = {file.file: file for file in (*known, *subjects)}
+        self.files = tuple(files.values())
+        self.open_ended = bool(getattr(config.collect.host.options.get("textfile"), "directories", ()))
+        """Files of people may bring any metric: an unknown one is no mistake."""
+        host = (*collectors.api.FRAME_METRICS, *(m for name in config.collect.host.enabled for m in _metrics(name)))
+        self.metrics = {metric.name: metric for metric in (*host, *OWN_METRICS)}
+        self._own = frozenset(metric.name for metric in OWN_METRICS)
+
+    @cached_property
+    def recorded(self) -> dict[str, list[tuple[RuleFile, Group, RecordingRule]]]:
+        found: dict[str, list[tuple[RuleFile, Group, RecordingRule]]] = {}
+        for file in self.files:
+            for group in file.groups:
+                for rule in group.rules:
+                    if isinstance(rule, RecordingRule):
+                        found.setdefault(rule.name, []).append((file, group, rule))
+        return found
+
+    @cached_property
+    def alerts(self) -> dict[str, list[tuple[RuleFile, AlertingRule]]]:
+        found: dict[str, list[tuple[RuleFile, AlertingRule]]] = {}
+        for file in self.files:
+            for group in file.groups:
+                for rule in group.rules:
+                    if isinstance(rule, AlertingRule):
+                        found.setdefault(rule.name, []).append((file, rule))
+        return found
+
+    def declared(self, name: str) -> Metric | None:
+        """A metric of this agent whose labels and type are known; not one that a rule records."""
+        return None if name in self.recorded else self.metrics.get(name)
+
+    def is_known(self, name: str) -> bool:
+        return name in self.metrics or name in self.recorded or name in ENGINE_METRICS
+
+    def type_of(self, name: str) -> MetricType | None:
+        metric = self.declared(name)
+        return metric.type if metric is not None else None
+
+    def job_of(self, name: str) -> str:
+        """The ``job`` of a declared metric; "" when both collectors and the agent itself give it."""
+        if name == "up":
+            return ""
+        return OWN_JOB if name in self._own else HOST_JOB
+
+    def collector_that_is_off(self, name: str) -> str:
+        """The collector that would give this metric, were it on; "" when there is none."""
+        off = (each for each in collectors.api.available() if each not in self.config.collect.host.enabled)
+        return next((each for each in off if any(metric.name == name for metric in _metrics(each))), "")
+
+
+def _metrics(collector: str) -> tuple[Metric, ...]:
+    try:
+        return collectors.api.load(collector).METRICS
+    except collectors.api.CollectorLoadError:  # said where the configuration is checked
+        return ()

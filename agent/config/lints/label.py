@@ -1,0 +1,51 @@
+"""A matcher on a label, or a value of a label, that the metric does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.config.lints._known import LABEL_VALUES
+from agent.config.lints._labels import carried
+from agent.config.lints._model import Finding, RuleContext, at
+from agent.config.lints._walk import label_matchers, metric
+from rules.api import Matcher, MatchOp, did_you_mean, regex_predicate
+
+
+def check(rule: RuleContext) -> Iterator[Finding]:
+    for read in rule.reads:
+        name = metric(read.selector)
+        declared = rule.world.declared(name)
+        if declared is None:
+            continue
+        labels = carried(declared)
+        for matcher in label_matchers(read.selector):
+            place = at(read.selector, matcher)
+            if matcher.name not in labels:
+                if _holds(matcher, ""):
+                    message = f"{name} has no label {matcher.name}, so this matcher leaves nothing out"
+                else:
+                    message = f"{name} has no label {matcher.name}, so nothing is selected"
+                near = did_you_mean(matcher.name, labels)
+                yield Finding(
+                    place, message, near if near.startswith("did") else f"its labels are {', '.join(sorted(labels))}"
+                )
+                continue
+            values = LABEL_VALUES.get((name, matcher.name), frozenset())
+            if matcher.name == "job" and (job := rule.world.job_of(name)):
+                values = frozenset({job})
+            if values and not any(_holds(matcher, value) for value in values):
+                message = f"{name} has no {matcher.name} that this matches, so nothing is selected"
+                near = did_you_mean(matcher.value, values)
+                hint = near if near.startswith("did") else f"it can be {', '.join(sorted(values))}"
+                yield Finding(place, message, hint)
+
+
+def _holds(matcher: Matcher, value: str) -> bool:
+    match matcher.op:
+        case MatchOp.EQ:
+            return value == matcher.value
+        case MatchOp.NE:
+            return value != matcher.value
+        case MatchOp.RE:
+            return bool(regex_predicate(matcher.value)(value))
+    return not regex_predicate(matcher.value)(value)

@@ -1,0 +1,27 @@
+"""A metric that nothing on this agent gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.config.lints._model import Finding, RuleContext, at
+from agent.config.lints._walk import metric
+from rules.api import did_you_mean
+
+
+def check(rule: RuleContext) -> Iterator[Finding]:
+    world = rule.world
+    said: set[str] = set()
+    for read in rule.reads:
+        name = metric(read.selector)
+        if not name or name in said or world.open_ended or world.is_known(name):
+            continue
+        said.add(name)
+        near = did_you_mean(name, [*world.metrics, *world.recorded])
+        if off := world.collector_that_is_off(name):
+            hint = f"turn the collector on: remove '{off}: off' from collect.host"
+        elif near.startswith("did"):
+            hint = near
+        else:
+            hint = "check the name, turn its collector on, or write the directories of textfile"
+        yield Finding(at(read.selector), f"no collector that is on measures {name}", hint)

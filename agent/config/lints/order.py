@@ -1,0 +1,23 @@
+"""A rule that uses a metric which a later rule of its group records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.config.lints._model import Finding, RuleContext, at
+from agent.config.lints._walk import metric
+from rules.api import RecordingRule
+
+
+def check(rule: RuleContext) -> Iterator[Finding]:
+    rules = rule.group.rules
+    own = next(number for number, each in enumerate(rules) if each is rule.rule)
+    before = {each.name for each in rules[: own + 1] if isinstance(each, RecordingRule)}
+    later = {each.name: each.line for each in rules[own + 1 :] if isinstance(each, RecordingRule)}
+    for read in rule.reads:
+        name = metric(read.selector)
+        if name in later and name not in before:
+            message = (
+                f"{name} is recorded below, on line {later[name]}: this rule sees the value of the evaluation before"
+            )
+            yield Finding(at(read.selector), message, "move the recording rule up")

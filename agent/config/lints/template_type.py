@@ -1,0 +1,26 @@
+"""A template that fails when it is expanded: Go does not compare a float with a whole number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from agent.config.lints._model import Finding, RuleContext, at_key
+from rules.api import uses
+
+_WHOLE_VERB = re.compile(r"%[-+# 0]*\d*([dxXobcqU])")
+
+
+def check(rule: RuleContext) -> Iterator[Finding]:
+    if rule.alert is None:
+        return
+    for key, templates in (("labels", rule.alert.labels), ("annotations", rule.alert.annotations)):
+        for name, template in templates:
+            used = uses(template)
+            for comparison in used.whole:
+                message = f"'{comparison}' in '{name}' compares a float with a whole number, which is an error"
+                yield Finding(at_key(key, name), message, f"write {comparison}.0")
+            for verb in sorted(used.verbs):
+                if _WHOLE_VERB.search(verb):
+                    message = f"printf {verb!r} in '{name}' is for whole numbers, and $value is a float"
+                    yield Finding(at_key(key, name), message, "use %.0f, or humanize")

@@ -1,0 +1,201 @@
+"""Expressions and the checks they fail, and above all those they must not fail: a finding has to be worth reading."""
+
+from __future__ import annotations
+
+import pytest
+from lint_bench import defaults, found, names, one, rule_file
+
+CPU = "node_cpu_seconds_total"
+AVAIL, SIZE = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "node_load1 > 1",
+        'up{job="shop"} == 0',
+        "tocsin_backend_up == 0",
+        "node_scrape_collector_success == 0",
+        "rate(node_context_switches_total[38s]) > 1",
+        "max_over_time(node_load1[20s:5s]) > 1",
+        '{__name__=~"anything.*"} > 1',
+        "absent(node_load1)",
+        "absent(node_load1) == 1",
+        f"avg without (cpu) (rate({CPU}[5m])) > 0.9",
+        f"sum without (mode) (avg without (cpu) (rate({CPU}[2m]))) * 100 > 90",
+        f"100 - avg by (instance) (rate({CPU}[5m])) * 100 > 90",
+        f"node_load1 / count without (cpu, mode) ({CPU}) > 2",
+        f"{AVAIL} / {SIZE} * 100 < 10 and node_filesystem_readonly == 0",
+        f"({AVAIL} * 100) / {SIZE} < 10",
+        f"predict_linear({AVAIL}[6h], 4 * 3600) < 0",
+        "(node_memory_MemTotal_bytes - node_memory_MemFree_bytes - node_memory_Cached_bytes)"
+        " / node_memory_MemTotal_bytes > 0.9",
+        "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes < 0.1 and on (instance) node_uname_info",
+        '(node_memory_SwapFree_bytes < 5) * on (instance) group_left (nodename) node_uname_info{nodename=~".+"}',
+        "count by (instance) (up == 0) > 3",
+        'node_systemd_unit_state{state="failed"} == 1',
+        "node_time_seconds - node_boot_time_seconds > 365 * 86400",
+        "time() - node_textfile_mtime_seconds > 3600",
+        "increase(node_network_receive_errs_total[5m]) > 0",
+        "node_network_receive_errs_total == 0",
+        "node_network_receive_packets_total - node_network_receive_packets_total offset 5m == 0",
+        'node_network_up == 0 unless on (instance) node_network_info{device="lo"}',
+        "topk(3, node_load1) > 5",
+        "hour() > 8 and on () node_load1 > 5",
+        "day_of_week() == 6",
+        "node_procs_blocked > 2.5",
+        'label_replace(node_load1, "host", "$1", "instance", "(.*):.*") > 4',
+        "changes(node_boot_time_seconds[1h]) > 2",
+        "deriv(node_memory_MemFree_bytes[10m]) < 0",
+        'sum by (instance) (node_filesystem_avail_bytes{device=~"/dev/.+"}) < 1e9',
+        "(count by (instance) (node_filesystem_readonly == 1) or vector(0)) > 1",
+        "clamp_min(node_load1, 5) > 4",
+    ],
+)
+def test_good_expressions(expr: str) -> None:
+    assert names(expr) == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "check"),
+    [
+        ("node_laod1 > 1", "metric"),
+        (f"sum by (instance) (rate({CPU}[1m])) / count by (instance) (node_nope) > 1", "metric"),
+        ('{__name__="node_nope"} > 1', "metric"),
+        ("rate(node_context_switches_total[37s]) > 1", "window"),
+        ("node_load1", "evidence"),
+        (f"{AVAIL} / {SIZE} < 10", "dead"),
+        (f"({SIZE} - {AVAIL}) / {SIZE} > 90", "dead"),
+        (f"sum by (instance) ({AVAIL}) / sum by (instance) ({SIZE}) > 95", "dead"),
+        (f"100 - avg by (instance) (rate({CPU}[5m])) * 100 > 100", "dead"),
+        ("node_network_up == 2", "dead"),
+        ("node_network_up == 0.5", "dead"),
+        ("ifOperStatus == 9 and ifAdminStatus == 1", "dead"),
+        ("day_of_week() == 7", "dead"),
+        ("hour() > 23", "dead"),
+        ("absent(node_load1) == 0", "dead"),
+        ("90 < node_memory_MemFree_bytes / node_memory_MemTotal_bytes", "dead"),
+        ('node_processes_state{state="Z"} == 0', "dead"),
+        ("rate(node_forks_total[5m]) < 0", "dead"),
+        ("(node_load1 > 5) < 3", "dead"),
+        ("node_memory_MemFree_bytes >= 0", "dead"),
+        (f"node_load1 * on (cpu) {CPU} > 1", "matching"),
+        (f"absent(node_load1) and {CPU} > 1", "matching"),
+        ("node_load1 * on (instance) group_left (version) node_uname_info > 5", None),
+        ("node_load1 * on (instance) group_left (nodname) node_uname_info > 5", "grouping"),
+        ('node_load1{cluster="x"} > 5', "label"),
+        ('node_load1{cluster!="x"} > 5', "label"),
+        ('tocsin_backend_up{job="node"} == 0', "label"),
+        ("node_load1 offset 2d > 5", "lookback"),
+        ("max_over_time(rate(node_forks_total[5m])[25h:1m]) > 5", "lookback"),
+        ("resets(node_load1[5m]) > 5", "gauge"),
+        ("idelta(node_forks_total[5m]) > 5", "irate"),
+        ('absent(up{job="node"})', "host-down"),
+        ("min(up) by (instance) < 1", "host-down"),
+        ("node_network_info == 1", "volatile"),
+        ("histogram_quantile(99, shop_bucket) > 5", "quantile"),
+        ("sum by (job) (node_load1) > 5", "fleet"),
+        ("sum without (instance) (node_load1) > 5", "fleet"),
+    ],
+)
+def test_bad_expressions(expr: str, check: str | None) -> None:
+    if check is None:
+        assert not {"matching", "grouping"} & set(names(expr))
+    else:
+        assert check in names(expr)
+
+
+INFO = "labels: {severity: info}"
+
+
+@pytest.mark.parametrize(
+    ("summary", "expected"),
+    [
+        ("s", []),
+        ("{{ $labels.device }} {{ $value }}% {{ humanizePercentage 0.5 }}", []),
+        ("{{ $labels.severity }}", ["template-label"]),
+        ("{{ .Labels.nope }}", ["template-label"]),
+        ("{{ if .Labels.device }}{{ $labels.nope }}{{ end }}", ["template-label"]),
+        ('{{ index $labels "nope" }}', ["template-label"]),
+        ("{{ with $x := 1 }}{{ .Labels.nope }}{{ end }}", []),  # another dot
+        ("{{ if gt $value 1.0 }}x{{ end }}", []),
+        ("{{ if ($value | gt 1) }}x{{ end }}", ["template-type"]),
+        ("{{ if eq (len $labels) 1 }}x{{ end }}", []),
+        ('{{ $value | printf "%d" }}', ["template-type"]),
+        ('{{ printf "%.1f" $value }}', []),
+    ],
+)
+def test_texts(summary: str, expected: list[str]) -> None:
+    summary = summary.replace('"', '\\"')
+    texts = f'annotations: {{summary: "{summary}", runbook_url: r}}, {INFO}'
+    assert names("node_network_mtu_bytes > 9000", texts) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (INFO, ["annotation"]),
+        ("annotations: {summary: s, runbook_url: r}", ["severity"]),
+        ('annotations: {summary: s, runbook_url: r}, labels: {severity: info, d: "{{ $labels.device }}"}', []),
+        ('annotations: {summary: s, runbook_url: r}, labels: {severity: "{{ $labels.x }}"}', ["template-label"]),
+        ('annotations: {summary: s, runbook_url: r}, labels: {severity: info, at: "{{ now }}"}', ["identity"]),
+        ('annotations: {summary: s, runbook_url: r}, labels: {severity: info, v: "{{ .Value }}"}', ["identity"]),
+    ],
+)
+def test_labels_and_annotations(texts: str, expected: list[str]) -> None:
+    assert names("node_network_mtu_bytes > 9000", texts) == expected
+
+
+@pytest.mark.parametrize(
+    ("expr", "timing", "expected"),
+    [
+        ("node_load1 > 5", "for: 5m, keep_firing_for: 1m", []),
+        ("node_load1 > 5", "for: 5m", ["flap"]),
+        ("node_load1 > 5", "keep_firing_for: 5m", []),
+        ("node_load1 > 5", "for: 0s", ["hysteresis"]),
+        ("avg_over_time(node_load1[10m]) > 5", "for: 5m", []),
+        ("increase(node_forks_total[10m]) > 5", "for: 5m", []),
+        ("rate(node_forks_total[10m]) > 0", "for: 5m", []),
+        ("node_network_up == 0", "for: 5m", []),
+        ("node_network_up < 1", "for: 5m", []),
+        ("time() - node_boot_time_seconds > 5", "for: 5m", []),
+        ("node_network_mtu_bytes > 9000", "for: 5m", []),
+        ("node_network_up == 0 and node_load1 > 5", "for: 5m", ["flap", "matching"]),
+        ("(rate(node_forks_total[5m]) > 9) * on (instance) group_left (nodename) node_uname_info", "for: 5m", ["flap"]),
+    ],
+)
+def test_steadiness(expr: str, timing: str, expected: list[str]) -> None:
+    assert names(expr, f"annotations: {{summary: s, runbook_url: r}}, labels: {{severity: info}}, {timing}") == expected
+
+
+def test_recorded_metrics_are_known_also_from_other_files() -> None:
+    user = one("a:b > 1")
+    assert [problem.check for problem in found(user)] == ["lint/metric"]
+    recorded = "groups: [{name: g, rules: [{record: 'a:b', expr: 'sum by (instance) (node_load1)'}]}]"
+    assert found(user, known=(rule_file(recorded, "other.yml"),)) == []
+
+
+def test_labels_are_followed_through_recording_rules() -> None:
+    text = (
+        "groups:\n  - name: g\n    rules:\n"
+        "      - {record: 'a:b', expr: 'sum by (instance, device) (node_network_mtu_bytes)', labels: {x: y}}\n"
+        "      - {record: 'self:seen', expr: 'node_load1 > 5 or self:seen'}\n"
+        "      - alert: A\n"
+        "        expr: a:b > 9000 and on (instance) self:seen\n"
+        "        labels: {severity: info}\n"
+        "        annotations: {summary: '{{ $labels.x }} {{ $labels.device }} {{ $labels.job }}', runbook_url: r}\n"
+    )
+    assert [(p.line, p.check, p.message) for p in found(text)] == [
+        (9, "lint/template-label", "A: 'summary' shows the label job, which the result of the expression does not have")
+    ]
+
+
+def test_a_copy_of_a_shipped_rule_is_found_beside_the_pack_and_not_without_it() -> None:
+    text = (
+        "groups:\n  - name: g\n    rules:\n      - alert: HostSwapFull\n        expr: node_load1 > 5\n"
+        "        keep_firing_for: 5m\n        labels: {severity: warning, component: memory, category: system}\n"
+        "        annotations: {summary: s, runbook_url: r}\n"
+    )
+    (problem,) = found(text, known=defaults().rules)
+    assert (problem.line, problem.column, problem.check) == (4, 9, "lint/duplicate")
+    assert found(text) == []
