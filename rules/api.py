@@ -59,7 +59,6 @@ from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mea
 from rules.staleness import is_stale
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus
 from rules.template.evaluator import Template
-from rules.template.look import Uses, uses
 from rules.testreport import CaseResult, TestFailure, TestReport, diff
 from rules.unittest import run_test_file
 
@@ -70,9 +69,9 @@ __all__ = [
     "Matcher", "Matching", "Matrix", "MatrixSelector", "Negate", "Node", "NotationError", "Notes", "Number",
     "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule", "Recovery", "Result", "RuleFile",
     "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesWindow", "Severity", "Start", "Stats", "Stretch",
-    "String", "StringResult", "Subquery", "Template", "TestFailure", "TestReport", "Truth", "Uses", "ValueType",
-    "Vector", "VectorSelector", "Verdict", "Waiting", "WaitsFor", "annotated_query", "compile_expr", "did_you_mean",
-    "diff", "exercise_alert", "explain_rule", "is_stale", "load_openmetrics", "pack", "parse", "parse_rule_file",
+    "String", "StringResult", "Subquery", "Template", "TestFailure", "TestReport", "Truth", "ValueType", "Vector",
+    "VectorSelector", "Verdict", "Waiting", "WaitsFor", "annotated_query", "compile_expr", "did_you_mean", "diff",
+    "exercise_alert", "explain_rule", "is_stale", "load_openmetrics", "pack", "parse", "parse_rule_file",
     "parse_series", "parse_values", "parts", "read_rule_file", "read_yaml", "records", "regex_predicate",
-    "run_test_file", "to_api_json", "unpack", "uses", "value_type",
+    "run_test_file", "to_api_json", "unpack", "value_type",
 ]  # fmt: skip

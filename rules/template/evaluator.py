@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rules.template import parser
 from rules.template.functions import FUNCTIONS, Scope, Value, truth
 from rules.template.lexer import TemplateError
 from rules.template.printing import Arguments, Data, Element, show, type_name
+
+if TYPE_CHECKING:
+    from rules.template.look import Uses
 
 MAX_OUTPUT = 64 * 1024
 MAX_STEPS = 20_000
@@ -49,6 +52,12 @@ class Template:
         tree = parser.parse(source, FUNCTIONS, _VARIABLES)
         pure = not tree.functions & {"query", "now"}
         return cls(source, tree, None, pure, tuple(sorted(tree.queries)))
+
+    def uses(self) -> Uses:
+        """What it reads, without expanding it: for checks of rules."""
+        from rules.template.look import uses  # noqa: PLC0415 - the running agent never asks
+
+        return uses(self.tree)
 
     def expand(self, scope: Scope) -> str:
         """The text, or ``<error expanding template: ...>``; never raises."""

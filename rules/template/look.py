@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from rules.template.evaluator import Template
 from rules.template.parser import (
     Action,
     Body,
@@ -21,6 +20,7 @@ from rules.template.parser import (
     Pipeline,
     Range,
     Text,
+    Tree,
     Variable,
     With,
 )
@@ -47,8 +47,7 @@ class Uses:
     percent: bool
 
 
-def uses(template: Template) -> Uses:
-    tree = template.tree
+def uses(tree: Tree) -> Uses:
     bodies = ((tree.body, True), *((body, False) for body in tree.defined.values()))
     commands = [found for body, root in bodies for found in _commands(body, root)]
     operands = [(operand, root) for _, command, root in commands for operand in command.args]

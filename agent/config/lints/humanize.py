@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from agent.config.lints._model import Finding, RuleContext, at_key
 from agent.config.lints._ranges import range_of
 from agent.config.lints._walk import value_of
-from rules.api import Binary, Expr, Number, uses
+from rules.api import Binary, Expr, Number
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -17,7 +17,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
     known = range_of(value, rule.world)
     share = known.bounded and known.low >= -1 and 1 <= known.high <= 2 and not known.whole
     for name, template in rule.alert.annotations:
-        used = uses(template)
+        used = template.uses()
         if "humanizePercentage" in used.applied and _is_percentage(value):
             message = f"'{name}' shows a value that was multiplied by 100 as a percentage: 95 becomes 9500%"
             yield Finding(at_key("annotations", name), message, "drop the '* 100', or print it with humanize and a %")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at, at_key
-from rules.api import Aggregate, uses
+from rules.api import Aggregate
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
     if rule.alert is None:
         return
     for name, template in rule.alert.labels:
-        used = uses(template)
+        used = template.uses()
         if not used.value and not used.outside:
             continue
         what = "the value" if used.value else "the time or another series"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from agent.config.lints._labels import labels_of
 from agent.config.lints._model import Finding, RuleContext, at_key
-from rules.api import did_you_mean, uses
+from rules.api import did_you_mean
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -19,7 +19,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
     own = {name for name, _ in alert.labels}
     for key, templates in (("labels", alert.labels), ("annotations", alert.annotations)):
         for name, template in templates:
-            for label in sorted(uses(template).labels - there.possible - {"__name__"}):
+            for label in sorted(template.uses().labels - there.possible - {"__name__"}):
                 if label in own or label == "alertname":
                     hint = "labels that the rule adds are not in $labels; write the text itself"
                 else:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at_key
-from rules.api import uses
 
 _WHOLE_VERB = re.compile(r"%[-+# 0]*\d*([dxXobcqU])")
 
@@ -16,7 +15,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         return
     for key, templates in (("labels", rule.alert.labels), ("annotations", rule.alert.annotations)):
         for name, template in templates:
-            used = uses(template)
+            used = template.uses()
             for comparison in used.whole:
                 message = f"'{comparison}' in '{name}' compares a float with a whole number, which is an error"
                 yield Finding(at_key(key, name), message, f"write {comparison}.0")
