@@ -91,7 +91,7 @@ def read_rule_file(path: Path) -> tuple[RuleFile | None, list[Problem]]:
 def parse_rule_file(text: str | bytes, file: str) -> tuple[RuleFile | None, list[Problem]]:
     """The rules of a file, or None when a problem is an error; problems are ordered by position."""
     node, problems = read_yaml(text, file, Documents.FIRST)
-    reader = _Reader(file, problems)
+    reader = _Reader(file, problems, text)
     groups = reader.file(node) if node is not None else ()
     problems.sort()
     if any(problem.severity is Severity.ERROR for problem in problems):
@@ -102,9 +102,10 @@ def parse_rule_file(text: str | bytes, file: str) -> tuple[RuleFile | None, list
 class _Reader:
     """Turns nodes into values; a mistake becomes a problem, and reading goes on with something harmless instead."""
 
-    def __init__(self, file: str, problems: list[Problem]) -> None:
+    def __init__(self, file: str, problems: list[Problem], text: str | bytes) -> None:
         self._file = file
         self._problems = problems
+        self._source = text
 
     def file(self, node: Node) -> tuple[Group, ...]:
         top = self._mapping(node, "the file", ("groups",))
@@ -180,7 +181,7 @@ class _Reader:
             # Whoever loads the file compiles it again; what the compiler refuses must be found here, with its place.
             compile_expr(expr)
         except ExprError as error:
-            self._error(node or rule, error.message, error.hint, "promql/syntax")
+            self._refuse_expression(node or rule, text, error)
             return text, _NO_EXPR
         kind = value_type(expr)
         if kind not in (ValueType.VECTOR, ValueType.SCALAR):
@@ -188,6 +189,24 @@ class _Reader:
             hint = "wrap it in a function such as rate()" if kind is ValueType.MATRIX else "use a metric"
             self._error(node or rule, message, hint, "promql/type")
         return text, expr
+
+    def _refuse_expression(self, node: Node, text: str, error: ExprError) -> None:
+        """At the character that is wrong, as far as that is known."""
+        if error.at is None:
+            from rules.promql.diagnose import diagnose  # noqa: PLC0415 - only a mistake needs it
+
+            error = diagnose(text) or error
+        line, column = self._inside(node, error.at)
+        self._problems.append(Problem(self._file, line, column, error.message, error.hint, "promql/syntax"))
+
+    def _inside(self, node: Node, offset: int | None) -> tuple[int, int]:
+        """The place in the file of a character of a value; of the value itself when that is not known."""
+        if offset is None or not isinstance(node, Scalar):
+            return node.line, node.column
+        from rules.places import place_in  # noqa: PLC0415 - only a mistake needs it
+
+        text = self._source if isinstance(self._source, str) else self._source.decode("utf-8", "replace")
+        return place_in(text.removeprefix("\ufeff"), node, offset)
 
     def _labels(self, node: Node | None, where: str) -> Iterable[tuple[str, Scalar]]:
         if node is None or (isinstance(node, Scalar) and node.is_null):

@@ -54,25 +54,25 @@ def check_text(text: str) -> None:
             if token[0] == "[":
                 operators += 1
                 for part in text[token.end() :].partition("]")[0].split(":"):
-                    _check_seconds(part)
+                    _check_seconds(part, token.start())
         elif kind == "close":
             depth -= 1
         elif kind == "operator" or (kind == "word" and token[0].lower() in _WORD_OPERATORS):
             operators += 1
         elif kind == "word" and token[0].lower() == "offset" and (duration := _OFFSET.match(text, token.end())):
-            _check_seconds(duration[1])
+            _check_seconds(duration[1], duration.start(1))
         if depth > MAX_DEPTH:
-            raise ExprError(f"brackets are nested deeper than {MAX_DEPTH} levels", "split it with recording rules")
+            message = f"brackets are nested deeper than {MAX_DEPTH} levels"
+            raise ExprError(message, "split it with recording rules", token.start())
         if operators > MAX_OPERATORS:
-            raise ExprError(
-                f"more than {MAX_OPERATORS} operators", "use a regex matcher, or split it with recording rules"
-            )
+            hint = "use a regex matcher, or split it with recording rules"
+            raise ExprError(f"more than {MAX_OPERATORS} operators", hint, token.start())
 
 
-def _check_seconds(duration: str) -> None:
+def _check_seconds(duration: str, at: int) -> None:
     try:
         seconds = float(duration)
     except ValueError:  # with units, or no duration
         seconds = sum(int(count[:20]) * UNITS[unit] for count, unit in _PART.findall(duration))
     if not abs(seconds) <= _MAX_SECONDS:
-        raise ExprError("a duration is out of range", "at most 100 years")
+        raise ExprError("a duration is out of range", "at most 100 years", at)

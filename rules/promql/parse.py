@@ -7,8 +7,6 @@ result types. Its printed form is not a safe round trip, so nothing here ever re
 
 from __future__ import annotations
 
-import difflib
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -37,7 +35,7 @@ from rules.promql.ast import (
 from rules.promql.errors import ExprError
 from rules.promql.guard import check_text
 from rules.promql.spelling import STRAY, readable, respell, signed_time
-from rules.promql.tables import EVALUATED, EXPERIMENTAL, FUNCTION_NAMES, NATIVE_ONLY, SCALAR_FUNCTIONS
+from rules.promql.tables import EVALUATED, EXPERIMENTAL, NATIVE_ONLY, SCALAR_FUNCTIONS
 
 T = TypeVar("T")
 
@@ -56,28 +54,6 @@ _CARDS: Final = (
     (native.VectorMatchCardinality.OneToMany, Card.ONE_TO_MANY),
     (native.VectorMatchCardinality.ManyToMany, Card.MANY_TO_MANY),
 )
-_STRING_OR_COMMENT: Final = re.compile(r"""#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`""")
-_MISTAKES: Final = (
-    (re.compile(r"(==|!=|>=|<=|[-+*/%^<>]|\b(?:and|or|unless|atan2))\s*$"), "the right-hand side is missing"),
-    (re.compile(r"(?<![=!<>~])=(?![=~])(?![^{}]*})"), "compare with =="),
-    (re.compile(r"(?<![=!<>])[=!<>]=?\s*[\w.]+\s+bool\b"), "write bool right after the comparison: x > bool 1"),
-    (re.compile(r'""\s*[\w"](?=[^{}]*})'), "separate label matchers with commas"),
-    (re.compile(r"(?<!\))\s*\bgroup_(left|right)\b"), "group_left and group_right follow on(...) or ignoring(...)"),
-)
-"""What people write instead, where the library says no more than that it is no query; strings were emptied."""
-_EXPERIMENTAL_SYNTAX: Final = (
-    (re.compile(r"[\])}\w]\s+(anchored|smoothed)\b"), "the modifiers anchored and smoothed are", "leave them out"),
-    (re.compile(r"\bfill(_left|_right)?\s*\("), "the fill modifiers are", "use 'or' with a default"),
-    (re.compile(r"</|>/"), "the operators </ and >/ for native histograms are", "use histogram_fraction"),
-    (
-        re.compile(r"(\[[^\]]*?|\boffset\s*)([-+*/%^(]|\b(step|range|min|max|min_of|max_of)\b)", re.IGNORECASE),
-        "durations that are computed are",
-        "write the duration, such as 10m",
-    ),
-    (re.compile(r"\binfo\s*\("), "function info is", "join with group_left"),
-)
-"""Syntax behind a feature flag in Prometheus 3.14 that the library may not know; strings were emptied."""
-_SYNTAX: Final = "look for a missing operator, bracket or comma, or a keyword used as a name"
 _ONE_TO_ONE: Final = Matching(Card.ONE_TO_ONE, on=False, labels=())
 
 
@@ -87,21 +63,28 @@ def parse(text: str, *, experimental: bool = False) -> Expr:
     ``experimental`` also lets the experimental functions through that the evaluator has; product code leaves it off.
     """
     check_text(text)
-    spelled = respell(text)
     try:
-        node = native.parse(spelled)
-    except (ValueError, OverflowError) as error:
-        raise _refusal(str(error), text) from None
-    except BaseException as error:  # the library's panic has a class of its own that nobody can import
-        if type(error).__name__ != "PanicException":
-            raise
-        raise ExprError(f"the parser cannot read this: {error}", "write it more simply") from None
-    try:
-        return _Adapter(experimental).convert(node)
+        return _Adapter(experimental).convert(_native(text))
+    except ExprError as error:
+        from rules.promql.diagnose import diagnose  # noqa: PLC0415 - only a mistake needs it
+
+        raise diagnose(text, experimental=experimental) or error from None
     except OverflowError:
         raise ExprError("a duration is out of range", "at most 100 years") from None
     except RecursionError:  # the caller stood deep in its own stack already
         raise ExprError("expression is nested too deeply", "split it with recording rules") from None
+
+
+def _native(text: str) -> Any:
+    """The library's tree. Its messages have no position; ``diagnose`` finds most of them again, with one."""
+    try:
+        return native.parse(respell(text))
+    except (ValueError, OverflowError) as error:
+        raise ExprError(str(error)) from None
+    except BaseException as error:  # the library's panic has a class of its own that nobody can import
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ExprError(f"the parser cannot read this: {error}", "write it more simply") from None
 
 
 def value_type(expr: Expr | Watched) -> ValueType:
@@ -121,28 +104,6 @@ def value_type(expr: Expr | Watched) -> ValueType:
             return ValueType.SCALAR if value_type(lhs) is value_type(rhs) is ValueType.SCALAR else ValueType.VECTOR
         case _:
             return ValueType.VECTOR
-
-
-def _refusal(message: str, text: str) -> ExprError:
-    """The library's message, or a better one when the text uses experimental syntax."""
-    bare = _STRING_OR_COMMENT.sub('""', text)
-    for syntax, what, instead in _EXPERIMENTAL_SYNTAX:
-        if syntax.search(bare):
-            return ExprError(f"{what} experimental in Prometheus", instead)
-    return ExprError(message, _hint(message, text))
-
-
-def _hint(message: str, text: str) -> str:
-    unknown = re.fullmatch(r"unknown function with name '(.*)'", message)
-    if unknown:
-        near = difflib.get_close_matches(unknown[1], sorted(FUNCTION_NAMES), n=1)
-        return f"did you mean {near[0]}?" if near else "see the functions of Prometheus 3"
-    if message.startswith("illegal regex"):
-        return "use RE2 syntax: brackets closed, no look-ahead, no back-reference, not too many repetitions"
-    if message == "invalid promql query":
-        bare = _STRING_OR_COMMENT.sub('""', text)
-        return next((hint for mistake, hint in _MISTAKES if mistake.search(bare)), _SYNTAX)
-    return ""
 
 
 class _Adapter:
@@ -165,11 +126,10 @@ class _Adapter:
             case native.VectorSelector():
                 return self._selector(node)
             case native.MatrixSelector():
-                return MatrixSelector(self._selector(node.vector_selector), _milliseconds(node.range))
+                return MatrixSelector(self._selector(node.vector_selector), _span(node.range))
             case native.SubqueryExpr():
-                step = None if node.step is None else _milliseconds(node.step)
-                span = _milliseconds(node.range or timedelta(0))
-                return Subquery(self.convert(node.expr), span, step, _offset(node), _at(node))
+                step = None if node.step is None else _span(node.step)
+                return Subquery(self.convert(node.expr), _span(node.range), step, _offset(node), _at(node))
             case native.Call():
                 self._check_function(node.func)
                 return Call(node.func.name, tuple(map(self.convert, node.args)))
@@ -246,6 +206,14 @@ def _milliseconds(duration: timedelta) -> int:
     if abs(value) > _MAX_DURATION:
         raise OverflowError
     return value
+
+
+def _span(duration: timedelta | None) -> int:
+    """Of a range or a step; the library lets a 0 without unit through."""
+    milliseconds = _milliseconds(duration or timedelta(0))
+    if milliseconds <= 0:
+        raise ExprError("duration must be greater than 0", "write it like [5m]")
+    return milliseconds
 
 
 def _offset(node: Any) -> int:

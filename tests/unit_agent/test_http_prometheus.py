@@ -89,8 +89,8 @@ async def test_a_range_query_steps_from_start_to_end(web_app: Listening) -> None
     [
         ({}, "parameter query is missing"),
         ({"query": ""}, "parameter query is missing"),
-        ({"query": "load("}, "unclosed left parenthesis"),
-        ({"query": "sum(1)"}, "expected type"),
+        ({"query": "load("}, "this '(' is never closed at character 5"),
+        ({"query": "sum(1)"}, "must be an instant vector"),
         ({"query": "load", "time": "yesterday"}, "time is 'yesterday'"),
         ({"query": "load", "time": "2023-11-14T22:14:00"}, "RFC 3339"),
         ({"query": "load", "time": "NaN"}, "finite"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -11,17 +10,14 @@ from rules.files import AlertingRule, RecordingRule, parse_rule_file, read_rule_
 from rules.model import Severity
 
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yml"))
-_PARSER_WORDS = re.compile(r"(: error: ).*( \[promql/syntax\])$")
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
 def test_a_broken_file_is_refused_with_these_messages(path: Path) -> None:
-    """Beside each file named after its mistake stands the expected output. PromQL's own words are not compared."""
+    """Beside each file named after its mistake stands the expected output."""
     rules, problems = parse_rule_file(path.read_bytes(), path.name)
     assert rules is None
-    got = [_PARSER_WORDS.sub(r"\1\2", str(problem)) for problem in problems]
-    expected = path.with_suffix(".txt").read_text().splitlines()
-    assert got == [_PARSER_WORDS.sub(r"\1\2", line) for line in expected]
+    assert "\n".join(map(str, problems)) == path.with_suffix(".txt").read_text().rstrip("\n")
 
 
 def test_the_corpus_is_there() -> None:
