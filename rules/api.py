@@ -41,8 +41,9 @@ from rules.promql.ast import (
 )
 from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError, ExprError
-from rules.promql.match import regex_predicate
+from rules.promql.match import SeriesMatcher, regex_predicate
 from rules.promql.parse import parse, value_type
+from rules.promql.pretty import prettify
 from rules.promql.query import Query
 from rules.promql.values import (
     Element,
@@ -64,14 +65,14 @@ from rules.unittest import run_test_file
 
 __all__ = [
     "Aggregate", "Alert", "AlertRow", "AlertState", "AlertingRule", "Binary", "Call", "Card", "CaseResult",
-    "DamagedHistory", "Documents", "Element", "Engine", "EvalError", "EvalOptions", "Evaluation", "Evidence", "Expr",
-    "ExprError", "Failure", "Group", "GroupStatus", "Health", "Ingest", "Labels", "Line", "Mapping", "MatchOp",
-    "Matcher", "Matching", "Matrix", "MatrixSelector", "Negate", "Node", "NotationError", "Notes", "Number",
-    "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule", "Recovery", "Result", "RuleFile",
-    "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesWindow", "Severity", "Start", "Stats", "Stretch",
-    "String", "StringResult", "Subquery", "Template", "TestFailure", "TestReport", "Truth", "ValueType", "Vector",
-    "VectorSelector", "Verdict", "Waiting", "WaitsFor", "annotated_query", "compile_expr", "did_you_mean", "diff",
-    "exercise_alert", "explain_rule", "is_stale", "load_openmetrics", "pack", "parse", "parse_rule_file",
-    "parse_series", "parse_values", "parts", "read_rule_file", "read_yaml", "records", "regex_predicate",
-    "run_test_file", "to_api_json", "unpack", "value_type",
+    "DamagedHistory", "Documents", "Element", "Engine", "EvalError", "EvalOptions", "Evaluation", "Evidence",
+    "Expr", "ExprError", "Failure", "Group", "GroupStatus", "Health", "Ingest", "Labels", "Line", "Mapping",
+    "MatchOp", "Matcher", "Matching", "Matrix", "MatrixSelector", "Negate", "Node", "NotationError", "Notes",
+    "Number", "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule", "Recovery", "Result",
+    "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesMatcher", "SeriesWindow", "Severity",
+    "Start", "Stats", "Stretch", "String", "StringResult", "Subquery", "Template", "TestFailure", "TestReport",
+    "Truth", "ValueType", "Vector", "VectorSelector", "Verdict", "Waiting", "WaitsFor", "annotated_query",
+    "compile_expr", "did_you_mean", "diff", "exercise_alert", "explain_rule", "is_stale", "load_openmetrics",
+    "pack", "parse", "parse_rule_file", "parse_series", "parse_values", "parts", "prettify", "read_rule_file",
+    "read_yaml", "records", "regex_predicate", "run_test_file", "to_api_json", "unpack", "value_type",
 ]  # fmt: skip

@@ -45,6 +45,10 @@ class Parameters:
             raise BadParameter(f"the parameter {name} is missing")
         return value
 
+    def optional(self, name: str) -> str:
+        """Empty when it is missing."""
+        return self._values.get(name, "")
+
     def all(self, name: str) -> Sequence[str]:
         return self._values.getall(name, [])
 

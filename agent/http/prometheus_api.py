@@ -17,6 +17,7 @@ from aiohttp import web
 
 from agent.http.label_name import unescape_label
 from agent.http.parameters import BadParameter, Parameters
+from agent.http.prometheus_rules import chosen_rules, selectors
 from agent.http.reply import failure, success
 from agent.version import VERSION
 from collectors.api import Metric, MetricType
@@ -25,19 +26,22 @@ from rules.api import (
     EvalOptions,
     ExprError,
     Matcher,
+    Matrix,
     Notes,
     Query,
     Result,
     SeriesWindow,
     ValueType,
-    VectorSelector,
+    Vector,
     annotated_query,
     parse,
+    prettify,
     to_api_json,
 )
 
 DEADLINE_S = 1.0
 DEADLINE_MS = int(DEADLINE_S * 1000)
+LOOKBACK_MS = EvalOptions().lookback
 TRUNCATED = "results truncated due to limit"
 MAX_STEPS = 11_000
 T = TypeVar("T")
@@ -64,7 +68,8 @@ def _compiled(text: str) -> tuple[Query, Notes]:
 def _options(parameters: Parameters) -> EvalOptions:
     """The deadline is ours, or what the client asks for when that is shorter."""
     end = time.monotonic() + min(DEADLINE_S, parameters.duration("timeout", DEADLINE_MS) / 1000)
-    return EvalOptions(deadline=lambda: time.monotonic() > end)
+    lookback = parameters.duration("lookback_delta", LOOKBACK_MS)
+    return EvalOptions(deadline=lambda: time.monotonic() > end, lookback=lookback)
 
 
 def _answering(work: Callable[[web.Request], Awaitable[Any]]) -> Handler:
@@ -76,7 +81,9 @@ def _answering(work: Callable[[web.Request], Awaitable[Any]]) -> Handler:
             if isinstance(found, _Cut):
                 return success(found.data, warnings=[TRUNCATED] if found.truncated else ())
             if isinstance(found, _Annotated):
-                return success(to_api_json(found.result), warnings=found.notes.warnings(), infos=found.notes.infos())
+                cut = [TRUNCATED] if found.truncated else []
+                warnings = [*found.notes.warnings(), *cut]
+                return success(to_api_json(found.result), warnings=warnings, infos=found.notes.infos())
             return success(found)
         except (BadParameter, ExprError) as error:
             return failure(400, "bad_data", str(error))
@@ -93,6 +100,17 @@ class _Annotated:
 
     result: Result
     notes: Notes
+    truncated: bool = False
+
+
+def _cut(result: Result, notes: Notes, parameters: Parameters) -> _Annotated:
+    """Of a vector or a matrix as many series as the client's ``limit`` says; 0 is no limit."""
+    limit = parameters.number("limit", 0)
+    if limit and isinstance(result, Vector) and len(result.elements) > limit:
+        return _Annotated(Vector(result.at, result.elements[:limit]), notes, truncated=True)
+    if limit and isinstance(result, Matrix) and len(result.lines) > limit:
+        return _Annotated(Matrix(result.lines[:limit]), notes, truncated=True)
+    return _Annotated(result, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +127,14 @@ def _limited(found: Sequence[Any], parameters: Parameters) -> _Cut:
     return _Cut(found[:limit], len(found) > limit) if limit else _Cut(found, False)
 
 
-def _selectors(texts: Sequence[str]) -> list[tuple[Matcher, ...]]:
-    found = []
-    for text in texts:
-        expr = parse(text)
-        if not isinstance(expr, VectorSelector):
-            raise BadParameter(f'match[] is {text[:80]!r}; write a selector such as up or {{job="node"}}')
-        found.append(expr.matchers)
-    return found
-
-
 def _matching(
     parameters: Parameters, ask: Callable[[Sequence[Sequence[Matcher]], int | None, int | None], Iterable[T]]
 ) -> Iterator[T]:
     """What ``ask`` finds for each selector in turn, some of it more than once, until the deadline."""
-    selectors = _selectors(parameters.all("match[]"))
+    wanted = selectors(parameters.all("match[]"))
     start, end = parameters.optional_time("start"), parameters.optional_time("end")
     late = _options(parameters).deadline
-    for each in ([selector] for selector in selectors) if selectors else ([],):
+    for each in ([selector] for selector in wanted) if wanted else ([],):
         if late is not None and late():
             raise EvalError("query timed out while series were looked up; use fewer match[]")
         yield from ask(each, start, end)
@@ -150,6 +158,7 @@ class PrometheusApi:
             "/api/v1/series": self._series,
             "/api/v1/labels": self._labels,
             "/api/v1/query_exemplars": self._exemplars,
+            "/api/v1/format_query": self._format,
         }
         only_get = {
             "/api/v1/label/{name}/values": self._label_values,
@@ -166,7 +175,7 @@ class PrometheusApi:
         query, notes = _compiled(parameters.text("query"))
         at = parameters.time("time", self._agent.now())
         notes.clear()
-        return _Annotated(query.instant(self._agent.series, at, _options(parameters)), notes)
+        return _cut(query.instant(self._agent.series, at, _options(parameters)), notes, parameters)
 
     async def _query_range(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
@@ -179,7 +188,8 @@ class PrometheusApi:
         if (end - start) // step > MAX_STEPS:
             raise BadParameter(f"more than {MAX_STEPS} points per series; use a longer step or a shorter range")
         notes.clear()
-        return _Annotated(query.range(self._agent.series, start, end, step, _options(parameters)), notes)
+        result = query.range(self._agent.series, start, end, step, _options(parameters))
+        return _cut(result, notes, parameters)
 
     async def _series(self, request: web.Request) -> Any:
         parameters = await Parameters.of(request)
@@ -213,25 +223,14 @@ class PrometheusApi:
         return {name: [{"type": _type(declared[name]), "help": declared[name].help, "unit": ""}] for name in chosen}
 
     async def _rules(self, request: web.Request) -> Any:
-        wanted = request.query.get("type", "")
-        if wanted not in ("", "alert", "record"):
-            raise BadParameter(f"type is {wanted[:20]!r}; write alert or record")
-        kind = {"alert": "alerting", "record": "recording"}.get(wanted)
-        files, names = request.query.getall("file[]", []), request.query.getall("rule_name[]", [])
-        chosen = request.query.getall("rule_group[]", [])
-        groups = []
-        for group in self._agent.rule_groups():
-            if (files and group["file"] not in files) or (chosen and group["name"] not in chosen):
-                continue
-            rules = [
-                rule for rule in group["rules"] if kind in (None, rule["type"]) and (not names or rule["name"] in names)
-            ]
-            if rules:
-                groups.append({**group, "rules": rules})
-        return {"groups": groups}
+        return chosen_rules(self._agent.rule_groups(), await Parameters.of(request))
 
     async def _alerts(self, _request: web.Request) -> Any:
         return {"alerts": self._agent.alert_list()}
+
+    async def _format(self, request: web.Request) -> Any:
+        parameters = await Parameters.of(request)
+        return prettify(parameters.text("query"))
 
     async def _exemplars(self, request: web.Request) -> Any:
         """None are kept; Grafana asks for them beside a graph."""

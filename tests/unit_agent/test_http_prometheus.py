@@ -257,6 +257,36 @@ async def test_rules_are_chosen_by_type_file_group_and_name(web_app: Listening) 
     assert (await web_app.error("/api/v1/rules", type="x"))[:2] == (400, "bad_data")
 
 
+async def test_rules_are_chosen_by_their_labels_and_without_alerts(web_app: Listening) -> None:
+    alert = {"name": "A", "type": "alerting", "labels": {"team": "shop"}, "alerts": [{"state": "firing"}]}
+    web_app.agent.groups = [{"name": "g", "file": "f", "rules": [alert, {"name": "r", "type": "recording"}]}]
+
+    async def chosen(**query: str) -> list[str]:
+        groups = (await web_app.data("/api/v1/rules", **query))["groups"]
+        return [rule["name"] for group in groups for rule in group["rules"]]
+
+    assert await chosen(**{"match[]": '{team="shop"}'}) == ["A"]
+    assert await chosen(**{"match[]": '{team=~"s.*"}'}) == ["A"]
+    assert await chosen(**{"match[]": '{team="web"}'}) == []
+    assert (await web_app.error("/api/v1/rules", **{"match[]": "1+1"}))[:2] == (400, "bad_data")
+    (group,) = (await web_app.data("/api/v1/rules", exclude_alerts="true"))["groups"]
+    assert [rule.get("alerts") for rule in group["rules"]] == [[], None]
+    assert (await web_app.error("/api/v1/rules", exclude_alerts="maybe"))[:2] == (400, "bad_data")
+
+
+async def test_rules_come_in_pages(web_app: Listening) -> None:
+    rule = {"name": "r", "type": "recording"}
+    web_app.agent.groups = [{"name": name, "file": "f", "rules": [rule]} for name in "abcde"]
+    names, token = [], {}
+    for _ in range(3):
+        page = await web_app.data("/api/v1/rules", group_limit="2", **token)
+        names.append([group["name"] for group in page["groups"]])
+        token = {"group_next_token": page["groupNextToken"]} if "groupNextToken" in page else {}
+    assert (names, token) == ([["a", "b"], ["c", "d"], ["e"]], {})
+    for wrong in ({"group_next_token": "x"}, {"group_limit": "0"}, {"group_limit": "2", "group_next_token": "x"}):
+        assert (await web_app.error("/api/v1/rules", **wrong))[:2] == (400, "bad_data")
+
+
 async def test_what_grafana_asks_when_a_data_source_is_saved(web_app: Listening) -> None:
     async with web_app.client.post("/api/v1/query?query=1%2B1&time=4") as reply:
         assert (await reply.json())["data"] == {"resultType": "scalar", "result": [4, "2"]}
@@ -331,3 +361,26 @@ async def test_names_of_labels_may_be_escaped_in_a_path(web_app: Listening, writ
     assert name in await web_app.data("/api/v1/labels")
     found = await web_app.data("/api/v1/series", **{"match[]": '{"http.requests"}'})
     assert found == [{"__name__": "http.requests", name: "shop"}]
+
+
+async def test_the_clients_limit_cuts_series_and_says_so(web_app: Listening) -> None:
+    every = await web_app.data("/api/v1/query", query="load")
+    assert len(every["result"]) > 1
+    cut = await web_app.answer("/api/v1/query", query="load", limit="1")
+    assert (cut["data"]["result"], cut["warnings"]) == (every["result"][:1], ["results truncated due to limit"])
+    ranged = {"query": "load", "start": str(T - 20), "end": str(T), "step": "10"}
+    cut = await web_app.answer("/api/v1/query_range", **ranged, limit="1")
+    assert (len(cut["data"]["result"]), len(cut["warnings"])) == (1, 1)
+    for limit in ("0", "100"):
+        assert "warnings" not in await web_app.answer("/api/v1/query", query="load", limit=limit)
+    assert (await web_app.data("/api/v1/query", query="1", limit="1"))["resultType"] == "scalar"
+
+
+async def test_the_client_may_shorten_the_lookback(web_app: Listening) -> None:
+    late = str(T + 30)
+    assert (await web_app.data("/api/v1/query", query="load", time=late))["result"]
+    assert not (await web_app.data("/api/v1/query", query="load", time=late, lookback_delta="20s"))["result"]
+
+
+async def test_an_expression_is_laid_out(web_app: Listening) -> None:
+    assert await web_app.data("/api/v1/format_query", query="sum(rate(a[5m]))by(x)") == "sum by (x) (rate(a[5m]))"
