@@ -229,8 +229,9 @@ class _Reader:
             try:
                 templates.append((name, Template.parse(value.text)))
             except TemplateError as error:
-                where = f" on line {error.line} of the text" if error.line > 1 else ""
-                self._error(value, f"template of '{name}'{where}: {error.message}", "", "template/syntax")
+                line, column = self._inside(value, error.at)
+                message = f"template of '{name}': {error.message}"
+                self._problems.append(Problem(self._file, line, column, message, error.hint, "template/syntax"))
         return tuple(templates)
 
     def _warn_of_duplicates(self, groups: list[Group]) -> None:

@@ -66,7 +66,8 @@ class Template:
         try:
             return _Expansion(self.tree, scope).run()
         except TemplateError as error:
-            where = f"line {error.line}: " if error.line else ""
+            line = 0 if error.at is None else self.source.count("\n", 0, error.at) + 1
+            where = f"line {line}: " if line else ""
             return f"<error expanding template: {where}{error.message}>"
 
 
@@ -170,7 +171,7 @@ class _Expansion:
     def _include(self, node: parser.Include, dot: Value) -> None:
         body = self._tree.defined.get(node.name)
         if body is None:
-            raise TemplateError(f'template "{node.name}" not defined', node.line)
+            raise TemplateError(f'template "{node.name}" not defined', node.at)
         argument = self._pipeline(node.pipe, dot) if node.pipe else None
         outer, self._variables = self._variables, [["$", argument]]
         self._body(body, argument)
@@ -185,7 +186,7 @@ class _Expansion:
             try:
                 value = self._command(command, dot, value)
             except TemplateError as error:
-                error.line = error.line or command.line
+                error.at = command.at if error.at is None else error.at
                 raise
         if assign:
             for name in pipe.variables:
@@ -263,7 +264,7 @@ class _Expansion:
         try:
             result = spec.call(self._scope, arguments)
         except TemplateError as error:
-            raise TemplateError(f"error calling {name}: {error.message}", error.line) from error
+            raise TemplateError(f"error calling {name}: {error.message}", error.at) from error
         if isinstance(result, str) and len(result) > MAX_OUTPUT:
             raise TemplateError(f"{name} makes more than {MAX_OUTPUT} characters of text")
         return result

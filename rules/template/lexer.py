@@ -8,12 +8,16 @@ from typing import NamedTuple
 
 
 class TemplateError(Exception):
-    """A template that does not parse, or an expansion that fails. ``line`` counts from 1 within the template text."""
+    """A template that does not parse, or an expansion that fails.
 
-    def __init__(self, message: str, line: int = 0) -> None:
+    ``at`` is the offset in the template's text of what is wrong, None when that is not known; ``hint`` is the mend.
+    """
+
+    def __init__(self, message: str, at: int | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.line = line
+        self.at = at
+        self.hint = hint
 
 
 class Kind(Enum):
@@ -37,11 +41,14 @@ class Kind(Enum):
 
 
 class Token(NamedTuple):
-    """``value`` is the text for TEXT, the unquoted string for STRING, an int or float for NUMBER, else the source."""
+    """``value`` is the text for TEXT, the unquoted string for STRING, an int or float for NUMBER, else the source.
+
+    ``at`` is the offset of the token in the text; of LEFT that of its braces.
+    """
 
     kind: Kind
     value: str | int | float
-    line: int
+    at: int
 
 
 _SPACE = " \t\r\n"
@@ -66,12 +73,11 @@ def tokenize(source: str) -> list[Token]:
     while True:
         start = source.find("{{", position)
         text = source[position:] if start < 0 else source[position:start]
-        line = source.count("\n", 0, position) + 1
         if trim_next:
             text = text.lstrip(_SPACE)
         if start < 0:
-            _add_text(tokens, text, line)
-            tokens.append(Token(Kind.END, "", source.count("\n") + 1))
+            _add_text(tokens, text, position)
+            tokens.append(Token(Kind.END, "", len(source)))
             return tokens
         inside = start + 2
         if source[inside : inside + 1] == "-" and source[inside + 1 : inside + 2] in tuple(_SPACE):
@@ -79,113 +85,112 @@ def tokenize(source: str) -> list[Token]:
             inside += 2
             while source[inside : inside + 1] in tuple(_SPACE):
                 inside += 1
-        _add_text(tokens, text, line)
+        _add_text(tokens, text, position)
         if source.startswith("/*", inside):
             comment = _COMMENT.match(source, inside)
             if comment is None:
                 message = "a comment must end with */ right before the closing }}"
-                raise TemplateError(message, source.count("\n", 0, inside) + 1)
+                raise TemplateError(message, start)
             position, trim_next = comment.end(), comment[2] is not None
         else:
-            position, trim_next = _action(source, inside, tokens)
+            position, trim_next = _action(source, start, inside, tokens)
 
 
-def _add_text(tokens: list[Token], text: str, line: int) -> None:
+def _add_text(tokens: list[Token], text: str, at: int) -> None:
     if text:
-        tokens.append(Token(Kind.TEXT, text, line))
+        tokens.append(Token(Kind.TEXT, text, at))
 
 
-def _action(source: str, position: int, tokens: list[Token]) -> tuple[int, bool]:
+def _action(source: str, start: int, position: int, tokens: list[Token]) -> tuple[int, bool]:
     """Tokens up to and with the closing delimiter; returns where the text goes on and whether it is trimmed."""
-    line = source.count("\n", 0, position) + 1
-    tokens.append(Token(Kind.LEFT, "{{", line))
-    depth = 0
+    tokens.append(Token(Kind.LEFT, "{{", start))
+    opened: list[int] = []
     while True:
         if position >= len(source):
-            raise TemplateError("unclosed action: a {{ has no }}", line)
+            raise TemplateError("unclosed action: a {{ has no }}", start, "close it with }}")
         if source[position] in _SPACE:
             end = position
             while end < len(source) and source[end] in _SPACE:
                 end += 1
             if source.startswith("-}}", end):
-                return _close(tokens, depth, line, end + 3), True
-            tokens.append(Token(Kind.SPACE, " ", line))
-            line += source.count("\n", position, end)
+                return _close(tokens, opened, end, end + 3), True
+            tokens.append(Token(Kind.SPACE, " ", position))
             position = end
         elif source.startswith("}}", position):
-            return _close(tokens, depth, line, position + 2), False
+            return _close(tokens, opened, position, position + 2), False
         else:
-            token, position = _token(source, position, line)
-            depth += (token.kind is Kind.OPEN) - (token.kind is Kind.CLOSE)
-            if depth < 0:
-                raise TemplateError("unexpected right paren", line)
+            token, position = _token(source, position)
+            if token.kind is Kind.OPEN:
+                opened.append(token.at)
+            elif token.kind is Kind.CLOSE:
+                if not opened:
+                    raise TemplateError("unexpected right paren", token.at, "remove it, or open it before")
+                opened.pop()
             tokens.append(token)
-            line += source.count("\n", position - 1, position) if token.kind is not Kind.STRING else 0
-            if token.kind is Kind.STRING:
-                line += str(token.value).count("\n")
 
 
-def _close(tokens: list[Token], depth: int, line: int, end: int) -> int:
-    if depth:
-        raise TemplateError("unclosed left paren", line)
-    tokens.append(Token(Kind.RIGHT, "}}", line))
+def _close(tokens: list[Token], opened: list[int], at: int, end: int) -> int:
+    if opened:
+        raise TemplateError("unclosed left paren", opened[-1], "close it before the }}")
+    tokens.append(Token(Kind.RIGHT, "}}", at))
     return end
 
 
-def _token(source: str, position: int, line: int) -> tuple[Token, int]:
+def _token(source: str, position: int) -> tuple[Token, int]:
     char = source[position]
     if source.startswith(":=", position):
-        return Token(Kind.DECLARE, ":=", line), position + 2
+        return Token(Kind.DECLARE, ":=", position), position + 2
     if char in _PUNCTUATION:
-        return Token(_PUNCTUATION[char], char, line), position + 1
+        return Token(_PUNCTUATION[char], char, position), position + 1
     if char == '"':
-        return _quoted(source, position, line)
+        return _quoted(source, position)
     if char == "`":
         end = source.find("`", position + 1)
         if end < 0:
-            raise TemplateError("unterminated raw quoted string", line)
-        return Token(Kind.STRING, source[position + 1 : end].replace("\r", ""), line), end + 1
+            raise TemplateError("unterminated raw quoted string", position, "close the backquote")
+        return Token(Kind.STRING, source[position + 1 : end].replace("\r", ""), position), end + 1
     if char == "'":
-        return _char(source, position, line)
+        return _char(source, position)
     following = source[position + 1 : position + 2]
     if char.isdigit() or (char in "+-." and following.isdigit()) or (char in "+-" and following == "."):
-        return _number(source, position, line)
-    return _name(source, position, line)
+        return _number(source, position)
+    return _name(source, position)
 
 
-def _name(source: str, position: int, line: int) -> tuple[Token, int]:
+def _name(source: str, position: int) -> tuple[Token, int]:
     char = source[position]
     word = _WORD.match(source, position + (char in ".$"))
     end = word.end() if word else position + (char in ".$")
     if end == position:
-        raise TemplateError(f"unexpected character {char!r} in an action", line)
+        raise TemplateError(f"unexpected character {char!r} in an action", position)
     if end < len(source) and source[end] not in _TERMINATORS and not source.startswith("}}", end):
-        raise TemplateError(f"bad character {source[end]!r} after {source[position:end]!r}", line)
+        raise TemplateError(f"bad character {source[end]!r} after {source[position:end]!r}", end)
     if char == ".":
-        token = Token(Kind.FIELD, word[0], line) if word else Token(Kind.DOT, ".", line)
+        token = Token(Kind.FIELD, word[0], position) if word else Token(Kind.DOT, ".", position)
     elif char == "$":
-        token = Token(Kind.VARIABLE, source[position:end], line)
+        token = Token(Kind.VARIABLE, source[position:end], position)
     else:
-        token = Token(Kind.IDENT, source[position:end], line)
+        token = Token(Kind.IDENT, source[position:end], position)
     return token, end
 
 
-def _quoted(source: str, position: int, line: int) -> tuple[Token, int]:
+def _quoted(source: str, position: int) -> tuple[Token, int]:
     found = _QUOTED.match(source, position)
     if found is None:
-        raise TemplateError("unterminated quoted string", line)
-    return Token(Kind.STRING, _unescape(found[1], "'", line), line), found.end()
+        raise TemplateError("unterminated quoted string", position, "close the quote on its own line")
+    return Token(Kind.STRING, _unescape(found[1], "'", position + 1), position), found.end()
 
 
-def _char(source: str, position: int, line: int) -> tuple[Token, int]:
+def _char(source: str, position: int) -> tuple[Token, int]:
     found = _CHAR.match(source, position)
-    text = _unescape(found[1], '"', line) if found else ""
+    text = _unescape(found[1], '"', position + 1) if found else ""
     if found is None or len(text) != 1:
-        raise TemplateError("a character constant holds exactly one character", line)
-    return Token(Kind.NUMBER, ord(text), line), found.end()
+        raise TemplateError("a character constant holds exactly one character", position)
+    return Token(Kind.NUMBER, ord(text), position), found.end()
 
 
-def _unescape(text: str, forbidden: str, line: int) -> str:
+def _unescape(text: str, forbidden: str, at: int) -> str:
+    """What a quoted text means; ``at`` is where it begins, behind its quote."""
     if "\\" not in text:
         return text
 
@@ -195,20 +200,21 @@ def _unescape(text: str, forbidden: str, line: int) -> str:
             return _SIMPLE[simple]
         code = int(octal, 8) if octal else int(two or four or eight or "-1", 16)
         if other is not None or simple or code > (255 if octal else 0x10FFFF) or 0xD800 <= code < 0xE000:
-            raise TemplateError(f"unknown escape {found[0]!r} in a string (double the backslash)", line)
+            message = f"unknown escape {found[0]!r} in a string (double the backslash)"
+            raise TemplateError(message, at + found.start())
         return chr(code)
 
     return _ESCAPE.sub(replace, text)
 
 
-def _number(source: str, position: int, line: int) -> tuple[Token, int]:
+def _number(source: str, position: int) -> tuple[Token, int]:
     found = _NUMBER.match(source, position)
     text = found[0] if found else ""
     end = position + len(text)
     value = _parse_number(text)
     if value is None or (end < len(source) and source[end] not in _TERMINATORS and not source.startswith("}}", end)):
-        raise TemplateError(f"bad number {text[:40]!r}", line)
-    return Token(Kind.NUMBER, value, line), end
+        raise TemplateError(f"bad number {text[:40]!r}", position)
+    return Token(Kind.NUMBER, value, position), end
 
 
 def _parse_number(text: str) -> int | float | None:

@@ -48,7 +48,7 @@ class Chain:
 @dataclass(frozen=True, slots=True)
 class Command:
     args: tuple[Operand, ...]
-    line: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Range:
 class Include:
     name: str
     pipe: Pipeline | None
-    line: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,8 @@ class _Parser:
     def run(self) -> Tree:
         self._tree.body, end = self._body()
         if end is not None:
-            raise self._error(f"unexpected {{{{{end}}}}}")
+            hint = "remove it, or open an if, range or with before"
+            raise TemplateError(f"unexpected {{{{{end}}}}}", self._tokens[self._at - 1].at, hint)
         return self._tree
 
     # Tokens
@@ -171,11 +172,11 @@ class _Parser:
         self._skip_space()
         token = self._next()
         if token.kind is not kind:
-            raise TemplateError(f"unexpected {_shown(token)} in {where}", token.line)
+            raise TemplateError(f"unexpected {_shown(token)} in {where}", token.at)
         return token
 
-    def _error(self, message: str) -> TemplateError:
-        return TemplateError(message, self._peek().line)
+    def _error(self, message: str, hint: str = "") -> TemplateError:
+        return TemplateError(message, self._peek().at, hint)
 
     # Lists of nodes
 
@@ -209,7 +210,7 @@ class _Parser:
             return self._control(keyword)
         if keyword in ("break", "continue"):
             if not self._loops:
-                raise self._error(f"{{{{{keyword}}}}} outside {{{{range}}}}")
+                raise TemplateError(f"{{{{{keyword}}}}} outside {{{{range}}}}", self._tokens[self._at - 1].at)
             self._expect(Kind.RIGHT, keyword)
             return Break() if keyword == "break" else Continue()
         name = self._expect(Kind.STRING, keyword)
@@ -224,23 +225,23 @@ class _Parser:
             pipe = self._pipeline(Kind.RIGHT, keyword)
         if keyword == "block":
             if pipe is None:
-                raise TemplateError("missing value for block clause", name.line)
+                raise TemplateError("missing value for block clause", name.at)
             self._define(str(name.value))
-        return Include(str(name.value), pipe, name.line)
+        return Include(str(name.value), pipe, name.at)
 
     def _define(self, name: str) -> None:
         outer, loops = self._variables, self._loops
         self._variables, self._loops = ["$"], 0
-        line = self._peek().line
+        at = self._peek().at
         body, end = self._body()
         if end != "end":
-            raise TemplateError(f'define "{name}" has no {{{{end}}}}', line)
+            raise TemplateError(f'define "{name}" has no {{{{end}}}}', at, "add {{end}}")
         self._expect(Kind.RIGHT, "end")
         self._variables, self._loops = outer, loops
         self._tree.defined[name] = body
 
     def _control(self, keyword: str) -> Node:
-        line = self._peek().line
+        at = self._tokens[self._at - 1].at
         scope = len(self._variables)
         pipe = self._pipeline(Kind.RIGHT, keyword)
         self._loops += keyword == "range"
@@ -262,7 +263,9 @@ class _Parser:
             otherwise, end = self._body()
         if end != "end":
             what = "has no {{end}}" if end is None else "has a second {{else}}"
-            raise TemplateError(f"{{{{{keyword}}}}} {what}", line)
+            raise TemplateError(
+                f"{{{{{keyword}}}}} {what}", at, "add {{end}}" if end is None else "keep one of the two"
+            )
         self._expect(Kind.RIGHT, "end")
         del self._variables[scope:]
         return _CONTROL[keyword](pipe, then, otherwise)
@@ -279,21 +282,21 @@ class _Parser:
             token = self._skip_space()
             if token.kind is closing:
                 if not commands:
-                    raise self._error(f"missing value for {where}")
+                    raise self._error(f"missing value for {where}", "write a value, or remove the braces")
                 self._at += 1
                 break
             command = self._command(where)
             if commands and isinstance(command.args[0], Literal | Dot | Nil):
                 message = f"non executable command in pipeline stage {len(commands) + 1}"
-                raise TemplateError(message, command.line)
+                raise TemplateError(message, command.at, "a function must follow each |")
             commands.append(command)
             token = self._skip_space()
             if token.kind is Kind.PIPE:
                 self._at += 1
                 if self._skip_space().kind in (closing, Kind.RIGHT):
-                    raise self._error("missing value after |")
+                    raise self._error("missing value after |", "name the function that takes the value")
             elif token.kind is not closing:
-                raise TemplateError(f"unexpected {_shown(token)} in {where}", token.line)
+                raise TemplateError(f"unexpected {_shown(token)} in {where}", token.at)
         self._depth -= 1
         if declare:
             self._variables.extend(variables)
@@ -321,18 +324,18 @@ class _Parser:
         return (), True
 
     def _command(self, where: str) -> Command:
-        line = self._peek().line
+        at = self._peek().at
         args: list[Operand] = []
         while True:
             operand = self._operand()
             if operand is None:
-                raise TemplateError(f"unexpected {_shown(self._peek())} in {where}", line)
+                raise TemplateError(f"unexpected {_shown(self._peek())} in {where}", self._peek().at)
             args.append(operand)
             if self._peek().kind is not Kind.SPACE:
                 break
             if self._skip_space().kind in (Kind.PIPE, Kind.CLOSE, Kind.RIGHT):
                 break
-        return Command(tuple(args), line)
+        return Command(tuple(args), at)
 
     def _operand(self) -> Operand | None:
         token = self._skip_space()
@@ -371,13 +374,13 @@ class _Parser:
         if word in _KEYWORDS:
             raise self._error(f"unexpected <{word}>")
         if word not in self._functions:
-            raise self._error(f'function "{word}" not defined')
+            raise self._error(f'function "{word}" not defined', _nearest(word, self._functions))
         self._tree.functions.add(word)
         return Function(word)
 
     def _check_variable(self, name: str) -> None:
         if name not in self._variables:
-            raise self._error(f'undefined variable "{name}"')
+            raise self._error(f'undefined variable "{name}"', _nearest(name, self._variables))
 
     def _note_queries(self, commands: list[Command]) -> None:
         before: Command | None = None
@@ -391,3 +394,12 @@ class _Parser:
 def _shown(token: Token) -> str:
     names = {Kind.END: "end of template", Kind.TEXT: "text", Kind.SPACE: "space"}
     return names.get(token.kind) or f'"{str(token.value)[:40]}"'
+
+
+def _nearest(word: str, known: Collection[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    near = get_close_matches(word[:60], sorted(set(known) - {"$"}), n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"known: {', '.join(sorted(set(known) - {'$'}))}" if word.startswith("$") and len(known) > 1 else ""
