@@ -199,3 +199,17 @@ def test_a_copy_of_a_shipped_rule_is_found_beside_the_pack_and_not_without_it() 
     (problem,) = found(text, known=defaults().rules)
     assert (problem.line, problem.column, problem.check) == (4, 9, "lint/duplicate")
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "node_load1" + " + node_load1" * 380 + " > 1",
+        "node_load1 > 1" + " and node_load1 > 1" * 190,
+        "node_load1 ^ " * 300 + "node_load1 > 1",
+        "(" * 60 + "node_load1" + ")" * 60 + " > 1",
+    ],
+    ids=["chain", "sets", "powers", "parentheses"],
+)
+def test_the_longest_expressions_that_load_are_checked(expr: str) -> None:
+    assert names(expr) == []

@@ -53,22 +53,28 @@ ANY_LABELS = LabelSet(frozenset(), None)
 
 def labels_of(expr: Expr, world: World, seen: frozenset[str] = frozenset()) -> LabelSet:
     """``seen`` are recorded metrics on the way here: one may be recorded from itself."""
+    key = "labels", id(expr)
+    found: LabelSet | None = None if seen else world.told.get(key)
+    if found is not None:
+        return found
     match expr:
         case VectorSelector():
-            return _selector(expr, world, seen)
+            found = _selector(expr, world, seen)
         case MatrixSelector():
-            return _selector(expr.selector, world, seen)
+            found = _selector(expr.selector, world, seen)
         case Negate() | Subquery():
-            return labels_of(expr.expr, world, seen)
+            found = labels_of(expr.expr, world, seen)
         case Aggregate():
-            return _aggregate(expr, labels_of(expr.expr, world, seen))
+            found = _aggregate(expr, labels_of(expr.expr, world, seen))
         case Call():
-            return _call(expr, world, seen)
+            found = _call(expr, world, seen)
         case Binary():
-            return _binary(expr, world, seen)
+            found = _binary(expr, world, seen)
         case Number() | String():
-            return NO_LABELS
-    raise TypeError(f"no expression: {expr!r}")
+            found = NO_LABELS
+    if not seen:  # what was left out on the way counts for this way only
+        world.told[key] = found
+    return found
 
 
 def carried(metric: Metric) -> frozenset[str]:

@@ -13,7 +13,7 @@ from agent.config.lints._known import ALWAYS_ONE, BETWEEN, FLAGS, PARTS, SHARES_
 from agent.config.lints._walk import COMPARISONS, SELECTING, metric
 from agent.config.lints._world import World
 from collectors.api import MetricType
-from rules.api import Aggregate, Binary, Call, Expr, MatrixSelector, Negate, Number, Subquery, VectorSelector
+from rules.api import Aggregate, Binary, Call, Expr, MatrixSelector, Negate, Number, String, Subquery, VectorSelector
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +80,32 @@ _KEEPS = frozenset(
 
 
 def range_of(expr: Expr, world: World) -> Range:
+    key = "range", id(expr)
+    found: Range | None = world.told.get(key)
+    if found is not None:
+        return found
     match expr:
         case Number(value):
-            return ALL if isnan(value) else Range(value, value, whole=value == value // 1 if isfinite(value) else False)
+            found = ALL if isnan(value) else Range(value, value, whole=isfinite(value) and value.is_integer())
         case VectorSelector():
-            return _series(metric(expr), world)
+            found = _series(metric(expr), world)
         case MatrixSelector():
-            return _series(metric(expr.selector), world)
+            found = _series(metric(expr.selector), world)
         case Subquery():
-            return range_of(expr.expr, world)
+            found = range_of(expr.expr, world)
         case Negate():
             inner = range_of(expr.expr, world)
-            return Range(-inner.high, -inner.low, inner.whole)
+            found = Range(-inner.high, -inner.low, inner.whole)
         case Aggregate():
-            return _aggregate(expr, world)
+            found = _aggregate(expr, world)
         case Call():
-            return _call(expr, world)
+            found = _call(expr, world)
         case Binary():
-            return _binary(expr, world)
-    return ALL
+            found = _binary(expr, world)
+        case String():
+            found = ALL
+    world.told[key] = found
+    return found
 
 
 def never(op: str, left: Range, right: Range) -> bool:

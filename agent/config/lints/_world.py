@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from functools import cached_property
+from typing import Any
 
 import collectors.api
 from agent.config.schema import Config
@@ -14,6 +16,10 @@ from rules.api import AlertingRule, Group, RecordingRule, RuleFile
 BASE_LABELS = frozenset({"instance", "job"})
 """What every series of this agent carries."""
 HOST_JOB, OWN_JOB = "node", "tocsin"
+NEAR = 0.85
+"""How like a name must be to be offered: a letter wrong, not another metric of the same kind."""
+MOST_NEAREST = 300
+"""Looking for one takes milliseconds; a file of ten thousand unknown names has another mistake than spelling."""
 ENGINE_METRICS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 
@@ -29,6 +35,9 @@ class World:
         """Files of people may bring any metric: an unknown one is no mistake."""
         host = (*collectors.api.FRAME_METRICS, *(m for name in config.collect.host.enabled for m in _metrics(name)))
         self.metrics = {metric.name: metric for metric in (*host, *OWN_METRICS)}
+        self.told: dict[tuple[str, int], Any] = {}
+        """What was found out about a part of an expression, by what it is and the ``id`` of the part."""
+        self._nearest: dict[str, str] = {}
         self._own = frozenset(metric.name for metric in OWN_METRICS)
 
     @cached_property
@@ -67,6 +76,15 @@ class World:
         if name == "up":
             return ""
         return OWN_JOB if name in self._own else HOST_JOB
+
+    def nearest(self, name: str) -> str:
+        """The known metric that was probably meant; "" when none is near, or when very many names were asked for."""
+        if name not in self._nearest and len(self._nearest) < MOST_NEAREST:
+            known = [*self.metrics, *self.recorded]
+            # The names before node_exporter 0.16 had no unit at the end: node_cpu, node_boot_time.
+            longer = sorted((each for each in known if each.startswith(f"{name}_")), key=len)
+            self._nearest[name] = (longer or get_close_matches(name[:128], known, n=1, cutoff=NEAR) or [""])[0]
+        return self._nearest.get(name, "")
 
     def collector_that_is_off(self, name: str) -> str:
         """The collector that would give this metric, were it on; "" when there is none."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
 from agent.config.lints._walk import metric
-from rules.api import did_you_mean
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -17,11 +16,10 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         if not name or name in said or world.open_ended or world.is_known(name):
             continue
         said.add(name)
-        near = did_you_mean(name, [*world.metrics, *world.recorded])
         if off := world.collector_that_is_off(name):
             hint = f"turn the collector on: remove '{off}: off' from collect.host"
-        elif near.startswith("did"):
-            hint = near
+        elif near := world.nearest(name):
+            hint = f"did you mean '{near}'?"
         else:
             hint = "check the name, turn its collector on, or write the directories of textfile"
         yield Finding(at(read.selector), f"no collector that is on measures {name}", hint)
