@@ -19,7 +19,15 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 import re2  # noqa: E402 - the path is set above
-from series_notation import NATIVE, NotationError, SeriesLine, parse_series, unquote  # noqa: E402 - the path is set above
+from series_notation import (  # noqa: E402 - the path is set above
+    NATIVE,
+    START_TIMES,
+    NotationError,
+    SeriesLine,
+    mark_start_times,
+    parse_series,
+    unquote,
+)
 
 from rules.model import Labels  # noqa: E402
 from rules.promql.annotations import Notes, annotated  # noqa: E402
@@ -27,6 +35,7 @@ from rules.promql.ast import At, AtKind, Call, Expr, Subquery, VectorSelector  #
 from rules.promql.compile import compile_expr  # noqa: E402
 from rules.promql.errors import EvalError, ExprError  # noqa: E402
 from rules.promql.functions_math import DATES  # noqa: E402
+from rules.promql.histogram import parse_bound  # noqa: E402
 from rules.promql.match import SeriesMatcher  # noqa: E402
 from rules.promql.parse import parse  # noqa: E402
 from rules.promql.query import Query  # noqa: E402
@@ -38,10 +47,12 @@ OPTIONS = EvalOptions(delayed_names=True, max_samples=50_000_000)
 MINUTE = 60_000
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}
 _TIME_DEPENDENT = frozenset({*DATES, "predict_linear", "time", "timestamp"})
-_COMMAND = re.compile(r"clear$|load(_with_nhcb)?\s+\S+$|eval(_\w+)?\s+(instant|range)\s")
+_COMMAND = re.compile(r"clear$|load(_with_nhcb)?\s+\S+$|eval(_\w+)?\s+(instant|range)\s", re.IGNORECASE)
 _INSTANT = re.compile(r"eval(?:_(fail|warn|info|ordered))?\s+instant\s+(?:at\s+(\S+)\s+)?(.+)")
 _RANGE = re.compile(r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)")
 _EXPECT = re.compile(r"expect\s+(ordered|fail|warn|no_warn|info|no_info)(?:\s+(regex|msg):(.+))?")
+_OF_THE_QUERY = re.compile(r"(start|end|range|step)\(\)")
+"""Their meaning changes with the range of the query."""
 _REFUSED = re.compile(
     r"(?:function|aggregation) (?P<name>\w+) is (?:experimental|for (?P<native>native))"
     r"|(?P<syntax>.*) (?:are|is) experimental"
@@ -107,14 +118,11 @@ class Storage:
         self.window = SeriesWindow()
 
     def load(self, lines: Sequence[SeriesLine], step: int, *, with_native: bool) -> None:
-        for line in {(line.name, line.labels): line for line in lines}.values():
+        self.beyond.update({(line.name, line.labels): line.beyond for line in lines if line.beyond})
+        for line in {(line.name, line.labels): line for line in lines if not line.beyond}.values():
             key = (line.name, line.labels)
-            if line.beyond:
-                self.beyond[key] = line.beyond
-                continue
-            if with_native and any(label == "le" for label, _ in line.labels):
-                base = re.sub("_bucket$", "", line.name)
-                self.beyond[base, tuple(pair for pair in line.labels if pair[0] != "le")] = NATIVE
+            if with_native and (base := _native_twin(line)) is not None:
+                self.beyond[base] = NATIVE
             samples = self.samples.setdefault(key, {})
             samples.update({index * step: value for index, value in enumerate(line.values) if value is not None})
         self.window = SeriesWindow(max_samples=50_000_000)
@@ -129,10 +137,23 @@ class Storage:
         return next(found, None)
 
 
+def _native_twin(line: SeriesLine) -> tuple[str, Labels] | None:
+    """The native histogram that ``load_with_nhcb`` makes of a series of a classic one."""
+    base = re.fullmatch(r"(.*)_(bucket|count|sum)", line.name)
+    if base is None:
+        return None
+    bounds = [value for label, value in line.labels if label == "le"]
+    if base[2] == "bucket" and (not bounds or (bound := parse_bound(bounds[0])) is None or math.isnan(bound)):
+        return None
+    return base[1], tuple(pair for pair in line.labels if pair[0] != "le")
+
+
 def duration(text: str) -> int:
     """Milliseconds of ``1h30m``, ``10s`` or bare seconds."""
     if re.fullmatch(r"-?[\d.]+(e\d+)?", text):
         return round(float(text) * 1000)
+    if not re.fullmatch(r"-?([\d.]+(ms|[smhdwy]))+", text):
+        raise NotationError(f"not a duration: {text}")
     sign = -1 if text.startswith("-") else 1
     parts = re.findall(r"([\d.]+)(ms|[smhdwy])", text)
     return sign * round(sum(float(number) * _UNITS[unit] for number, unit in parts))
@@ -157,22 +178,31 @@ def run_file(path: Path, tally: Tally, options: EvalOptions = OPTIONS) -> None:
     for block in blocks(path.read_text(encoding="utf-8")):
         number, head = block[0]
         where = f"{path.name}:{number}"
-        if head == "clear":
-            storage = Storage()
-        elif head.startswith("load"):
-            command, step = head.split()[:2]
-            series = [parse_series(line) for _, line in block[1:]]
-            storage.load(series, duration(step), with_native=command == "load_with_nhcb")
-        elif head.startswith("eval"):
-            try:
+        command = head.split(maxsplit=1)[0].lower()
+        try:
+            if command == "clear":
+                storage = Storage()
+            elif command.startswith("load"):
+                storage.load(*_read_load(block), with_native=command == "load_with_nhcb")
+            elif command.startswith("eval"):
                 run_case(read_case(block), storage, options)
                 tally.passed += 1
-            except SkipCase as reason:
-                tally.skips[str(reason)] += 1
-            except (CaseFailure, NotationError) as error:
-                tally.failures.append(f"{where}: {head}\n    {error}")
-        else:
-            raise NotationError(f"{where}: unknown command: {head}")
+            else:
+                raise NotationError("unknown command")
+        except SkipCase as reason:
+            tally.skips[str(reason)] += 1
+        except (CaseFailure, NotationError) as error:
+            tally.failures.append(f"{where}: {head}\n    {error}")
+
+
+def _read_load(block: list[tuple[int, str]]) -> tuple[list[SeriesLine], int]:
+    fields = block[0][1].split()
+    if len(fields) != 2:
+        raise NotationError("write load and the step")
+    lines = [line for _, line in block[1:]]
+    if any(line.split(maxsplit=1)[0] == START_TIMES for line in lines):  # for all series behind it
+        lines = [line if START_TIMES in line.split(maxsplit=1)[0] else mark_start_times(line) for line in lines]
+    return [parse_series(line) for line in lines if line.split(maxsplit=1)[0] != START_TIMES], duration(fields[1])
 
 
 def read_case(block: list[tuple[int, str]]) -> Case:
@@ -224,10 +254,25 @@ def _read_expectation(case: Case, line: str) -> None:
             case.ordered = True
         else:
             case.notes.setdefault(kind, []).append(expected)
-    elif re.fullmatch(r"[-+]?(inf|nan|[\d.]+(e[-+]?\d+)?|0x[0-9a-f]+)", line, re.IGNORECASE):
-        case.scalar = float(int(line, 16)) if "0x" in line.lower() else float(line)
+    elif (number := parse_number(line)) is not None:
+        case.scalar = number
     else:
         case.series.append(parse_series(line))
+
+
+def parse_number(text: str) -> float | None:
+    """A number as Go's strconv reads integers (with base 0) and floats."""
+    octal = re.fullmatch(r"([-+]?)0_?([0-7][0-7_]*)", text)
+    try:
+        return float(int(octal[1] + octal[2], 8)) if octal else float(int(text, 0))
+    except ValueError:
+        pass
+    if re.fullmatch(r"[-+]?0x[0-9a-f.]+p[-+]?\d+", text, re.IGNORECASE):
+        return float.fromhex(text)
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
 
 
 def run_case(case: Case, storage: Storage, options: EvalOptions) -> None:
@@ -336,12 +381,14 @@ def _check_at_other_times(case: Case, expr: Expr, storage: Storage, options: Eva
 
 
 def _check_inside_range(case: Case, query: Query, storage: Storage, options: EvalOptions) -> None:
-    if case.string is not None or case.times is not None or case.ordered:
+    if case.string is not None or case.times is not None or _OF_THE_QUERY.search(case.query):
         return
     try:
         matrix = query.range(storage.window, case.start - MINUTE, case.start + MINUTE, MINUTE, options)
     except EvalError as error:
         raise CaseFailure(f"in a range query: {error}") from None
+    if case.ordered:
+        return
     items = [
         (line.name, line.labels, value)
         for line in matrix.lines
@@ -374,7 +421,7 @@ def compare(case: Case, result: Result) -> None:
                 if got != [(line.name, line.labels) for line in case.series]:
                     raise CaseFailure(f"wrong order: {got}")
             _compare_series(case, {(e.name, e.labels): [e.value] for e in elements}, 1)
-            if len(elements) != len(case.series):
+            if len(elements) != len({(line.name, line.labels) for line in case.series}):
                 raise CaseFailure(f"expected {len(case.series)} elements, got {len(elements)}")
         case Matrix(lines):
             first, last, step = case.times or (case.start, case.end, case.step or 1)

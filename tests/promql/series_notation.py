@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from rules.model import Labels
 from rules.staleness import STALE
 
-_PAIR = re.compile(
-    r"""\s*(?:(?P<name>[\w:.]+)|"(?P<quoted>(?:[^"\\]|\\.)*)")\s*(?:=\s*(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`))?\s*,?"""
-)
+_QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)"""
+_PAIR = re.compile(rf"\s*(?:(?P<name>[\w:.]+)|(?P<quoted>{_QUOTED}))\s*(?:=\s*(?P<value>{_QUOTED}))?\s*,?")
 _ITEM = re.compile(
     r"(?P<start>_|stale|[-+]?(?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))"
     r"(?P<delta>[-+](?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))?(?:x(?P<times>\d+))?",
@@ -20,6 +19,8 @@ _ESCAPE = re.compile(r"\\(n|t|r|\\|\"|'|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")
 
 
 NATIVE = "native histograms"
+START_TIMES = "@st"
+"""Behind a series: its start timestamps follow. Alone: those of all series of this load."""
 
 
 class NotationError(ValueError):
@@ -53,13 +54,19 @@ def parse_series(line: str) -> SeriesLine:
     name, labels, rest = parse_metric(line)
     if "{{" in rest:
         return SeriesLine(name, labels, (), NATIVE)
-    if rest.startswith("@st"):
+    if rest.startswith(START_TIMES):
         return SeriesLine(name, labels, (), "experimental start timestamps")
     values: list[float | None] = []
     for item in rest.split():
         values.extend(expand(item))
     typed = any(label in ("__type__", "__unit__") for label, _ in labels)
     return SeriesLine(name, labels, tuple(values), "experimental type and unit labels" if typed else "")
+
+
+def mark_start_times(line: str) -> str:
+    """The line of a series as one that has start timestamps."""
+    _, _, rest = parse_metric(line)
+    return f"{line.removesuffix(rest).rstrip()}{START_TIMES} {rest}"
 
 
 def parse_metric(line: str) -> tuple[str, Labels, str]:
@@ -74,7 +81,7 @@ def parse_metric(line: str) -> tuple[str, Labels, str]:
             pair = _PAIR.match(rest, position)
             if pair is None or pair.end() == position:
                 raise NotationError(f"cannot read the labels of: {line}")
-            label = pair["name"] or unquote('"' + (pair["quoted"] or "") + '"')
+            label = pair["name"] or unquote(pair["quoted"])
             if pair["value"] is None:
                 name = label
             elif label == "__name__":
