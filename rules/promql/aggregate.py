@@ -13,7 +13,7 @@ from rules.promql.ast import Aggregate
 from rules.promql.columns import EMPTY, Column, ColumnPlan, Frame, as_columns, as_items
 from rules.promql.errors import EvalError, ExprError
 from rules.promql.matching import Pick, picker
-from rules.promql.values import Context, Dropped, Item, ScalarPlan, VectorPlan, check_unique, set_label
+from rules.promql.values import METADATA, Context, Dropped, Item, ScalarPlan, VectorPlan, check_unique, set_label
 
 Group = tuple[str, Labels]
 Reducer = Callable[[Sequence[float]], float]
@@ -49,6 +49,7 @@ def grouper(node: Aggregate) -> Callable[[str, Labels], Group]:
     """The group an element belongs to, as the name and labels of the group's result."""
     wanted = frozenset(node.labels)
     if node.without:
+        wanted |= METADATA
         return lambda name, labels: ("", tuple([pair for pair in labels if pair[0] not in wanted]))
     if "__name__" in wanted:
         return lambda name, labels: (name, tuple([pair for pair in labels if pair[0] in wanted]))
@@ -61,7 +62,7 @@ def aggregate_plan(node: Aggregate, inner: ColumnPlan, param: ScalarPlan | str |
     group_of = grouper(node)
     if isinstance(param, str):
         if not param:
-            raise ExprError("invalid label name in count_values(): ''", "name the label to write")
+            raise ExprError('invalid label name ""', "name the label to write")
         return as_columns(_count_values(param, as_items(inner), group_of))
     if param is None:
         return _reduce(REDUCERS[node.op], inner, group_of)

@@ -7,12 +7,13 @@ out for the frame it saw last. What is left for each cycle is arithmetic on list
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from itertools import compress
 from typing import Final
 
 from rules.model import Labels
-from rules.promql.values import Context, Dropped, Item, ScalarPlan, VectorPlan, check_unique
+from rules.promql.values import Context, Dropped, Item, ScalarPlan, VectorPlan, check_unique, without_metadata
 
 
 class Frame:
@@ -37,9 +38,10 @@ class Frame:
             if names == {""}:
                 self._unnamed = self
                 return self
-            if len(names) > 1:
-                check_unique([("", labels, 0.0) for labels in self.labels])
-            self._unnamed = Frame([""] * len(self.names), self.labels)
+            labels = list(map(without_metadata, self.labels))
+            if len(names) > 1 or not all(map(operator.is_, labels, self.labels)):
+                check_unique([("", each, 0.0) for each in labels])
+            self._unnamed = Frame([""] * len(self.names), labels)
         return self._unnamed
 
 

@@ -20,7 +20,7 @@ _REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})", re.ASCII)
 
 def _check_label(function: str, name: str) -> None:
     if not name:
-        raise ExprError(f"invalid destination label name in {function}(): {name!r}", "name the label to write")
+        raise ExprError(f"invalid destination label name in {function}(): {name}", "name the label to write")
 
 
 def _get(name: str, labels: Labels, label: str) -> str:

@@ -15,7 +15,7 @@ from rules.promql.ast import Card, Matching
 from rules.promql.columns import EMPTY, Column, ColumnPlan, Frame, Subset
 from rules.promql.errors import EvalError
 from rules.promql.names import quoted_name
-from rules.promql.values import Context, Dropped, drop_name, set_label
+from rules.promql.values import METADATA, Context, Dropped, drop_name, set_label, without_metadata
 from rules.template.printing import quote
 
 Key = Labels
@@ -51,8 +51,9 @@ def key_of(matching: Matching) -> Callable[[str, Labels], Key]:
             return lambda name, labels: tuple([p for p in (("__name__", name), *labels) if p[0] in wanted and p[1]])
         return lambda name, labels: tuple([pair for pair in labels if pair[0] in wanted])
     if wanted - {"__name__"}:
-        return lambda name, labels: tuple([pair for pair in labels if pair[0] not in wanted])
-    return lambda name, labels: labels
+        others = wanted | METADATA
+        return lambda name, labels: tuple([pair for pair in labels if pair[0] not in others])
+    return lambda name, labels: without_metadata(labels)
 
 
 def set_plan(op: str, lhs: ColumnPlan, rhs: ColumnPlan, matching: Matching) -> ColumnPlan:
@@ -170,6 +171,12 @@ def one_to_one_plan(
     key = key_of(matching)
     drops_labels = matching.on != ("__name__" in matching.labels)
     keeps = keeps_name and not drops_labels
+    ignored = frozenset(matching.labels)
+
+    def result_of(found: Key, labels: Labels) -> Labels:
+        if keeps_name and not matching.on and not METADATA.isdisjoint(dict(labels)):
+            return tuple([pair for pair in labels if pair[0] not in ignored])
+        return found[1:] if found and found[0][0] == "__name__" else found
 
     def pair(left: Frame, right: Frame, ctx: Context) -> _Pairs:
         partners = _index(right, key, "right")
@@ -192,7 +199,7 @@ def one_to_one_plan(
             lefts.append(place)
             rights.append(partner)
             names.append(name if keeps else "" if drops_labels else drop_name(name, ctx))
-            result.append(found[1:] if found and found[0][0] == "__name__" else found)
+            result.append(result_of(found, labels))
         pairs.pick(lefts, rights)
         pairs.frame = Frame(names, result)
         return pairs
@@ -222,6 +229,8 @@ def group_plan(
             if partner is None:
                 continue
             kept = name if keeps_name else drop_name(name, ctx)
+            if not keeps_name:
+                labels = without_metadata(labels)  # noqa: PLW2901 - the result's
             for label in matching.include:
                 if label == "__name__":
                     given = one.names[partner]

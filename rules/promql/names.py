@@ -1,4 +1,4 @@
-"""Names of metrics and labels as text. Any UTF-8 is a name; PromQL wants quotes around those that are no identifiers."""
+"""Names of metrics and labels as text. Any UTF-8 is one; PromQL wants quotes around what is no identifier."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from rules.promql.values import (
     StringResult,
     Vector,
     check_unique,
+    without_metadata,
 )
 
 DEFAULTS = EvalOptions()
@@ -57,7 +58,10 @@ class Query:
             return ScalarResult(at, self._scalar(ctx, at))
         if self._matrix is not None:
             rows, _ = self._matrix(ctx, at)
-            lines = [Line("" if isinstance(name, Dropped) else name, labels, t, v) for name, labels, t, v in rows]
+            lines = [
+                Line("", without_metadata(labels), t, v) if isinstance(name, Dropped) else Line(name, labels, t, v)
+                for name, labels, t, v in rows
+            ]
             return Matrix(_sorted(lines))
         assert isinstance(self.expr, String)  # noqa: S101 - the only type left
         return StringResult(at, self.expr.value)
@@ -94,7 +98,10 @@ def finish(column: Column, ctx: Context) -> list[Item]:
     items = items_of(column)
     if not ctx.delayed:
         return items
-    items = [("" if isinstance(name, Dropped) else name, labels, value) for name, labels, value in items]
+    items = [
+        ("", without_metadata(labels), value) if isinstance(name, Dropped) else (name, labels, value)
+        for name, labels, value in items
+    ]
     check_unique(items)
     return items
 

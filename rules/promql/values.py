@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from rules.model import Labels
 from rules.promql.errors import EvalError
@@ -141,6 +141,18 @@ class Dropped(str):
     __slots__ = ()
 
 
+METADATA: Final = frozenset({"__type__", "__unit__"})
+"""Labels that say what a metric is; like the name they go when a value becomes something else."""
+
+
+def without_metadata(labels: Labels) -> Labels:
+    """``labels`` as they are when the name goes."""
+    for pair in labels:
+        if pair[0] in METADATA:
+            return tuple([pair for pair in labels if pair[0] not in METADATA])
+    return labels
+
+
 def drop_name(name: str, ctx: Context) -> str:
     return Dropped(name) if ctx.delayed and name else ""
 
@@ -149,11 +161,12 @@ def unnamed(items: list[Item], ctx: Context) -> list[Item]:
     """``items`` after an operation whose result has no metric name. They still carry the names they had before."""
     if ctx.delayed:
         return [(Dropped(name), labels, value) for name, labels, value in items]
-    if len({item[0] for item in items}) > 1:
-        items = [("", labels, value) for _, labels, value in items]
-        check_unique(items)
-        return items
-    return [("", labels, value) for _, labels, value in items]
+    out = [("", without_metadata(labels), value) for _, labels, value in items]
+    if len({item[0] for item in items}) > 1 or any(
+        before[1] is not after[1] for before, after in zip(items, out, strict=True)
+    ):
+        check_unique(out)
+    return out
 
 
 def check_unique(items: Iterable[Item]) -> None:

@@ -59,8 +59,7 @@ def parse_series(line: str) -> SeriesLine:
     values: list[float | None] = []
     for item in rest.split():
         values.extend(expand(item))
-    typed = any(label in ("__type__", "__unit__") for label, _ in labels)
-    return SeriesLine(name, labels, tuple(values), "experimental type and unit labels" if typed else "")
+    return SeriesLine(name, labels, tuple(values))
 
 
 def mark_start_times(line: str) -> str:

@@ -33,7 +33,7 @@ def test_own_cases(path: Path, delayed: bool) -> None:
     tally = runner.Tally()
     runner.run_file(path, tally, replace(runner.OPTIONS, delayed_names=delayed))
     assert not tally.failures, "\n".join(tally.failures)
-    assert tally.passed > 40
+    assert tally.passed > 10
     assert not tally.skips
 
 
