@@ -2,6 +2,7 @@
 
 ==============================  =========================================================================
 ``1_000``                       without the underscores
+``m offset 0``                  without the offset
 ``m @ -1``                      a time so far in the future that it cannot be meant; ``signed_time`` reverses it
 ``anchored``, ``smoothed``      as names of metrics and labels: quoted
 ``"\\xc3\\xa9"``                  escapes of bytes: the characters they make up
@@ -33,7 +34,8 @@ STRAY: Final = re.compile(f"[{chr(_PRIVATE + 0x80)}-{chr(_PRIVATE + 0xFF)}]")
 _FAR: Final = 200_000_000_000
 """Seconds; year 8307."""
 _NAMES: Final = frozenset({"anchored", "smoothed"})
-_WORTH_A_LOOK: Final = re.compile(r"\d_|0[xX]_|@\s*-|\\[x0-7]|`|anchored|smoothed")
+_WORTH_A_LOOK: Final = re.compile(r"\d_|0[xX]_|@\s*-|\\[x0-7]|`|anchored|smoothed|offset\s*[-+]?\s*[0.]", re.IGNORECASE)
+_NOTHING: Final = re.compile(r"0+(?:ms|[smhdwy])?|0[xX]0+|0*\.0+|0+\.0*")
 _PART: Final = re.compile(r"(\d+)(ms|[smhdwy])")
 _OPENING: Final = frozenset("([,+-*/%^<>=!")
 _BEFORE_OPERAND: Final = frozenset({"and", "or", "unless", "atan2", "bool", "group_left", "group_right"})
@@ -77,11 +79,26 @@ def _written(found: Sequence[Token], index: int) -> str | None:
         return _name(found, index)
     if token.text == "-" and before == "@":
         return ""
+    if _offset_of_nothing(found, index):
+        return ""
     if token.kind == "number" and before == "-" and index > 1 and found[index - 2].text == "@":
         return f"{_FAR + _seconds(token.text):.3f}"
     if token.kind == "number" and "_" in token.text and _UNDERSCORES.fullmatch(token.text):
         return token.text.replace("_", "")
     return None
+
+
+def _offset_of_nothing(found: Sequence[Token], index: int) -> bool:
+    """Whether the token belongs to ``offset 0``, ``offset -0s`` and the like."""
+    begin = index
+    while begin and index - begin < 2 and found[begin].text.lower() != "offset":
+        begin -= 1
+    before = found[begin - 1].text.lower() if begin else "("
+    if found[begin].text.lower() != "offset" or before in _OPENING or before in _BEFORE_OPERAND:
+        return False
+    signed = begin + 1 < len(found) and found[begin + 1].text in ("-", "+")
+    number = begin + 1 + signed
+    return index <= number < len(found) and _NOTHING.fullmatch(found[number].text) is not None
 
 
 def _seconds(text: str) -> float:

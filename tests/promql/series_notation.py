@@ -15,7 +15,8 @@ _ITEM = re.compile(
     r"(?P<delta>[-+](?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?))?(?:x(?P<times>\d+))?",
     re.IGNORECASE,
 )
-_ESCAPE = re.compile(r"\\(n|t|r|\\|\"|'|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([0-3][0-7]{2})|(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|(.))", re.DOTALL)
+_SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 NATIVE = "native histograms"
@@ -38,16 +39,21 @@ class SeriesLine:
 
 
 def unquote(text: str) -> str:
+    """A Go string literal; ``\\xff`` and ``\\377`` are bytes."""
     if text.startswith("`"):
         return text[1:-1]
 
-    def replace(match: re.Match[str]) -> str:
-        code = match[1]
-        if code[0] in "xu":
-            return chr(int(code[1:], 16))
-        return {"n": "\n", "t": "\t", "r": "\r"}.get(code, code)
+    def replace(match: re.Match[str]) -> bytes:
+        hexed, octal, code, simple = match.groups()
+        if hexed or octal:
+            return bytes([int(hexed, 16) if hexed else int(octal, 8)])
+        return chr(int(code[1:], 16)).encode() if code else _SIMPLE.get(simple, simple).encode()
 
-    return _ESCAPE.sub(replace, text[1:-1])
+    parts, position = [], 1
+    for match in _ESCAPE.finditer(text, 1, len(text) - 1):
+        parts += [text[position : match.start()].encode(), replace(match)]
+        position = match.end()
+    return b"".join([*parts, text[position:-1].encode()]).decode("utf-8", "surrogateescape")
 
 
 def parse_series(line: str) -> SeriesLine:

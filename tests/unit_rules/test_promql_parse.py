@@ -212,7 +212,7 @@ def test_regex_that_is_not_re2_is_refused_when_loaded(text: str) -> None:
 def test_empty_target_label_is_refused_when_loaded() -> None:
     with pytest.raises(ExprError, match="invalid destination label name"):
         compile_expr(parse('label_replace(x, "", "$1", "a", "(.*)")'))
-    with pytest.raises(ExprError, match="invalid label name """):
+    with pytest.raises(ExprError, match="invalid label name "):
         compile_expr(parse('count_values("", x)'))
 
 
@@ -280,6 +280,8 @@ def test_any_text_is_an_expression_or_a_named_error(text: str) -> None:
         ("anchored + on (smoothed) smoothed", '{"anchored"} + on ("smoothed") {"smoothed"}'),
         ("sum by (anchored, a) (x) > smoothed", 'sum by ("anchored", a) (x) > {"smoothed"}'),
         ("x{anchored='a_1'} # 1_000 is a comment", "x{anchored='a_1'}"),
+        ("x offset 0 + max_over_time(y[5m:1m] offset -0s) + offset - 0", "x + max_over_time(y[5m:1m]) + (offset) - 0"),
+        ("x and offset - 0", "x and (offset) - 0"),
     ],
 )
 def test_what_the_library_cannot_read_is_respelled(text: str, same: str) -> None:
