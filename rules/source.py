@@ -59,6 +59,12 @@ class Scalar:
     column: int
     plain: bool = True
 
+    def place(self, text: str, offset: int) -> tuple[int, int]:
+        """Line and column of a character of the value in the ``text`` it was read from; see ``rules.places``."""
+        from rules.places import place_in  # noqa: PLC0415 - only a message needs it
+
+        return place_in(text, self, offset)
+
     @property
     def is_null(self) -> bool:
         return self.plain and self.value in _NULLS

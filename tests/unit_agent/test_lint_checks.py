@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from lint_bench import defaults, found, names, one, rule_file
+
+from agent.cli import main
 
 CPU = "node_cpu_seconds_total"
 AVAIL, SIZE = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
@@ -213,3 +218,16 @@ def test_a_copy_of_a_shipped_rule_is_found_beside_the_pack_and_not_without_it() 
 )
 def test_the_longest_expressions_that_load_are_checked(expr: str) -> None:
     assert names(expr) == []
+
+
+def test_the_rules_of_an_objective_are_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "tocsin.yaml"
+    config.write_text(
+        "catalogue: {services: [{name: shop}]}\n"
+        "slo:\n"
+        "  - {name: shop, service: shop, good: node_forks_total, total: node_context_switches_total}\n"
+        "  - {name: up, service: shop, indicator: 'node_systemd_unit_state{state=\"activ\"}'}\n"
+    )
+    assert main(["check", "--config", str(config), "--format", "json"]) == 0
+    problems = json.loads(capsys.readouterr().out)
+    assert {(p["line"], p["check"], p["hint"]) for p in problems} == {(4, "lint/label", "did you mean 'active'?")}

@@ -6,15 +6,12 @@ here, from the same text, for the files in which something was found.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from dataclasses import replace
 from functools import cached_property
 
 from agent.config.lints._model import Place, Rule
 from agent.config.lints._tokens import Offsets
 from rules.api import Documents, Mapping, Node, Scalar, Sequence, read_yaml
-
-_ESCAPES = {"x": 4, "u": 6, "U": 10}
-"""Length of an escape in double quotes by its letter; all others are two characters long."""
 
 
 class Places:
@@ -58,37 +55,10 @@ class Places:
         return starts
 
     def _inside(self, scalar: Scalar, offset: int) -> tuple[int, int]:
-        """Where the character ``offset`` of a value stands, whatever the style it is written in.
-
-        What is not blank comes in the same order in the value and in the file; only escapes differ in length.
-        """
-        count = sum(not char.isspace() for char in scalar.value[:offset])
-        text, at = self._text, self._starts[scalar.line - 1] + scalar.column - 1
-        style = text[at : at + 1]
-        if style in ("|", ">"):
-            at = text.find("\n", at) + 1
-        elif style in ("'", '"'):
-            at += 1
-        while at < len(text):
-            length, blank = _character(text, at, style)
-            if not blank:
-                if not count:
-                    line = bisect_right(self._starts, at)
-                    return line, at - self._starts[line - 1] + 1
-                count -= 1
-            at += length
-        return scalar.line, scalar.column
-
-
-def _character(text: str, at: int, style: str) -> tuple[int, bool]:
-    """How many characters of the file make the next one of the value, and whether that is blank."""
-    char = text[at]
-    if style == '"' and char == "\\":
-        letter = text[at + 1 : at + 2]
-        return _ESCAPES.get(letter, 2), letter in ("n", "t", "r", " ", "\n", "_", "N", "L", "P", "v", "f")
-    if style == "'" and char == "'":
-        return 2, False
-    return 1, char.isspace()
+        """Where a character of a value stands. Only the text from its line on is looked at: files may be long."""
+        rest = self._text[self._starts[scalar.line - 1] :]
+        line, column = replace(scalar, line=1).place(rest, offset)
+        return scalar.line + line - 1, column
 
 
 def _entry(mapping: Mapping, path: tuple[str, ...]) -> tuple[Scalar | None, Node | None]:
