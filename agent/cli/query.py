@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli._client import Agent, add_url
 from agent.cli._errors import FINDINGS, NO_INPUT, USAGE, CommandError
-from agent.cli._output import Format, clean, labels_text, print_table
+from agent.cli._output import Format, clean, width
+from agent.cli._result import print_result
 from agent.cli._times import to_moment, to_step
 
 if TYPE_CHECKING:
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 SUMMARY = "Evaluate a PromQL expression on a running agent, or over an OpenMetrics file."
 DETAILS = """\
-Prints what Prometheus's HTTP API prints; beside a table, warnings and infos go to standard error. A time
-is unix seconds, RFC 3339, or now; without one a file is evaluated at its newest sample. --start, --end and
---step together make a range query.
+On a terminal: a table, and for a range the course of each series as a small chart; warnings and infos go
+to standard error. Elsewhere, and with --format json: what Prometheus's HTTP API answers. A time is unix
+seconds, RFC 3339, or now; without one a file is evaluated at its newest sample. --start, --end and --step
+together make a range query.
 
 examples:
   tocsin query 'node_load1'
-  tocsin query 'rate(node_cpu_seconds_total[1m])' --format text
+  tocsin query 'rate(node_network_receive_bytes_total[1m])' --human
   tocsin query 'up == 0' --data dump.om --time 2026-01-31T12:00:00Z
   tocsin query 'node_load1' --start 1700000000 --end 1700003600 --step 1m
   promtool tsdb dump-openmetrics data/ | tocsin query 'up' --data -
@@ -48,11 +49,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--end", metavar="B", help="last time of a range query")
     parser.add_argument("--step", metavar="S", help="step of a range query: 15s, or seconds")
     add_url(parser)
+    parser.add_argument("--human", action="store_true", help="write numbers as text with 1.5k for 1500")
+    parser.add_argument("--values", action="store_true", help="every value of a range as text, in place of charts")
     parser.add_argument(
         "--format",
         choices=[each.value for each in Format],
-        default=Format.JSON.value,
-        help="what to print (default: json)",
+        help="what to print (default: text on a terminal, json elsewhere)",
     )
 
 
@@ -62,15 +64,32 @@ def execute(args: argparse.Namespace) -> int:
         raise CommandError("a range query takes --start, --end and --step, all three, and no --time", USAGE)
     answer = _local(args) if args.data is not None else _remote(args)
     good = answer.get("status") == "success"
-    if Format(args.format) is Format.JSON:
+    wanted = args.format or (Format.TEXT.value if sys.stdout.isatty() else Format.JSON.value)
+    if Format(wanted) is Format.JSON:
         print(json.dumps(answer, ensure_ascii=False, separators=(",", ":")))
     elif good:
         for said in (*answer.get("warnings", ()), *answer.get("infos", ())):
             print(clean(said), file=sys.stderr)
-        print_result(answer["data"])
+        print_result(answer["data"], args.expr, human=args.human, values=args.values)
     else:
-        raise CommandError(clean(answer.get("error", "the query failed")), FINDINGS)
+        raise CommandError(clean(answer.get("error", "the query failed")) + _pointed(args.expr), FINDINGS)
     return 0 if good else FINDINGS
+
+
+def _pointed(expr: str) -> str:
+    """Lines that show where the expression is wrong; empty when that is not known."""
+    from rules.api import ExprError, parse  # noqa: PLC0415 - PromQL, after a mistake
+
+    try:
+        parse(expr)
+    except ExprError as error:
+        if error.at is None:
+            return ""
+        before = expr[: error.at]
+        line = expr.splitlines()[before.count("\n")] if expr.strip() else ""
+        column = width("".join("." if c == "\t" else c for c in before.rpartition("\n")[2]))
+        return f"\n  {clean(line)}\n  {' ' * column}^"
+    return ""
 
 
 def _local(args: argparse.Namespace) -> dict[str, Any]:
@@ -152,25 +171,3 @@ def _remote(args: argparse.Namespace) -> dict[str, Any]:
 
 def _seconds(text: str, now: int) -> str:
     return f"{to_moment(text, now) / 1000:.3f}"
-
-
-def print_result(data: dict[str, Any]) -> None:
-    """A result in Prometheus's API form, as a table."""
-    kind, result = data["resultType"], data["result"]
-    if kind in {"scalar", "string"}:
-        print(clean(result[1]))
-    elif not result:
-        print("no result")
-    elif kind == "vector":
-        print_table(("VALUE", "SERIES"), [(one["value"][1], _series(one["metric"])) for one in result])
-    else:
-        rows = [(_clock(at), value, _series(line["metric"])) for line in result for at, value in line["values"]]
-        print_table(("TIME", "VALUE", "SERIES"), rows)
-
-
-def _series(metric: dict[str, str]) -> str:
-    return labels_text(metric, without=("__name__",), name=metric.get("__name__", ""))
-
-
-def _clock(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -208,8 +208,6 @@ SAME: tuple[Callable[[], str], ...] = (
     lambda: "format_query?query=sum(rate(up[5m]))by(job)",
     lambda: "format_query?query=up(",
     lambda: "format_query",
-    lambda: "query?query=e2e_gauge&lookback_delta=1m",
-    lambda: "query?query=e2e_gauge&lookback_delta=x",
     lambda: "alerts",
     lambda: "query_exemplars?query=up&start=1&end=2",
 )
