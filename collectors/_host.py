@@ -16,9 +16,12 @@ import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from collectors._model import CollectorError
+
+if TYPE_CHECKING:
+    from collectors._adjtimex import Timex
 
 PROC_LIMIT = 4 << 20
 """Bytes. The largest file we read in practice is mountinfo on a container host: hundreds of kilobytes."""
@@ -195,6 +198,12 @@ class HostFS:
 
     def uname(self) -> os.uname_result:
         return os.uname()
+
+    def adjtimex(self) -> tuple[int, Timex]:
+        """State and parameters of the kernel's clock; raises OSError."""
+        from collectors._adjtimex import adjtimex  # noqa: PLC0415 - ctypes costs 0.4 MB
+
+        return adjtimex()
 
 
 def _reason(error: OSError) -> str:

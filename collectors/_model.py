@@ -77,3 +77,8 @@ def gauge(name: str, help: str, *label_names: str) -> Metric:
 def counter(name: str, help: str, *label_names: str) -> Metric:
     """A counter that only grows until the kernel or the device restarts it."""
     return Metric(name, MetricType.COUNTER, help, label_names)
+
+
+def untyped(name: str, help: str, *label_names: str) -> Metric:
+    """A number the kernel shows without saying whether it only grows."""
+    return Metric(name, MetricType.UNTYPED, help, label_names)

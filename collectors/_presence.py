@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from collectors._host import HostFS
 from collectors._model import Collector, CollectorError
 
-SOURCES: dict[str, tuple[str, ...]] = {}
+SOURCES: dict[str, tuple[str, ...]] = {
+    "conntrack": ("proc/sys/net/netfilter/nf_conntrack_count",),
+    "dmi": ("sys/class/dmi/id",),
+    "edac": ("sys/devices/system/edac/mc",),
+    "pressure": ("proc/pressure",),
+    "schedstat": ("proc/schedstat",),
+}
 """Paths below /proc, /sys or the root as the host sees them, written ``proc/...``, ``sys/...`` or ``root/...``; one is
 enough. A directory must hold something.
 """

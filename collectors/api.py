@@ -27,6 +27,7 @@ from collectors._model import (
     counter,
     gauge,
     labels,
+    untyped,
 )
 from collectors._presence import Absent, present
 from collectors._registry import CollectorLoadError, CollectorModule, UnknownCollectorError, available, is_builtin, load
@@ -36,5 +37,5 @@ __all__ = [
     "FRAME_METRICS", "Absent", "Collector", "CollectorError", "CollectorLoadError", "CollectorModule", "HostFS",
     "Labels", "Metric", "MetricType", "NameFilter", "Notice", "Sample", "Scrape", "Scraper", "Tree",
     "UnknownCollectorError", "available", "compile_pattern", "counter", "framed", "gauge", "is_builtin", "labels",
-    "load", "present",
+    "load", "present", "untyped",
 ]  # fmt: skip

@@ -70,6 +70,51 @@ TREE: dict[str, str] = {
     "proc/sys/kernel/pid_max": "32768\n",
     "proc/sys/kernel/threads-max": "7801\n",
     "proc/sys/kernel/domainname": "(none)\n",
+    "proc/vmstat": "nr_free_pages 977769\npgpgin 7344136\npswpout 1\npgfault 2320168809\npgmajfault 507162\n"
+    "oom_kill 2\n",
+    "proc/pressure/cpu": "some avg10=0.00 avg60=0.00 avg300=0.00 total=14036781\n"
+    "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
+    "proc/pressure/io": "some avg10=0.18 avg60=0.34 avg300=0.10 total=159886802\n"
+    "full avg10=0.18 avg60=0.34 avg300=0.10 total=158229614\n",
+    "proc/pressure/memory": "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+    "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
+    "proc/sys/fs/file-nr": "1024\t0\t1631329\n",
+    "proc/net/netstat": "TcpExt: SyncookiesSent EmbryonicRsts ListenOverflows\nTcpExt: 0 1 5\n"
+    "IpExt: InNoRoutes InOctets\nIpExt: 0 6286396970\n",
+    "proc/net/snmp": "Ip: Forwarding DefaultTTL\nIp: 2 64\nTcp: RtoAlgorithm MaxConn CurrEstab RetransSegs\n"
+    "Tcp: 1 -1 0 2258\n",
+    "proc/net/snmp6": "Ip6InReceives                   \t7\nIp6InOctets                     \t460\n"
+    "Udp6RcvbufErrors                \t9\n",
+    "proc/net/sockstat": "sockets: used 229\nTCP: inuse 4 orphan 0 tw 4 alloc 17 mem 1\n"
+    "UDP: inuse 0 mem 0\nRAW: inuse 0\n",
+    "proc/net/sockstat6": "TCP6: inuse 17\nFRAG6: inuse 0 memory 3\n",
+    "proc/net/softnet_stat": "0027b908"
+    + " 00000000" * 12
+    + "\n0034a484 00000029 00000001"
+    + " 00000000" * 8
+    + " 00000002 00000004 00000000\n",
+    "proc/sys/net/netfilter/nf_conntrack_count": "123\n",
+    "proc/sys/net/netfilter/nf_conntrack_max": "65536\n",
+    "proc/net/stat/nf_conntrack": "entries  clashres found insert_failed drop\n"
+    "0000007b 00000000 00000000 00000001 00000010\n0000007b 00000000 00000000 00000002 00000020\n",
+    "proc/net/arp": "IP address       HW type     Flags       HW address            Mask     Device\n"
+    "192.0.2.1        0x1         0x2         02:00:00:00:00:01     *        eth0\n"
+    "192.0.2.2        0x1         0x0         00:00:00:00:00:00     *        eth0\n"
+    "198.51.100.7     0x1         0x2         02:00:00:00:00:07     *        eth1\n",
+    "proc/sys/kernel/random/entropy_avail": "256\n",
+    "proc/schedstat": "version 15\ntimestamp 15819019232\n"
+    "cpu0 498494191 0 3533438552 2553969831 3853684107 2465731542 2045936778163039 343796328169361 4767485306\n"
+    "domain0 00000000,00000003 212499247 210112015\n",
+    "etc/os-release": '# a comment\nID=debian\nNAME="Debian \\"GNU\\"/Linux"\nPRETTY_NAME=\'Debian 12\'\n'
+    "VERSION_ID=12.5.1\nSUPPORT_END=2026-06-30\n",
+    "sys/class/dmi/id/bios_version": "1.2.3\n",
+    "sys/class/dmi/id/sys_vendor": "Maker\n",
+    "sys/class/dmi/id/uevent": "MODALIAS=dmi\n",
+    "sys/devices/system/edac/mc/mc0/ce_count": "1\n",
+    "sys/devices/system/edac/mc/mc0/ce_noinfo_count": "2\n",
+    "sys/devices/system/edac/mc/mc0/ue_count": "5\n",
+    "sys/devices/system/edac/mc/mc0/csrow10/ce_count": "3\n",
+    "sys/devices/system/edac/mc/power/control": "auto\n",
     "run/udev/data/b8:0": UDEV,
     "sys/block/sda/queue/rotational": "1\n",
     "sys/class/net/bonding_masters": "bond0\n",

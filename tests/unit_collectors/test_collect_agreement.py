@@ -19,15 +19,26 @@ from collectors.api import HostFS, Labels, Sample, Scraper, load
 
 COLLECTORS = (
     "cpu", "stat", "loadavg", "uname", "time", "meminfo", "filesystem", "diskstats", "netdev", "netclass", "processes",
-    "textfile",
+    "textfile", "vmstat", "pressure", "filefd", "netstat", "sockstat", "softnet", "conntrack", "arp", "entropy", "edac",
+    "os", "dmi", "timex",
 )  # fmt: skip
 FAMILIES = re.compile(
     r"node_(cpu_(guest_)?seconds_total|intr_total|context_switches_total|forks_total|boot_time_seconds|procs_(running|blocked)"
-    r"|load\d+|uname_info|time_seconds|memory_.*|filesystem_.*|disk_.*|network_.*|processes_.*|textfile_scrape_error)$"
+    r"|load\d+|uname_info|time_seconds|memory_.*|filesystem_.*|disk_.*|network_.*|processes_.*|textfile_scrape_error"
+    r"|vmstat_.*|pressure_.*|filefd_.*|netstat_.*|sockstat_.*|softnet_.*|nf_conntrack_.*|arp_entries|entropy_.*|edac_.*"
+    r"|os_(info|version)|dmi_info|timex_.*)$"
 )
-NOT_OURS = re.compile(r"node_processes_threads_state|node_network_receive_nohandler_total")
-"""Per-thread states cost a file for each thread; nohandler is only in rtnetlink, and no rule uses either."""
-NEWER = re.compile(r"node_filesystem_mount_info|node_filesystem_purgeable_bytes")
+NOT_OURS = re.compile(
+    r"node_processes_threads_state|node_network_receive_nohandler_total|node_nf_conntrack_stat_ignore"
+)
+"""Per-thread states cost a file for each thread; nohandler is only in rtnetlink, and no rule uses either. Where a
+kernel has no column ``ignore`` the exporter says 0.
+"""
+NEWER = re.compile(
+    r"node_filesystem_(mount_info|purgeable_bytes)|node_pressure_irq_.*"
+    r"|node_softnet_(cpu_collision_total|received_rps_total|flow_limit_count_total|backlog_len)"
+    r"|node_netstat_TcpExt_(TCPOFOQueue|TCPRcvQDrop)"
+)
 """Families node_exporter got after the version Debian 12 has (1.5)."""
 NEWER_LABELS = frozenset({"adminstate", "rotational"})
 CONSTANT = re.compile(
@@ -89,7 +100,7 @@ async def ours(frame: Scraper) -> dict[tuple[str, Labels], float]:
         plain(sample): sample.value
         for scrape in await frame.cycle(0)
         for sample in scrape.samples
-        if FAMILIES.match(sample.name) and not NEWER.match(sample.name)
+        if FAMILIES.match(sample.name) and not NEWER.match(sample.name) and not NOT_OURS.match(sample.name)
     }
 
 

@@ -16,7 +16,8 @@ from collectors.api import CollectorLoadError, Metric, UnknownCollectorError, av
 
 CORE = {
     "cpu", "stat", "loadavg", "uname", "time", "meminfo", "filesystem", "diskstats", "netdev", "netclass", "systemd",
-    "processes", "textfile",
+    "processes", "textfile", "vmstat", "pressure", "filefd", "netstat", "sockstat", "softnet", "conntrack", "arp",
+    "entropy", "edac", "schedstat", "os", "dmi", "timex",
 }  # fmt: skip
 Offer = Callable[[str, str, str], None]
 
@@ -83,7 +84,7 @@ def test_systemd_without_a_bus_never_loads_dbus() -> None:
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(UnknownCollectorError, match=r"there is no collector 'cpus'; there are cpu, diskstats, "):
+    with pytest.raises(UnknownCollectorError, match=r"there is no collector 'cpus'; there are arp, conntrack, cpu, "):
         load("cpus")
     for private in ("_host", "api"):
         with pytest.raises(UnknownCollectorError):
