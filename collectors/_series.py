@@ -26,7 +26,7 @@ _Key = tuple[str, Labels]
 
 
 def _is_name(text: str) -> bool:
-    """Any text is a name, as in Prometheus 3, but for what cannot be seen or written: control characters, surrogates."""
+    """Any text is a name, as in Prometheus 3, but for control characters and surrogates."""
     return 0 < len(text) <= _NAME_LIMIT and text.isprintable()
 
 
