@@ -163,8 +163,8 @@ class Rules(Section, frozen=True):
 
     packs: Annotated[
         tuple[str, ...],
-        Meta(description="Shipped rule packs (and those of installed plugins) by name.", examples=[["host"]]),
-    ] = ("host",)
+        Meta(description="Shipped rule packs (and those of installed plugins) by name.", examples=[["host", "self"]]),
+    ] = ("host", "self")
     files: Annotated[
         tuple[str, ...],
         Meta(

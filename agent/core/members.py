@@ -140,6 +140,6 @@ def _member(alert: Alert, state: MemberState, language: Language, now: int) -> M
         summary=(texts.get("summary" + suffix) or texts.get("summary", ""))[:SUMMARY_LIMIT],
         description=(texts.get("description" + suffix) or texts.get("description", ""))[:DESCRIPTION_LIMIT],
         expr=alert.expr[:DESCRIPTION_LIMIT],
-        runbook=texts.get("runbook_url", "")[:URL_LIMIT],
+        runbook=(texts.get("runbook_url" + suffix) or texts.get("runbook_url", ""))[:URL_LIMIT],
         changed_at=now,
     )

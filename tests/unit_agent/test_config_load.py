@@ -45,7 +45,7 @@ def test_the_embedded_defaults() -> None:
     assert config.route.receiver == "desk"
     assert {"cpu", "filesystem", "meminfo", "systemd"} <= set(config.collect.host.enabled)
     assert config.listen == Listen(address="127.0.0.1:9787")
-    assert [file.file for file in loaded.rules] == ["pack:host"]
+    assert [file.file for file in loaded.rules] == ["pack:host", "pack:self"]
     assert loaded.bundle() is None
     assert loaded.policy.route.receiver == "desk"
 

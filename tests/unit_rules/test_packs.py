@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from agent.own_metrics import OWN_METRICS
 from collectors import api as collectors
 from rules import api
 from rules.evidence import Evidence, Truth
@@ -21,7 +22,7 @@ from rules.files import AlertingRule, RecordingRule, RuleFile, read_rule_file
 ROOT = Path(__file__).resolve().parents[2]
 PACKS = sorted(path.name.removesuffix(".rules.yml") for path in (ROOT / "rules/packs").glob("*.rules.yml"))
 
-ANNOTATIONS = {"summary", "description", "summary_zh", "description_zh", "runbook_url"}
+ANNOTATIONS = {"summary", "description", "summary_zh", "description_zh", "runbook_url", "runbook_url_zh"}
 SEVERITIES = {"critical", "warning", "info"}
 CATEGORIES = {"hardware", "software", "network", "system", "facility", "security"}
 FRAME_METRICS = {
@@ -97,9 +98,10 @@ def nodes(value: object) -> Iterator[object]:
             yield from nodes(getattr(value, field.name))
 
 
-def test_the_host_pack_is_there() -> None:
-    assert "host" in PACKS
-    assert len({alert.name for alert in load("host").alerts}) >= 25
+@pytest.mark.parametrize(("name", "least"), [("host", 25), ("self", 15)])
+def test_the_pack_is_there(name: str, least: int) -> None:
+    assert name in PACKS
+    assert len({alert.name for alert in load(name).alerts}) >= least
 
 
 def test_every_alert_says_all_that_a_ticket_needs(pack: Pack) -> None:
@@ -126,7 +128,9 @@ def test_every_alert_has_a_test_where_it_fires_and_one_where_it_stays_quiet(pack
 
 def test_every_alert_has_a_runbook(pack: Pack) -> None:
     for alert in pack.alerts:
-        assert alert.entry["annotations"]["runbook_url"] == f"docs/runbooks/{alert.name}.md"
+        page = f"docs/runbooks/{alert.name}.md"
+        assert alert.entry["annotations"]["runbook_url"] == page
+        assert alert.entry["annotations"]["runbook_url_zh"] == f"{page}#含义"
         text = (RUNBOOKS / f"{alert.name}.md").read_text(encoding="utf-8")
         assert text.startswith(f"# {alert.name}\n")
         for heading in ("## Meaning", "## See it", "## Mend it", "## 含义", "## 查看", "## 处理"):
@@ -143,7 +147,7 @@ def test_no_runbook_is_about_an_alert_that_is_gone() -> None:
 
 def test_every_metric_is_one_a_collector_declares(pack: Pack) -> None:
     declared = {metric.name for name in collectors.available() for metric in collectors.load(name).METRICS}
-    known = declared | FRAME_METRICS | pack.recorded
+    known = declared | FRAME_METRICS | {metric.name for metric in OWN_METRICS} | pack.recorded
     for group in pack.file.groups:
         for rule in group.rules:
             used = {
