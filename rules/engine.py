@@ -152,6 +152,7 @@ class Engine:
         if self._watched.look(at, self._settings.interval):
             for runner in self._runners():
                 runner.ready_from = None
+        self._settings.results.clear()
         alerts: list[Alert] = []
         failures: list[Failure] = []
         evaluated = waiting = 0
@@ -175,6 +176,7 @@ class Engine:
                     failures.append(Failure(run.file, run.group.name, runner.key.rule, outcome.error))
                 yield
             run.seconds = time.perf_counter() - group_started
+        self._settings.results.clear()
         # Last, so that a series which a moved rule goes on writing is not ended.
         alerts.extend(self._farewell(at))
         seconds = time.perf_counter() - started

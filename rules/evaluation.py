@@ -19,7 +19,8 @@ from rules.model import Alert, AlertState, Labels
 from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError, ExprError
 from rules.promql.parse import parse
-from rules.promql.values import Element, EvalOptions, ScalarResult, Vector
+from rules.promql.sharing import Pool
+from rules.promql.values import Element, EvalOptions, Results, ScalarResult, Vector
 from rules.series import SeriesWindow
 from rules.template.evaluator import Template
 from rules.template.functions import Scope
@@ -47,7 +48,8 @@ class Recovery(Enum):
 class Settings:
     """What all rules of an engine share. ``rule_cpu_ms`` bounds the CPU time of one rule's evaluation.
 
-    Only ``interval`` changes, and only when the engine loads rules.
+    Only ``interval`` changes, and only when the engine loads rules. ``pool`` and ``results`` are how rules profit from
+    each other: results hold within one pass, until a recording rule writes.
     """
 
     series: SeriesWindow
@@ -59,16 +61,23 @@ class Settings:
     rule_cpu_ms: int
     left_closed: bool
     recovery: Recovery
+    pool: Pool = field(default_factory=Pool)
+    results: Results = field(default_factory=dict)
+    _options: EvalOptions | None = None
+    _end: float = 0.0
 
     def options(self) -> EvalOptions:
         """Evaluation options whose time starts to run now. CPU time: a starved host must not make rules fail."""
-        end = time.thread_time() + self.rule_cpu_ms / 1000
-        return EvalOptions(
-            lookback=self.lookback,
-            default_step=self.interval,
-            left_closed=self.left_closed,
-            deadline=lambda: time.thread_time() > end,
-        )
+        self._end = time.thread_time() + self.rule_cpu_ms / 1000
+        if self._options is None or self._options.default_step != self.interval:
+            self._options = EvalOptions(
+                lookback=self.lookback,
+                default_step=self.interval,
+                left_closed=self.left_closed,
+                deadline=lambda: time.thread_time() > self._end,
+                results=self.results,
+            )
+        return self._options
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ class Runner:
         self.needs_two_cycles = lookback.has_absent(rule.expr)
         self.reaches = tuple(reach for reach in set(lookback.reaches(rule.expr)) if reach.waits)
         self._settings = settings
-        self._query = compile_expr(rule.expr)
+        self._query = compile_expr(rule.expr, settings.pool)
 
     def evaluate(self, at: int, offset: int, limit: int) -> Outcome:
         """Evaluate at ``at`` on data as of ``at - offset``; an error changes nothing and is told, never raised."""
@@ -180,6 +189,7 @@ class RecordingRunner(Runner):
             raise EvalError("vector contains metrics with the same labelset after applying rule labels")
         samples = [(name, labels, value, None) for labels, value in recorded.items()]
         self._settings.series.ingest(self._source(), samples, at - offset)
+        self._settings.results.clear()
         return []
 
     def _labelled(self, labels: Labels) -> Labels:
@@ -207,7 +217,7 @@ class AlertingRunner(Runner):
     @property
     def evidence(self) -> Evidence:
         if self._evidence is None:
-            self._evidence = Evidence(self.rule.expr)
+            self._evidence = Evidence(self.rule.expr, self._settings.pool)
         return self._evidence
 
     def reads(self) -> Iterable[tuple[str, int]]:

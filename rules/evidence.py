@@ -37,6 +37,7 @@ from rules.promql.errors import EvalError
 from rules.promql.functions_label import label_join_plan, label_replace_plan
 from rules.promql.match import SeriesMatcher
 from rules.promql.query import Query
+from rules.promql.sharing import Pool
 from rules.promql.values import Context, Element, EvalOptions, ScalarResult, Source, Vector
 from rules.target import ABSENT, SELECTING, Target, children, is_scalar, key, whole
 from rules.timeline import Series
@@ -64,8 +65,9 @@ _UNKNOWN = Verdict(Truth.UNKNOWN)
 class Evidence:
     """The evidence of one rule. Sub-expressions are compiled when first asked for: most rules never need it."""
 
-    def __init__(self, expr: Expr) -> None:
+    def __init__(self, expr: Expr, pool: Pool | None = None) -> None:
         self.expr = expr
+        self._pool = pool
         self.possible = _can_be_false(expr)
         """False when no data can ever show the recovery: the condition has no comparison and no ``absent``."""
         nodes = list(_nodes(expr))
@@ -90,7 +92,7 @@ class Evidence:
     def query(self, expr: Expr) -> Query:
         found = self._queries.get(id(expr))
         if found is None:
-            found = self._queries[id(expr)] = compile_expr(expr)
+            found = self._queries[id(expr)] = compile_expr(expr, self._pool)
         return found
 
     def as_bool(self, expr: Binary) -> Expr:

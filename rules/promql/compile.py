@@ -1,7 +1,8 @@
 """From an expression to a query that can be evaluated again and again.
 
 Each node becomes a closure ``(context, time) -> value`` over those of its children, so an evaluation does no dispatch
-and remembers its matcher results. Functions live in tables: adding one adds an entry.
+and remembers its matcher results. Functions live in tables: adding one adds an entry. Tables are given the compiler, to
+make the plans of arguments.
 """
 
 from __future__ import annotations
@@ -43,120 +44,130 @@ from rules.promql.over_range import over_range_plan, over_selector_plan
 from rules.promql.parse import value_type
 from rules.promql.query import Query
 from rules.promql.selectors import instant_plan, range_plan, subquery_plan, timestamp_plan
+from rules.promql.sharing import Pool
 from rules.promql.values import Context, Item, MatrixPlan, ScalarPlan, VectorPlan, unnamed
 
 Args = tuple[Expr, ...]
 
 
-def compile_expr(expr: Expr) -> Query:
-    """A query for ``expr``; ``ExprError`` when one of its constants (a regex, a label name) cannot be used."""
+def compile_expr(expr: Expr, pool: Pool | None = None) -> Query:
+    """A query for ``expr``; ``ExprError`` when one of its constants (a regex, a label name) cannot be used.
+
+    It shares plans with all queries compiled with the same ``pool``.
+    """
     try:
-        return _query(expr)
+        return Compiler(pool or Pool()).query(expr)
     except RecursionError:  # the caller stood deep in its own stack already
         raise ExprError("expression is nested too deeply", "split it with recording rules") from None
 
 
-def _query(expr: Expr) -> Query:
-    match value_type(expr):
-        case ValueType.SCALAR:
-            return Query(expr, ValueType.SCALAR, scalar=scalar_plan(expr))
-        case ValueType.VECTOR:
-            return Query(expr, ValueType.VECTOR, vector=column_plan(expr))
-        case ValueType.MATRIX:
-            return Query(expr, ValueType.MATRIX, matrix=matrix_plan(expr))
-        case ValueType.STRING:
-            return Query(expr, ValueType.STRING)
+class Compiler:
+    """Makes plans: ``column`` and ``vector`` of the same expressions, for what works on the whole or on elements."""
 
+    __slots__ = ("pool",)
 
-def column_plan(expr: Expr | Watched) -> ColumnPlan:
-    match expr:
-        case VectorSelector():
-            return instant_plan(expr)
-        case Binary():
-            return _binary(expr)
-        case Call(func, args):
-            return _call(func, args)
-        case Aggregate(expr=inner, param=param):
-            return aggregate_plan(expr, column_plan(inner), _aggregate_param(param))
-        case Negate(operand):
-            return negate_vector(column_plan(operand))
-        case Watched(inner, watch):
-            return as_columns(watch(vector_plan(inner)))
-    raise ExprError("expected type instant vector", "see the types in the PromQL reference")
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
 
+    def query(self, expr: Expr) -> Query:
+        match value_type(expr):
+            case ValueType.SCALAR:
+                return Query(expr, ValueType.SCALAR, scalar=self.scalar(expr))
+            case ValueType.VECTOR:
+                return Query(expr, ValueType.VECTOR, vector=self.column(expr))
+            case ValueType.MATRIX:
+                return Query(expr, ValueType.MATRIX, matrix=self.matrix(expr))
+            case ValueType.STRING:
+                return Query(expr, ValueType.STRING)
 
-def vector_plan(expr: Expr | Watched) -> VectorPlan:
-    """The same for what works element by element."""
-    return as_items(column_plan(expr))
+    def column(self, expr: Expr | Watched) -> ColumnPlan:
+        if isinstance(expr, Watched):
+            return as_columns(expr.watch(self.vector(expr.expr)))
+        return self.pool.plan(expr, lambda: self._column(expr))
 
+    def vector(self, expr: Expr | Watched) -> VectorPlan:
+        return as_items(self.column(expr))
 
-def scalar_plan(expr: Expr | Watched) -> ScalarPlan:
-    match expr:
-        case Number(value):
-            return lambda ctx, t: value
-        case Binary(op, lhs, rhs):
-            return scalars_plan(op, scalar_plan(lhs), scalar_plan(rhs))
-        case Negate(operand):
-            return negate_scalar(scalar_plan(operand))
-        case Call(func, args):
-            return SCALARS[func](args)
-        case Watched(inner, watch):
-            scalar: ScalarPlan = watch(scalar_plan(inner))
-            return scalar
-    raise ExprError("expected type scalar", "see the types in the PromQL reference")
+    def _column(self, expr: Expr) -> ColumnPlan:
+        match expr:
+            case VectorSelector():
+                return instant_plan(expr, self.pool.selection(expr.matchers))
+            case Binary():
+                return self._binary(expr)
+            case Call(func, args):
+                return self._call(func, args)
+            case Aggregate(expr=inner, param=param):
+                return aggregate_plan(expr, self.column(inner), self._aggregate_param(param))
+            case Negate(operand):
+                return negate_vector(self.column(operand))
+        raise ExprError("expected type instant vector", "see the types in the PromQL reference")
 
+    def scalar(self, expr: Expr | Watched) -> ScalarPlan:
+        match expr:
+            case Number(value):
+                return lambda ctx, t: value
+            case Binary(op, lhs, rhs):
+                return scalars_plan(op, self.scalar(lhs), self.scalar(rhs))
+            case Negate(operand):
+                return negate_scalar(self.scalar(operand))
+            case Call(func, args):
+                return SCALARS[func](self, args)
+            case Watched(inner, watch):
+                scalar: ScalarPlan = watch(self.scalar(inner))
+                return scalar
+        raise ExprError("expected type scalar", "see the types in the PromQL reference")
 
-def matrix_plan(expr: Expr | Watched) -> MatrixPlan:
-    match expr:
-        case MatrixSelector():
-            return range_plan(expr)
-        case Subquery(expr=inner):
-            return subquery_plan(expr, vector_plan(inner))
-        case Watched(inner, watch):
-            matrix: MatrixPlan = watch(matrix_plan(inner))
-            return matrix
-    raise ExprError("expected type range vector", "add a range such as [5m]")
+    def matrix(self, expr: Expr | Watched) -> MatrixPlan:
+        match expr:
+            case MatrixSelector(selector):
+                return range_plan(expr, self.pool.selection(selector.matchers))
+            case Subquery(expr=inner):
+                return subquery_plan(expr, self.vector(inner))
+            case Watched(inner, watch):
+                matrix: MatrixPlan = watch(self.matrix(inner))
+                return matrix
+        raise ExprError("expected type range vector", "add a range such as [5m]")
+
+    def _binary(self, expr: Binary) -> ColumnPlan:
+        op, as_bool = expr.op, expr.bool_modifier
+        if expr.matching is not None:
+            return vectors_plan(op, self.column(expr.lhs), self.column(expr.rhs), expr.matching, as_bool=as_bool)
+        if value_type(expr.lhs) is ValueType.SCALAR:
+            vector, scalar = self.column(expr.rhs), self.scalar(expr.lhs)
+            return vector_scalar_plan(op, vector, scalar, swapped=True, as_bool=as_bool)
+        vector, scalar = self.column(expr.lhs), self.scalar(expr.rhs)
+        return vector_scalar_plan(op, vector, scalar, swapped=False, as_bool=as_bool)
+
+    def _aggregate_param(self, param: Expr | None) -> ScalarPlan | str | None:
+        if param is None:
+            return None
+        return param.value if isinstance(param, String) else self.scalar(param)
+
+    def _call(self, func: str, args: Args) -> ColumnPlan:
+        if func in RANGE_FUNCTIONS:
+            entry = RANGE_FUNCTIONS[func]
+            params = [self.scalar(arg) for index, arg in enumerate(args) if index != entry.position]
+            ranged = args[entry.position]
+            if isinstance(ranged, MatrixSelector):
+                return over_selector_plan(entry, ranged, self.pool.selection(ranged.selector.matchers), params)
+            return as_columns(over_range_plan(entry, self.matrix(ranged), params))
+        if func in on_values.MATH:
+            params = [self.scalar(arg) for arg in args[1:]]
+            return on_values.map_plan(on_values.MATH[func], self.column(args[0]), params)
+        if func in on_values.DATES:
+            function = on_values.DATES[func]
+            return on_values.map_plan(function, self.column(args[0]), ()) if args else on_values.now_plan(function)
+        if func in COLUMNS:
+            return COLUMNS[func](self, args)
+        if func in VECTORS:
+            return as_columns(VECTORS[func](self, args))
+        raise ExprError(f"function {func} is not supported", "see the functions of Prometheus 3")
 
 
 def text(expr: Expr) -> str:
     if isinstance(expr, String):
         return expr.value
     raise ExprError("expected type string", 'write a quoted string such as "instance"')
-
-
-def _binary(expr: Binary) -> ColumnPlan:
-    op, as_bool = expr.op, expr.bool_modifier
-    if expr.matching is not None:
-        return vectors_plan(op, column_plan(expr.lhs), column_plan(expr.rhs), expr.matching, as_bool=as_bool)
-    if value_type(expr.lhs) is ValueType.SCALAR:
-        return vector_scalar_plan(op, column_plan(expr.rhs), scalar_plan(expr.lhs), swapped=True, as_bool=as_bool)
-    return vector_scalar_plan(op, column_plan(expr.lhs), scalar_plan(expr.rhs), swapped=False, as_bool=as_bool)
-
-
-def _aggregate_param(param: Expr | None) -> ScalarPlan | str | None:
-    if param is None:
-        return None
-    return param.value if isinstance(param, String) else scalar_plan(param)
-
-
-def _call(func: str, args: Args) -> ColumnPlan:
-    if func in RANGE_FUNCTIONS:
-        entry = RANGE_FUNCTIONS[func]
-        params = [scalar_plan(arg) for index, arg in enumerate(args) if index != entry.position]
-        ranged = args[entry.position]
-        if isinstance(ranged, MatrixSelector):
-            return over_selector_plan(entry, ranged, params)
-        return as_columns(over_range_plan(entry, matrix_plan(ranged), params))
-    if func in on_values.MATH:
-        return on_values.map_plan(on_values.MATH[func], column_plan(args[0]), [scalar_plan(arg) for arg in args[1:]])
-    if func in on_values.DATES:
-        function = on_values.DATES[func]
-        return on_values.map_plan(function, column_plan(args[0]), ()) if args else on_values.now_plan(function)
-    if func in COLUMNS:
-        return COLUMNS[func](args)
-    if func in VECTORS:
-        return as_columns(VECTORS[func](args))
-    raise ExprError(f"function {func} is not supported", "see the functions of Prometheus 3")
 
 
 def _as_scalar(vector: ColumnPlan) -> ScalarPlan:
@@ -169,11 +180,11 @@ def _as_scalar(vector: ColumnPlan) -> ScalarPlan:
     return plan
 
 
-def _timestamp(args: Args) -> VectorPlan:
+def _timestamp(c: Compiler, args: Args) -> VectorPlan:
     if isinstance(args[0], VectorSelector):
-        own = timestamp_plan(args[0])
+        own = timestamp_plan(args[0], c.pool.selection(args[0].matchers))
         return lambda ctx, t: unnamed(own(ctx, t), ctx)
-    inner = vector_plan(args[0])
+    inner = c.vector(args[0])
 
     def plan(ctx: Context, t: int) -> list[Item]:
         return unnamed([(name, labels, t / 1000) for name, labels, _ in inner(ctx, t)], ctx)
@@ -181,58 +192,58 @@ def _timestamp(args: Args) -> VectorPlan:
     return plan
 
 
-def _quantile_of_histogram(args: Args) -> VectorPlan:
+def _quantile_of_histogram(c: Compiler, args: Args) -> VectorPlan:
     return histogram.estimate_plan(
         lambda params, buckets: histogram.bucket_quantile(params[0], buckets),
-        [scalar_plan(args[0])],
-        vector_plan(args[1]),
+        [c.scalar(args[0])],
+        c.vector(args[1]),
     )
 
 
-def _fraction_of_histogram(args: Args) -> VectorPlan:
+def _fraction_of_histogram(c: Compiler, args: Args) -> VectorPlan:
     return histogram.estimate_plan(
         lambda params, buckets: histogram.bucket_fraction(params[0], params[1], buckets),
-        [scalar_plan(args[0]), scalar_plan(args[1])],
-        vector_plan(args[2]),
+        [c.scalar(args[0]), c.scalar(args[1])],
+        c.vector(args[2]),
     )
 
 
-COLUMNS: Final[dict[str, Callable[[Args], ColumnPlan]]] = {
-    "absent": lambda a: on_labels.absent_plan(column_plan(a[0]), on_labels.absent_labels(a[0])),
-    "vector": lambda a: scalar_as_column(scalar_plan(a[0])),
+COLUMNS: Final[dict[str, Callable[[Compiler, Args], ColumnPlan]]] = {
+    "absent": lambda c, a: on_labels.absent_plan(c.column(a[0]), on_labels.absent_labels(a[0])),
+    "vector": lambda c, a: scalar_as_column(c.scalar(a[0])),
 }
 """Functions of whole vectors."""
 
-VECTORS: Final[dict[str, Callable[[Args], VectorPlan]]] = {
-    "absent_over_time": lambda a: on_labels.absent_over_time_plan(matrix_plan(a[0]), on_labels.absent_labels(a[0])),
-    "clamp": lambda a: on_values.clamp_plan(vector_plan(a[0]), scalar_plan(a[1]), scalar_plan(a[2])),
+VECTORS: Final[dict[str, Callable[[Compiler, Args], VectorPlan]]] = {
+    "absent_over_time": lambda c, a: on_labels.absent_over_time_plan(c.matrix(a[0]), on_labels.absent_labels(a[0])),
+    "clamp": lambda c, a: on_values.clamp_plan(c.vector(a[0]), c.scalar(a[1]), c.scalar(a[2])),
     "histogram_fraction": _fraction_of_histogram,
     "histogram_quantile": _quantile_of_histogram,
-    "histogram_quantiles": lambda a: histogram.quantiles_plan(
-        vector_plan(a[0]), text(a[1]), [scalar_plan(arg) for arg in a[2:]]
+    "histogram_quantiles": lambda c, a: histogram.quantiles_plan(
+        c.vector(a[0]), text(a[1]), [c.scalar(arg) for arg in a[2:]]
     ),
-    "label_join": lambda a: on_labels.label_join_plan(
-        vector_plan(a[0]), text(a[1]), text(a[2]), [text(arg) for arg in a[3:]]
+    "label_join": lambda c, a: on_labels.label_join_plan(
+        c.vector(a[0]), text(a[1]), text(a[2]), [text(arg) for arg in a[3:]]
     ),
-    "label_replace": lambda a: on_labels.label_replace_plan(
-        vector_plan(a[0]), text(a[1]), text(a[2]), text(a[3]), text(a[4])
+    "label_replace": lambda c, a: on_labels.label_replace_plan(
+        c.vector(a[0]), text(a[1]), text(a[2]), text(a[3]), text(a[4])
     ),
-    "sort": lambda a: on_labels.sort_plan(vector_plan(a[0]), descending=False),
-    "sort_desc": lambda a: on_labels.sort_plan(vector_plan(a[0]), descending=True),
-    "sort_by_label": lambda a: on_labels.sort_by_label_plan(
-        vector_plan(a[0]), [text(arg) for arg in a[1:]], descending=False
+    "sort": lambda c, a: on_labels.sort_plan(c.vector(a[0]), descending=False),
+    "sort_desc": lambda c, a: on_labels.sort_plan(c.vector(a[0]), descending=True),
+    "sort_by_label": lambda c, a: on_labels.sort_by_label_plan(
+        c.vector(a[0]), [text(arg) for arg in a[1:]], descending=False
     ),
-    "sort_by_label_desc": lambda a: on_labels.sort_by_label_plan(
-        vector_plan(a[0]), [text(arg) for arg in a[1:]], descending=True
+    "sort_by_label_desc": lambda c, a: on_labels.sort_by_label_plan(
+        c.vector(a[0]), [text(arg) for arg in a[1:]], descending=True
     ),
     "timestamp": _timestamp,
 }
 """Functions that take and give elements."""
 
 
-def _pick(choose: Callable[[float, float], float]) -> Callable[[Args], ScalarPlan]:
-    def build(args: Args) -> ScalarPlan:
-        a, b = scalar_plan(args[0]), scalar_plan(args[1])
+def _pick(choose: Callable[[float, float], float]) -> Callable[[Compiler, Args], ScalarPlan]:
+    def build(c: Compiler, args: Args) -> ScalarPlan:
+        a, b = c.scalar(args[0]), c.scalar(args[1])
 
         def plan(ctx: Context, t: int) -> float:
             return choose(a(ctx, t), b(ctx, t))
@@ -242,10 +253,10 @@ def _pick(choose: Callable[[float, float], float]) -> Callable[[Args], ScalarPla
     return build
 
 
-SCALARS: Final[dict[str, Callable[[Args], ScalarPlan]]] = {
-    "pi": lambda a: lambda ctx, t: math.pi,
-    "scalar": lambda a: _as_scalar(column_plan(a[0])),
-    "time": lambda a: lambda ctx, t: t / 1000,
+SCALARS: Final[dict[str, Callable[[Compiler, Args], ScalarPlan]]] = {
+    "pi": lambda c, a: lambda ctx, t: math.pi,
+    "scalar": lambda c, a: _as_scalar(c.column(a[0])),
+    "time": lambda c, a: lambda ctx, t: t / 1000,
     "max_of": _pick(larger),
     "min_of": _pick(smaller),
 }

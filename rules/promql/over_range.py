@@ -70,11 +70,12 @@ def over_range_plan(entry: Entry, matrix: MatrixPlan, params: Sequence[ScalarPla
     return plan
 
 
-def over_selector_plan(entry: Entry, selector: MatrixSelector, params: Sequence[ScalarPlan]) -> ColumnPlan:
+def over_selector_plan(
+    entry: Entry, selector: MatrixSelector, selection: Selection, params: Sequence[ScalarPlan]
+) -> ColumnPlan:
     """The same for a selector, whose series need not be read one at a time."""
     compute, keeps_name = entry.compute, entry.keeps_name
     bulk = None if entry.bulk is None else entry.bulk()
-    selection = Selection(selector.selector.matchers)
     refer = reference(selector.selector.offset, selector.selector.at)
     subset = Subset()
 

@@ -16,7 +16,7 @@ Reference = Callable[[Context, int], int]
 class Selection:
     """The series of one selector; asked anew only when the set of series of its metric name has changed."""
 
-    __slots__ = ("_generation", "_matcher", "_source", "family", "frame")
+    __slots__ = ("__weakref__", "_generation", "_matcher", "_source", "family", "frame")
 
     def __init__(self, matchers: Sequence[Matcher]) -> None:
         self._matcher = SeriesMatcher(matchers)
@@ -50,8 +50,7 @@ def reference(offset: int, at: At | None) -> Reference:
             return lambda ctx, t: fixed
 
 
-def instant_plan(selector: VectorSelector) -> ColumnPlan:
-    selection = Selection(selector.matchers)
+def instant_plan(selector: VectorSelector, selection: Selection) -> ColumnPlan:
     refer = reference(selector.offset, selector.at)
     subset = Subset()
 
@@ -67,9 +66,8 @@ def instant_plan(selector: VectorSelector) -> ColumnPlan:
     return plan
 
 
-def timestamp_plan(selector: VectorSelector) -> VectorPlan:
+def timestamp_plan(selector: VectorSelector, selection: Selection) -> VectorPlan:
     """The samples' own times in seconds, for ``timestamp(selector)``."""
-    selection = Selection(selector.matchers)
     refer = reference(selector.offset, selector.at)
 
     def plan(ctx: Context, t: int) -> list[Item]:
@@ -83,9 +81,8 @@ def timestamp_plan(selector: VectorSelector) -> VectorPlan:
     return plan
 
 
-def range_plan(selector: MatrixSelector) -> MatrixPlan:
+def range_plan(selector: MatrixSelector, selection: Selection) -> MatrixPlan:
     """The samples themselves. Functions of them read through ``over_range.over_selector_plan`` instead."""
-    selection = Selection(selector.selector.matchers)
     refer = reference(selector.selector.offset, selector.selector.at)
     span = selector.range
 

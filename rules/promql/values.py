@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from rules.model import Labels
 from rules.promql.errors import EvalError
@@ -64,13 +64,18 @@ class Source(Protocol):
     def generation(self, name: str | None) -> int: ...
 
 
+Results = dict[Any, tuple[int, Any]]
+"""For each plan, the time it was last evaluated at and what came out."""
+
+
 @dataclass(frozen=True, slots=True)
 class EvalOptions:
     """How to evaluate. Times in ms.
 
     ``left_closed`` counts a sample on the left edge of a window in (Prometheus 2); ``delayed_names`` drops metric
     names at the end of a query instead of at each operation (the reference's conformance cases want it). ``deadline``
-    returns True when the time for this query is used up.
+    returns True when the time for this query is used up. ``results`` holds what plans have computed (see ``sharing``),
+    for evaluations of the same data by the same options.
     """
 
     lookback: int = 300_000
@@ -79,6 +84,7 @@ class EvalOptions:
     delayed_names: bool = False
     max_samples: int = 500_000
     deadline: Callable[[], bool] | None = None
+    results: Results | None = None
 
 
 _CLOCK_EVERY, _CALL = 5_000, 50
@@ -88,7 +94,7 @@ _CLOCK_EVERY, _CALL = 5_000, 50
 class Context:
     """One query being evaluated over ``source`` from ``start`` to ``end`` (the same for an instant query)."""
 
-    __slots__ = ("_deadline", "_unclocked", "delayed", "edge", "end", "left", "options", "source", "start")
+    __slots__ = ("_deadline", "_unclocked", "delayed", "edge", "end", "left", "options", "results", "source", "start")
 
     def __init__(self, source: Source, start: int, end: int, options: EvalOptions) -> None:
         self.source = source
@@ -96,10 +102,11 @@ class Context:
         self.end = end
         self.options = options
         self.delayed = options.delayed_names
+        self.results = options.results
         self.edge = 1 if options.left_closed else 0
         self._deadline = options.deadline
         self.left = options.max_samples
-        self._unclocked = 0
+        self._unclocked = _CLOCK_EVERY
 
     def charge(self, samples: int) -> None:
         """Account for samples read (or subquery steps begun) before work is done on them."""
