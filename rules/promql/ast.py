@@ -125,10 +125,10 @@ class Number:
     value: float
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Number) and repr(self.value) == repr(other.value)
+        return isinstance(other, Number) and repr(float(self.value)) == repr(float(other.value))
 
     def __hash__(self) -> int:
-        return hash(repr(self.value))
+        return hash(repr(float(self.value)))
 
 
 @dataclass(frozen=True, slots=True)
