@@ -43,8 +43,8 @@ from rules.promql.numbers import larger, smaller
 from rules.promql.over_range import over_range_plan, over_selector_plan
 from rules.promql.parse import value_type
 from rules.promql.query import Query
-from rules.promql.selectors import instant_plan, range_plan, subquery_plan, timestamp_plan
-from rules.promql.sharing import Pool
+from rules.promql.selectors import Selection, instant_plan, range_plan, subquery_plan, timestamp_plan
+from rules.promql.sharing import Pool, is_low
 from rules.promql.values import Context, Item, MatrixPlan, ScalarPlan, VectorPlan, unnamed
 
 Args = tuple[Expr, ...]
@@ -53,10 +53,10 @@ Args = tuple[Expr, ...]
 def compile_expr(expr: Expr, pool: Pool | None = None) -> Query:
     """A query for ``expr``; ``ExprError`` when one of its constants (a regex, a label name) cannot be used.
 
-    It shares plans with all queries compiled with the same ``pool``.
+    It shares plans with all queries compiled with the same ``pool``, and without one with none.
     """
     try:
-        return Compiler(pool or Pool()).query(expr)
+        return Compiler(pool).query(expr)
     except RecursionError:  # the caller stood deep in its own stack already
         raise ExprError("expression is nested too deeply", "split it with recording rules") from None
 
@@ -64,10 +64,10 @@ def compile_expr(expr: Expr, pool: Pool | None = None) -> Query:
 class Compiler:
     """Makes plans: ``column`` and ``vector`` of the same expressions, for what works on the whole or on elements."""
 
-    __slots__ = ("pool",)
+    __slots__ = ("_pool",)
 
-    def __init__(self, pool: Pool) -> None:
-        self.pool = pool
+    def __init__(self, pool: Pool | None) -> None:
+        self._pool = pool
 
     def query(self, expr: Expr) -> Query:
         match value_type(expr):
@@ -83,17 +83,28 @@ class Compiler:
     def column(self, expr: Expr | Watched) -> ColumnPlan:
         if isinstance(expr, Watched):
             return as_columns(expr.watch(self.vector(expr.expr)))
-        return self.pool.plan(expr, lambda: self._column(expr))
+        if self._pool is None or not is_low(expr):
+            return self._column(expr)
+        found = self._pool.find(expr)
+        return self._pool.keep(expr, self._column(expr)) if found is None else found
 
     def vector(self, expr: Expr | Watched) -> VectorPlan:
         return as_items(self.column(expr))
 
+    def selection(self, selector: VectorSelector) -> Selection:
+        return Selection(selector.matchers) if self._pool is None else self._pool.selection(selector.matchers)
+
     def _column(self, expr: Expr) -> ColumnPlan:
         match expr:
             case VectorSelector():
-                return instant_plan(expr, self.pool.selection(expr.matchers))
-            case Binary():
-                return self._binary(expr)
+                return instant_plan(expr, self.selection(expr))
+            # Long chains of operators are the deepest expressions there are, so no frame more for each than must be.
+            case Binary(op, lhs, rhs, matching, as_bool) if matching is not None:
+                return vectors_plan(op, self.column(lhs), self.column(rhs), matching, as_bool=as_bool)
+            case Binary(op, lhs, rhs, _, as_bool) if value_type(rhs) is ValueType.SCALAR:
+                return vector_scalar_plan(op, self.column(lhs), self.scalar(rhs), swapped=False, as_bool=as_bool)
+            case Binary(op, lhs, rhs, _, as_bool):
+                return vector_scalar_plan(op, self.column(rhs), self.scalar(lhs), swapped=True, as_bool=as_bool)
             case Call(func, args):
                 return self._call(func, args)
             case Aggregate(expr=inner, param=param):
@@ -120,23 +131,13 @@ class Compiler:
     def matrix(self, expr: Expr | Watched) -> MatrixPlan:
         match expr:
             case MatrixSelector(selector):
-                return range_plan(expr, self.pool.selection(selector.matchers))
+                return range_plan(expr, self.selection(selector))
             case Subquery(expr=inner):
                 return subquery_plan(expr, self.vector(inner))
             case Watched(inner, watch):
                 matrix: MatrixPlan = watch(self.matrix(inner))
                 return matrix
         raise ExprError("expected type range vector", "add a range such as [5m]")
-
-    def _binary(self, expr: Binary) -> ColumnPlan:
-        op, as_bool = expr.op, expr.bool_modifier
-        if expr.matching is not None:
-            return vectors_plan(op, self.column(expr.lhs), self.column(expr.rhs), expr.matching, as_bool=as_bool)
-        if value_type(expr.lhs) is ValueType.SCALAR:
-            vector, scalar = self.column(expr.rhs), self.scalar(expr.lhs)
-            return vector_scalar_plan(op, vector, scalar, swapped=True, as_bool=as_bool)
-        vector, scalar = self.column(expr.lhs), self.scalar(expr.rhs)
-        return vector_scalar_plan(op, vector, scalar, swapped=False, as_bool=as_bool)
 
     def _aggregate_param(self, param: Expr | None) -> ScalarPlan | str | None:
         if param is None:
@@ -149,7 +150,7 @@ class Compiler:
             params = [self.scalar(arg) for index, arg in enumerate(args) if index != entry.position]
             ranged = args[entry.position]
             if isinstance(ranged, MatrixSelector):
-                return over_selector_plan(entry, ranged, self.pool.selection(ranged.selector.matchers), params)
+                return over_selector_plan(entry, ranged, self.selection(ranged.selector), params)
             return as_columns(over_range_plan(entry, self.matrix(ranged), params))
         if func in on_values.MATH:
             params = [self.scalar(arg) for arg in args[1:]]
@@ -182,7 +183,7 @@ def _as_scalar(vector: ColumnPlan) -> ScalarPlan:
 
 def _timestamp(c: Compiler, args: Args) -> VectorPlan:
     if isinstance(args[0], VectorSelector):
-        own = timestamp_plan(args[0], c.pool.selection(args[0].matchers))
+        own = timestamp_plan(args[0], c.selection(args[0]))
         return lambda ctx, t: unnamed(own(ctx, t), ctx)
     inner = c.vector(args[0])
 

@@ -171,7 +171,8 @@ class _Adapter:
     def _binary(self, node: Any) -> Binary:
         lhs, rhs = self.convert(node.lhs), self.convert(node.rhs)
         modifier = node.modifier
-        vectors = value_type(lhs) is value_type(rhs) is ValueType.VECTOR
+        # The right side first: in a long chain it is the short one.
+        vectors = value_type(rhs) is ValueType.VECTOR and value_type(lhs) is ValueType.VECTOR
         matching = _ONE_TO_ONE if vectors else None
         if modifier is None:
             return Binary(str(node.op), lhs, rhs, matching)
