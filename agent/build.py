@@ -19,7 +19,17 @@ from agent.core.route import build_tree
 from agent.identity import Self
 from agent.render.words import TemplateWords
 from agent.secret import Credentials
-from collectors.api import FRAME_METRICS, Absent, Collector, HostFS, Metric, Scraper
+from collectors.api import (
+    FRAME_METRICS,
+    TARGET_METRICS,
+    Absent,
+    Collector,
+    HostFS,
+    Metric,
+    Scraper,
+    Target,
+    TargetScheduler,
+)
 from integrations.api import Integration, Ports
 
 JOB = "node"
@@ -75,10 +85,30 @@ def build_scraper(config: Config, instance: str) -> tuple[Scraper, dict[str, Met
             declare(name)
         else:
             absent[name] = Absent(partial(collectors.api.present, name, host), partial(build, name))
+    targets, families = build_targets(config)
+    declared.update({metric.name: metric for metric in families if metric.name not in declared})
     scraper = Scraper(
-        built, job=JOB, instance=instance, deadline_s=collect.deadline / 1000, absent=absent, joined=declare
-    )
+        built, job=JOB, instance=instance, deadline_s=collect.deadline / 1000, absent=absent, joined=declare,
+        targets=targets,
+    )  # fmt: skip
     return scraper, declared
+
+
+def build_targets(config: Config) -> tuple[TargetScheduler | None, list[Metric]]:
+    """What measures the targets, and the metrics they declare; None and nothing when there are no targets."""
+    targets: list[Target] = []
+    families: list[Metric] = []
+    limit = 0
+    secrets = credentials(config)
+    for name in collectors.api.target_kinds():
+        section = getattr(config.collect, name)
+        if section.options is None or not section.options.targets:
+            continue
+        kind = collectors.api.load_targets(name)
+        targets += kind.build(section.options, lambda credential: secrets(credential).reveal(), Path(section.base))
+        families += [*TARGET_METRICS, *kind.METRICS]
+        limit += section.options.limit
+    return (TargetScheduler(targets, limit=limit) if targets else None), families
 
 
 def build_context(loaded: Loaded, config: Config, own: Self, built: Mapping[str, Integration]) -> Context:

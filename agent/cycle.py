@@ -117,14 +117,17 @@ class Cycle:
                 taken = self._series.ingest(scrape.source, scrape.samples, scrape.at)
                 self.stats.refused_samples += taken.refused
                 self._say(scrape)
-            for gone in self.stats.scrapes.keys() - {scrape.source for scrape in scrapes}:
+            sources = self.scraper.sources
+            for gone in self.stats.scrapes.keys() - sources:
                 self._series.stale(gone, at)
                 self._failing.discard(gone)
                 self._warned.pop(gone, None)
-            self.stats.scrapes = {scrape.source: scrape for scrape in scrapes}
+            # A target that has no news keeps what it gave last.
+            known = {name: scrape for name, scrape in self.stats.scrapes.items() if name in sources}
+            self.stats.scrapes = known | {scrape.source: scrape for scrape in scrapes}
             self._series.ingest(OWN_SOURCE, self._own(), at)
             await self._evaluate(at)
-            self._series.end_unclaimed(at)
+            self._series.end_unclaimed(at, sources)
             await self._book.flush()
             self.stats.cycles += 1
             self.stats.last_at = at

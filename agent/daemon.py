@@ -383,6 +383,7 @@ class Daemon:
             self.health,
             self._calendars,
             self.config.collect.interval,
+            self.cycle.scraper.targets,
             self.started_at,
         )
         return self._own_metrics.samples(sources, self.timeline.now())

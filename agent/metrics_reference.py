@@ -32,12 +32,21 @@ whatever the files hold besides. Rules make the series they record, and `ALERTS`
 does.
 """
 
+_TARGETS = """\
+`instance` is the target, `job` and `module` are as configured, and `name` and further labels are there when they are
+given: see [probes](probes.md).
+
+"""
+
 
 def render() -> str:
     """The whole page."""
     parts = [_INTRODUCTION, "\n## Of every collector\n\n", _table(FRAME_METRICS)]
     for name in collectors.api.available():
         parts += [f"\n## Collector `{name}`\n\n", _table(collectors.api.load(name).METRICS)]
+    parts += ["\n## Of every target\n\n", _TARGETS, _table(collectors.api.TARGET_METRICS)]
+    for kind in collectors.api.target_kinds():
+        parts += [f"\n## Targets: `{kind}`\n\n", _table(collectors.api.load_targets(kind).METRICS)]
     parts += ["\n## The agent itself\n\n", _table(OWN_METRICS)]
     return "".join(parts)
 

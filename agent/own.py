@@ -16,7 +16,7 @@ from agent.history import HistoryStats
 from agent.rule_files import RuleFileStates
 from agent.store import Store
 from agent.version import VERSION
-from collectors.api import Labels, Sample, labels
+from collectors.api import Labels, Sample, TargetScheduler, labels
 from rules.api import AlertState, SeriesWindow
 
 
@@ -45,6 +45,7 @@ class Sources:
     calendars: Mapping[str, Calendar]
     """Planned time of each objective that has some."""
     interval_ms: int
+    targets: TargetScheduler | None
     started_at: int
 
 
@@ -79,6 +80,11 @@ def _values(s: Sources, now: int) -> Iterator[tuple[str, Labels, float]]:
         file = (("file", each.file),)
         yield "tocsin_rule_file_stale", file, each.problem is not None
         yield "tocsin_rule_file_rules", file, each.rules
+    if (targets := s.targets) is not None:
+        yield "tocsin_targets", _NO_LABELS, len(targets.sources)
+        yield "tocsin_target_runs_total", _NO_LABELS, targets.stats.runs
+        yield "tocsin_target_runs_skipped_total", _NO_LABELS, targets.stats.skipped
+        yield "tocsin_target_overruns_total", _NO_LABELS, targets.stats.overruns
     states = [incident.state for incident in s.book.live.values()]
     for state in IncidentState:
         if state is not IncidentState.RESOLVED:

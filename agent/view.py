@@ -20,6 +20,7 @@ from collectors.api import Metric
 from rules.api import Alert, AlertState, GroupStatus, Health, RuleStatus, SeriesWindow, did_you_mean, explain_rule
 
 if TYPE_CHECKING:
+    from agent.cycle import Cycle
     from agent.daemon import Daemon
 
 SEARCHED = 1_000
@@ -65,6 +66,8 @@ class View:
         left = d.delivery.left_behind()
         problems = self._problems(backends, left)
         states = [alert.state for alert in d.engine.alerts()]
+        scheduler = d.cycle.scraper.targets
+        targets = scheduler.sources if scheduler is not None else frozenset[str]()
         return {
             "healthy": not problems,
             "problems": problems,
@@ -138,7 +141,9 @@ class View:
                     "notes": "; ".join(filter(None, (scrape.error, *scrape.warnings))),
                 }
                 for scrape in cycle.scrapes.values()
+                if scrape.source not in targets
             ],
+            **_targets(d.cycle),
             "collectors_absent": list(d.cycle.scraper.absent),
             "rule_files_refused": [
                 {
@@ -186,7 +191,7 @@ class View:
         ]
         for scrape in d.cycle.stats.scrapes.values():
             if not scrape.ok:
-                found.append(f"collector {scrape.source} fails: {scrape.error}")
+                found.append(f"{_what(scrape.source)} fails: {scrape.error}")
         return found + [f"rule {rule} fails: {error}" for rule, error in d.cycle.stats.rules_failing.items()]
 
     async def incidents(self, state: str, limit: int) -> Sequence[Mapping[str, Any]]:
@@ -248,6 +253,40 @@ class View:
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _what(source: str) -> str:
+    """A collector, or a target, whose source says its kind."""
+    return f"target {source}" if "/" in source else f"collector {source}"
+
+
+def _targets(cycle: Cycle) -> Mapping[str, Any]:
+    """How the measuring of targets goes, and those that are not well: nothing where there are none."""
+    scheduler = cycle.scraper.targets
+    if scheduler is None:
+        return {}
+    seen = [cycle.stats.scrapes[source] for source in sorted(scheduler.sources) if source in cycle.stats.scrapes]
+    return {
+        "targets": {
+            "configured": len(scheduler.sources),
+            "measured": len(seen),
+            "in_progress": scheduler.running,
+            "waiting": scheduler.waiting,
+            "runs": scheduler.stats.runs,
+            "skipped": scheduler.stats.skipped,
+            "overruns": scheduler.stats.overruns,
+        },
+        "targets_failing": [
+            {
+                "target": scrape.source,
+                "instance": dict(scrape.target).get("instance", ""),
+                "ms": round(scrape.duration_s * 1000, 2),
+                "notes": "; ".join(filter(None, (scrape.error, *scrape.warnings))),
+            }
+            for scrape in seen
+            if scrape.error or scrape.warnings
+        ],
+    }
 
 
 def _left_behind(backend: str, count: int) -> Mapping[str, Any]:

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, cast
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 import msgspec
 
 import collectors
 from collectors._host import HostFS
 from collectors._model import Collector, Metric
+from collectors._options import OptionProblem, Reveal
+from collectors._targets import Target
 
 GROUP = "tocsin.collectors"
+TARGET_KINDS = ("probes",)
+"""Sections of ``collect`` that make targets, each a package here of the same name."""
 
 
 class CollectorModule(Protocol):
@@ -30,6 +35,23 @@ class CollectorModule(Protocol):
     Options: type[msgspec.Struct]
 
     def build(self, options: msgspec.Struct, host: HostFS) -> Collector: ...
+
+
+class TargetModule(Protocol):
+    """What the package of a kind of target offers.
+
+    ``Modules`` is the form of a file that the option ``modules`` may name instead of holding them. ``check`` gives
+    every mistake of options that are well formed, for collections every ``cycle_ms``. ``build`` takes options without
+    a mistake and does no I/O; ``base`` is where relative paths in the modules begin.
+    """
+
+    METRICS: tuple[Metric, ...]
+    Options: type[msgspec.Struct]
+    Modules: type[msgspec.Struct]
+
+    def check(self, options: Any, cycle_ms: int) -> Iterable[OptionProblem]: ...
+
+    def build(self, options: Any, reveal: Reveal, base: Path) -> Sequence[Target]: ...
 
 
 class UnknownCollectorError(LookupError):
@@ -66,6 +88,17 @@ def load(name: str) -> CollectorModule:
     else:
         raise UnknownCollectorError(f"there is no collector {name!r}; there are {', '.join(available())}")
     return _checked(name, found)
+
+
+def target_kinds() -> tuple[str, ...]:
+    """Names of all kinds of targets, without importing any."""
+    return TARGET_KINDS
+
+
+@cache
+def load_targets(kind: str) -> TargetModule:
+    """The package of one kind of target."""
+    return cast("TargetModule", importlib.import_module(f"collectors.{kind}"))
 
 
 @cache

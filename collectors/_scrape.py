@@ -17,12 +17,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from collectors._model import Collector, CollectorError, Labels, Notice, Sample, gauge
 from collectors._presence import Absent
 from collectors._series import SeriesCache
 from collectors._workers import Batch, Call, Workers
+
+if TYPE_CHECKING:
+    from collectors._targets import TargetScheduler
 
 PATIENCE = 0.25
 """Seconds after which the collectors behind a slow one move to another thread."""
@@ -43,13 +46,13 @@ FRAME_METRICS = (
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """What one collector gave in one cycle.
+    """What one collector gave in one cycle, or one target in its last measurement.
 
-    ``target`` is (collector, instance, job), the labels of the frame's own series. ``samples`` are ready to store:
-    their labels include ``instance`` and ``job``; a sample whose ``time`` is None belongs to ``at`` (milliseconds
-    since the epoch). ``error`` is empty when ``ok``. ``warnings`` are texts for people. ``dropped`` counts samples not
-    stored because the collector made them wrong; the first such mistake is in ``warnings``. ``duration_s`` is in
-    seconds.
+    ``target`` is (collector, instance, job), or the labels of a target: those of the frame's own series. ``samples``
+    are ready to store: their labels include ``instance`` and ``job``; a sample whose ``time`` is None belongs to ``at``
+    (milliseconds since the epoch). ``error`` is empty when ``ok``. ``warnings`` are texts for people. ``dropped``
+    counts samples not stored because the collector made them wrong; the first such mistake is in ``warnings``.
+    ``duration_s`` is in seconds.
     """
 
     source: str
@@ -114,6 +117,7 @@ class Scraper:
     ``deadline_s`` is how long one collector may take in one cycle. ``monotonic`` gives seconds for durations and must
     run with real time, for the waiting itself is the event loop's. ``absent`` are collectors whose source this machine
     lacks: they join the others when it turns up, and ``joined`` is told their names.
+    ``targets`` are measured beside the cycle.
     """
 
     def __init__(
@@ -127,7 +131,9 @@ class Scraper:
         monotonic: Callable[[], float] = time.monotonic,
         absent: Mapping[str, Absent] | None = None,
         joined: Callable[[str], None] = lambda name: None,
+        targets: TargetScheduler | None = None,
     ) -> None:
+        self.targets = targets
         self._job = job
         self._instance = instance
         self._sources = [_Source(name, collector, job, instance) for name, collector in collectors.items()]
@@ -151,10 +157,17 @@ class Scraper:
         """Names of the collectors that have nothing to read on this machine."""
         return tuple(self._absent)
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """The sources of all that is measured, whether the last pass had news of it or not."""
+        own = frozenset(source.name for source in self._sources)
+        return own if self.targets is None else own | self.targets.sources
+
     async def cycle(self, at: int) -> list[Scrape]:
         """One pass; ``at`` is the time of its samples in milliseconds since the epoch. Not to be called concurrently.
 
-        Takes as long as the slowest collector, but never much longer than the deadline. Raises only CancelledError.
+        Gives a scrape for each collector, and one for each target that was measured since the last pass. Takes as long
+        as the slowest collector, but never much longer than the deadline. Raises only CancelledError.
         """
         if self._absent and self._monotonic() - self._looked >= LOOK_AGAIN:
             self._look_again()
@@ -179,7 +192,8 @@ class Scraper:
         await self._wait(batch, [source for source in free if source.is_async], woken)
         for call in batch.dropped:
             call.error = CollectorError("no thread to run on")
-        return [self._scrape(source, at, skipped=source.name in hung) for source in self._sources]
+        scrapes = [self._scrape(source, at, skipped=source.name in hung) for source in self._sources]
+        return scrapes if self.targets is None else scrapes + self.targets.take(at)
 
     async def aclose(self) -> None:
         """Stop what can be stopped. A thread that hangs is left behind; it does not keep the process from ending."""
@@ -189,6 +203,8 @@ class Scraper:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=self._patience)
+        if self.targets is not None:
+            await self.targets.aclose()
         for source in self._sources:
             close = getattr(source.collector, "aclose", None)
             if close is not None:
@@ -231,7 +247,7 @@ class Scraper:
             error = f"hung since {since}: skipped" if skipped else f"still running after {self._deadline:g} s"
             elapsed = self._monotonic() - call.started if call and call.started is not None else 0.0
             return framed(source.name, source.target, at, (), error=error, seconds=elapsed)
-        error = _explain(call.error) if call.error is not None else ""
+        error = explain(call.error) if call.error is not None else ""
         stored, warnings, dropped = source.series.admit(source.items)
         source.items = []
         scrape = framed(source.name, source.target, at, stored, error=error, seconds=call.seconds)
@@ -259,7 +275,7 @@ def framed(
     return Scrape(name, target, at, tuple(stored), ok, error, (), seconds)
 
 
-def _explain(error: BaseException) -> str:
+def explain(error: BaseException) -> str:
     """One line for people. A collector's own words as they are; anything else, not foreseen, with its type."""
     text = str(error) if isinstance(error, CollectorError) else f"{type(error).__name__}: {error}"
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())[:_TEXT_LIMIT] or type(error).__name__

@@ -33,14 +33,14 @@ def _is_name(text: str) -> bool:
 class SeriesCache:
     """Final labels of the series of one collector.
 
-    ``instance`` and ``job`` are added. Where a sample has such a label itself it is kept as ``exported_instance`` or
-    ``exported_job``, as Prometheus does with ``honor_labels: false``.
+    ``instance``, ``job`` and ``extra`` are added. Where a sample has such a label itself it is kept as
+    ``exported_instance`` or ``exported_job``, as Prometheus does with ``honor_labels: false``.
     """
 
-    __slots__ = ("_known", "_refused", "_target")
+    __slots__ = ("_known", "_refused", "target")
 
-    def __init__(self, job: str, instance: str) -> None:
-        self._target = (("instance", instance), ("job", job))
+    def __init__(self, job: str, instance: str, extra: Labels = ()) -> None:
+        self.target: Labels = tuple(sorted((("instance", instance), ("job", job), *extra)))
         self._known: dict[_Key, Labels] = {}
         self._refused: dict[_Key, str] = {}
 
@@ -111,7 +111,7 @@ class SeriesCache:
                 raise ValueError(f"the value of label {label} is longer than {_VALUE_LIMIT} characters")
             if value:
                 final[label] = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        for label, value in self._target:
+        for label, value in self.target:
             if label in final:
                 final[f"exported_{label}"] = final[label]
             final[label] = value

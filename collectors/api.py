@@ -10,6 +10,9 @@ The module offers three names::
 ``build`` validates (ValueError names the option that is wrong) and does no I/O. A blocking collector defines
 ``def collect(self) -> Iterable[Sample | Notice]`` and runs on a worker thread; one that speaks an asyncio library
 defines ``async def collect(self)``. docs/adding-a-collector.md shows a whole one.
+
+What is not this host but is seen from it (probes) is a *target*: a package here that makes them from its options, and a
+scheduler that measures each at an interval of its own.
 """
 
 from __future__ import annotations
@@ -29,13 +32,26 @@ from collectors._model import (
     labels,
     untyped,
 )
+from collectors._options import CredentialRef, OptionProblem, Reveal, Unsupported
 from collectors._presence import Absent, present
-from collectors._registry import CollectorLoadError, CollectorModule, UnknownCollectorError, available, is_builtin, load
+from collectors._registry import (
+    CollectorLoadError,
+    CollectorModule,
+    TargetModule,
+    UnknownCollectorError,
+    available,
+    is_builtin,
+    load,
+    load_targets,
+    target_kinds,
+)
 from collectors._scrape import FRAME_METRICS, Scrape, Scraper, framed
+from collectors._targets import TARGET_METRICS, Target, TargetScheduler
 
 __all__ = [
-    "FRAME_METRICS", "Absent", "Collector", "CollectorError", "CollectorLoadError", "CollectorModule", "HostFS",
-    "Labels", "Metric", "MetricType", "NameFilter", "Notice", "Sample", "Scrape", "Scraper", "Tree",
-    "UnknownCollectorError", "available", "compile_pattern", "counter", "framed", "gauge", "is_builtin", "labels",
-    "load", "present", "untyped",
+    "FRAME_METRICS", "TARGET_METRICS", "Absent", "Collector", "CollectorError", "CollectorLoadError", "CollectorModule",
+    "CredentialRef", "HostFS", "Labels", "Metric", "MetricType", "NameFilter", "Notice", "OptionProblem", "Reveal",
+    "Sample", "Scrape", "Scraper", "Target", "TargetModule", "TargetScheduler", "Tree", "UnknownCollectorError",
+    "Unsupported", "available", "compile_pattern", "counter", "framed", "gauge", "is_builtin", "labels", "load",
+    "load_targets", "present", "target_kinds", "untyped",
 ]  # fmt: skip

@@ -372,11 +372,14 @@ class SeriesWindow:
             origin.slots = [slot for slot in origin.lookup.values() if slot.series.lives]
         return taken
 
-    def end_unclaimed(self, at: int) -> None:
-        """End the series that were taken up and whose source has not said a word since: it is no longer there."""
-        for source in sorted(self._unclaimed):
+    def end_unclaimed(self, at: int, awaited: frozenset[str] = frozenset()) -> None:
+        """End the series that were taken up and whose source has not said a word since: it is no longer there.
+
+        Sources in ``awaited`` are there and speak later.
+        """
+        for source in sorted(self._unclaimed - awaited):
             self.stale(source, at)
-        self._unclaimed.clear()
+        self._unclaimed &= awaited
 
     def oldest(self, name: str) -> int | None:
         """When the oldest sample of this metric was taken (of any, for an empty name); None without one."""

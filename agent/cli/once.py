@@ -84,6 +84,8 @@ async def _once(loaded: Loaded, pause: int, *, json: bool) -> int:
 
 
 async def _cycle(scraper: Scraper, series: SeriesWindow, engine: Engine) -> list[Scrape]:
+    if scraper.targets is not None:
+        await scraper.targets.once()
     at = int(time.time() * 1000)
     scrapes = await scraper.cycle(at)
     for scrape in scrapes:

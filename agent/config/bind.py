@@ -20,8 +20,7 @@ import msgspec
 import msgspec.inspect as mi
 
 from agent.config.scalars import BadScalarError, duration_text, to_bool, to_duration, to_float, to_int
-from agent.config.words import describe, join, label, name_in_text, quoted, type_words
-from integrations.api import CredentialRef
+from agent.config.words import CREDENTIALS, describe, join, label, name_in_text, quoted, type_words
 from rules.api import Mapping, Node, Problem, Scalar, Sequence, did_you_mean
 
 
@@ -66,7 +65,7 @@ class Binder:
     def __init__(self, file: str, hooks: AbcMapping[type, Hook]) -> None:
         self.file = file
         self.problems: list[Problem] = []
-        self._hooks = hooks
+        self.hooks = hooks
 
     def problem(self, node: Node, message: str, hint: str = "", check: str = "config/type") -> Invalid:
         self.problems.append(Problem(self.file, node.line, node.column, message, hint, check))
@@ -80,7 +79,7 @@ class Binder:
         while isinstance(wanted, mi.Metadata):
             extra = {**(wanted.extra or {}), **extra}
             wanted = wanted.type
-        hook = self._hooks.get(getattr(wanted, "cls", type(None)))
+        hook = self.hooks.get(getattr(wanted, "cls", type(None)))
         if hook is not None:
             return hook(self, node, name)
         match wanted:
@@ -104,7 +103,7 @@ class Binder:
         return self._struct(node, cast("mi.StructType", _info(cls)), name, skip)
 
     def _struct(self, node: Node, wanted: mi.StructType, name: str, skip: frozenset[str] = frozenset()) -> Any:
-        secret = wanted.cls is CredentialRef
+        secret = wanted.cls in CREDENTIALS
         mapping = _empty_if_null(node)
         if not isinstance(mapping, Mapping):
             found = "something else" if secret else describe(node)
@@ -206,9 +205,10 @@ class Binder:
             if len(self.problems) == before:
                 return value
             del self.problems[before:]
-        secret = any(getattr(kind, "cls", None) is CredentialRef for kind in options)
+        secret = any(getattr(kind, "cls", None) in CREDENTIALS for kind in options)
         found = "something else" if secret else describe(node)
-        return self.problem(node, f"{label(name)} must be {' or '.join(map(type_words, options))}, found {found}")
+        hint = "write {credential: NAME} and keep the secret out of this file" if secret else ""
+        return self.problem(node, f"{label(name)} must be {' or '.join(map(type_words, options))}, found {found}", hint)
 
     def _scalar(self, node: Node, wanted: mi.Type, extra: dict[str, Any], name: str) -> Any:
         words = type_words(wanted, extra)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as AbcMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,14 @@ from agent.config.lint_names import PREFIX, lint_names
 from agent.config.regex import compile_regex
 from agent.config.scalars import duration_text
 from agent.config.schema import Config
-from agent.config.words import join, locate, name_in_text, quoted
+from agent.config.words import CREDENTIALS, join, locate, name_in_text, quoted
 from agent.core.matcher import MatcherError, compile_all
 from agent.core.policy import Catalogue, Route
 from agent.secret import open_to_others, valid_name
-from integrations.api import CredentialRef
-from rules.api import Mapping, Node, Problem, did_you_mean
+from rules.api import Mapping, Node, Problem, Scalar, Severity, did_you_mean
 
 Path_ = tuple[str | int, ...]
+_CREDENTIAL_FORM = "use letters, digits, '_', '-', '.', '@'; the secret itself does not belong into this file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,19 @@ class Source:
         return Problem(self.file, line, column, message, hint, check)
 
 
-def cross_check(config: Config, source: Source, broken: frozenset[str]) -> list[Problem]:
-    """All problems between sections. ``broken`` names sections that stand at their default because they are wrong."""
-    checker = _Checker(config, source, broken)
+def cross_check(
+    config: Config, source: Source, broken: frozenset[str], modules: AbcMapping[str, Source]
+) -> list[Problem]:
+    """All problems between sections. ``broken`` names sections that stand at their default because they are wrong.
+
+    ``modules`` are the files, by the path as it is written, in which the modules of targets stand.
+    """
+    checker = _Checker(config, source, broken, modules)
     checker.receivers()
     checker.routes()
     checker.classification()
     checker.collect()
+    checker.targets()
     checker.listen()
     checker.lints()
     checker.integrations()
@@ -74,7 +81,10 @@ def check_catalogue(catalogue: Catalogue, source: Source) -> list[Problem]:
 
 
 class _Checker:
-    def __init__(self, config: Config, source: Source, broken: frozenset[str]) -> None:
+    def __init__(
+        self, config: Config, source: Source, broken: frozenset[str], modules: AbcMapping[str, Source]
+    ) -> None:
+        self._modules = modules
         self.problems: list[Problem] = []
         self._config = config
         self._source = source
@@ -179,6 +189,36 @@ class _Checker:
                 hint = near or "docs/lints/README.md lists the checks"
                 self._say(("rules", "lints", *path), f"there is no check {quoted(name)}", hint, "config/reference")
 
+    def targets(self) -> None:
+        for name in collectors.api.target_kinds():
+            options = getattr(self._config.collect, name).options
+            if options is None:
+                continue
+            for problem in collectors.api.load_targets(name).check(options, self._config.collect.interval):
+                text = f"'{_dotted(('collect', name, *problem.path))}': {problem.text}"
+                severity = Severity.WARNING if problem.warning else Severity.ERROR
+                place, line, column = self._option_of(name, problem.path)
+                found = Problem(place.file, line, column, text, problem.hint, f"config/{name}", severity)
+                self.problems.append(found)
+                if len(self.problems) >= MAX_MISTAKES:
+                    return
+            for path, reference in _credentials(options, ()):
+                if not valid_name(reference.credential):
+                    text = f"'{_dotted(('collect', name, *path))}' is not the name of a credential"
+                    place, line, column = self._option_of(name, path)
+                    self.problems.append(Problem(place.file, line, column, text, _CREDENTIAL_FORM, "config/credential"))
+
+    def _option_of(self, kind: str, path: Path_) -> tuple[Source, int, int]:
+        """Where an option of targets stands: in this file, where they may be the bare list, or in that of modules."""
+        here = ("collect", kind)
+        node = _node_at(self._source.root, here)
+        written = node.get("modules") if isinstance(node, Mapping) else None
+        if path[0] == "modules" and isinstance(written, Scalar) and written.value in self._modules:
+            source, full = self._modules[written.value], path
+        else:
+            source, full = self._source, (*here, *(path if isinstance(node, Mapping) else path[1:]))
+        return source, *locate(source.root, full)
+
     def integrations(self) -> None:
         ports = integrations.api.Ports(credential=_no_credential, database=_NoDatabase(), now=lambda: 0)
         for name, backend in self._config.integrations.items():
@@ -225,8 +265,8 @@ class _Checker:
     def credentials(self) -> None:
         for path, reference in _credentials(self._config.integrations, ("integrations",)):
             if not valid_name(reference.credential):
-                hint = "use letters, digits, '_', '-', '.', '@'; the secret itself does not belong into this file"
-                self._say(path, f"'{_dotted(path)}' is not the name of a credential", hint, "config/credential")
+                text = f"'{_dotted(path)}' is not the name of a credential"
+                self._say(path, text, _CREDENTIAL_FORM, "config/credential")
         directory = self._config.credentials_directory
         if directory is None:
             return
@@ -260,8 +300,9 @@ def repeated(names: Sequence[str]) -> Iterator[tuple[int, str]]:
         seen[name] += 1
 
 
-def _credentials(value: Any, path: Path_) -> Iterator[tuple[Path_, CredentialRef]]:
-    if isinstance(value, CredentialRef):
+def _credentials(value: Any, path: Path_) -> Iterator[tuple[Path_, Any]]:
+    """Every reference to a credential in a value, with the way to it."""
+    if type(value) in CREDENTIALS:
         yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():

@@ -25,10 +25,11 @@ from agent.config.bind import INVALID, MAX_MISTAKES, Binder, EnoughError
 from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
 from agent.config.rule_files import Kept, RuleFiles, StaleFile
-from agent.config.schema import LISTEN_ADDRESS, Backend, Collect, CollectorChoice, Config
-from agent.config.sections import bind_backend, bind_collectors, without_mistakes
+from agent.config.schema import LISTEN_ADDRESS, Backend, Collect, CollectorChoice, Config, Targets
+from agent.config.sections import bind_backend, bind_collectors, bind_targets, refuse_unsupported, without_mistakes
 from agent.config.words import locate, quoted
 from agent.core.policy import Catalogue, Policy, Receiver
+from collectors.api import Unsupported
 from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, read_yaml
 
 EMBEDDED = "embedded defaults"
@@ -110,6 +111,7 @@ class _Loader:
         self._problems: list[Problem] = []
         self._file = EMBEDDED
         self._broken: set[str] = set()
+        self._modules: dict[str, Source] = {}
 
     def load(self, path: str | None) -> Loaded:
         root: Node | None = Mapping((), 0, 0)
@@ -131,7 +133,7 @@ class _Loader:
             return Loaded(None, self._told(), file=self._file, texts=dict(self._files.texts))
         rule_files = self._rules(config, root)
         source = Source(self._file, root)
-        self._problems += cross_check(config, source, frozenset(self._broken))
+        self._problems += cross_check(config, source, frozenset(self._broken), self._modules)
         objectives: tuple[RuleFile, ...] = ()
         if config.slo and not any(problem.severity is Severity.ERROR for problem in self._problems):
             objectives = (_objectives(config, source),)
@@ -176,6 +178,8 @@ class _Loader:
                 CollectorChoice: partial(bind_collectors, good=options),
                 Backend: partial(bind_backend, good=backends),
                 Catalogue: self._catalogue,
+                Targets: partial(bind_targets, read=self._modules_file),
+                Unsupported: refuse_unsupported,
             },
         )
         sections: dict[str, Any] = {}
@@ -198,8 +202,8 @@ class _Loader:
             sections["collect"] = Collect(host=without_mistakes(options))
         if "integrations" in self._broken:
             sections["integrations"] = backends
-        said = {(p.line, p.column) for p in self._problems if p.file == self._file}
-        self._problems += [p for p in top.problems if (p.line, p.column) not in said]
+        said = {(p.file, p.line, p.column) for p in self._problems}
+        self._problems += [p for p in top.problems if (p.file, p.line, p.column) not in said]
         if not isinstance(root, Mapping):
             return None
         return _complete(sections, self._broken)
@@ -229,6 +233,17 @@ class _Loader:
             return Catalogue()
         self._problems += check_catalogue(bound, Source(other.file, root))
         return bound
+
+    def _modules_file(self, node: Scalar) -> Source | None:
+        """The file that holds the modules of a kind of targets; None when it cannot be used, which is said."""
+        path = self._absolute(node.value)
+        before = len(self._problems)
+        root = self._read(path, Problem(self._file, node.line, node.column, "", "correct the path"))
+        if len(self._problems) > before:
+            self._broken.add("collect")
+            return None
+        self._modules[node.value] = source = Source(path, root or Mapping((), 1, 1))
+        return source
 
     def _absolute(self, path: str) -> str:
         return str(Path(self._file).parent / path) if self._file != EMBEDDED else str(Path(path).absolute())

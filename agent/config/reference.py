@@ -19,9 +19,8 @@ import msgspec.inspect as mi
 import collectors.api
 import integrations.api
 from agent.config.scalars import duration_text
-from agent.config.schema import Backend, CollectorChoice, Config
-from agent.config.words import join, type_words
-from integrations.api import CredentialRef
+from agent.config.schema import Backend, CollectorChoice, Config, Targets
+from agent.config.words import CREDENTIALS, join, type_words
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "configuration.md"
 
@@ -63,6 +62,10 @@ def render() -> str:
         module = collectors.api.load(name)
         parts.append(f"\n### Collector `{name}`\n\n{_summary(sys.modules[module.build.__module__])}\n")
         parts += _options(module.Options, f"collect.host.{name}")
+    for name in collectors.api.target_kinds():
+        kind = collectors.api.load_targets(name)
+        parts.append(f"\n## Targets: `collect.{name}`\n\n{_summary(sys.modules[kind.Options.__module__])}\n")
+        parts += _options(kind.Options, f"collect.{name}")
     parts.append("\n## Integrations\n\nOptions of an entry of `integrations`, by its `type`.\n")
     for name in integrations.api.available():
         adapter = integrations.api.load(name)
@@ -87,7 +90,7 @@ def _places(info: Any, path: str, found: Places) -> Places:
     for field in info.fields:
         for struct, suffix in _structs(field.type):
             where = join(path, field.encode_name) + suffix
-            if struct.cls in {CollectorChoice, Backend, CredentialRef}:
+            if struct.cls in {CollectorChoice, Backend, Targets, *CREDENTIALS} or where.endswith(".modules.NAME"):
                 continue
             if struct.cls in found:
                 found[struct.cls][1].append(where)
@@ -182,7 +185,7 @@ def _default(field: mi.Field) -> Any:
 
 
 def _shown(value: Any, extra: dict[str, Any]) -> str:
-    if value is None:
+    if value is None or value == Targets():
         return "not set"
     if isinstance(value, CollectorChoice):
         return "`{}`"

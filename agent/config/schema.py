@@ -84,6 +84,15 @@ class CollectorChoice(Section, frozen=True):
         return tuple(sorted({*self.options, *self.untouched}))
 
 
+class Targets(Section, frozen=True):
+    """A kind of targets: its options (already bound to its ``Options``), None when there are none, and the directory
+    where relative paths in its modules begin.
+    """
+
+    options: Any = None
+    base: str = ""
+
+
 class Collect(Section, frozen=True):
     """What is measured, and how often."""
 
@@ -109,6 +118,13 @@ class Collect(Section, frozen=True):
             examples=[{"filesystem": {"expect": ["/data"]}, "netclass": "off"}],
         ),
     ] = CollectorChoice()
+    probes: Annotated[
+        Targets,
+        Meta(
+            description="Services that are probed from here: a mapping, or only the list of targets.",
+            examples=[[{"name": "shop", "http": "https://shop.example.net/health", "interval": "30s"}]],
+        ),
+    ] = Targets()
     procfs: Annotated[
         str, Meta(description="Where the host's /proc is.", pattern="^/", extra={"form": "an absolute path"})
     ] = "/proc"

@@ -1,15 +1,20 @@
-"""The two sections whose keys belong to others: collectors and integrations parse their own, found by name."""
+"""The sections whose keys belong to others: collectors, targets and integrations have their own, found by name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 import collectors.api
 import integrations.api
-from agent.config.bind import INVALID, Binder
+from agent.config.bind import INVALID, Binder, bind
+from agent.config.checks import Source
 from agent.config.scalars import BadScalarError, to_bool
-from agent.config.schema import Backend, CollectorChoice
-from agent.config.words import describe, join, quoted
+from agent.config.schema import Backend, CollectorChoice, Targets
+from agent.config.words import describe, join, label, quoted
 from rules.api import Mapping, Node, Scalar, did_you_mean
 
 
@@ -72,6 +77,37 @@ def _switched_off(binder: Binder, value: Node | None, name: str) -> bool:
         pass  # said below, with everything that would be right
     binder.problem(value, f"'{name}' must be a mapping of options, on or off, found {describe(value)}")
     return True
+
+
+def bind_targets(binder: Binder, node: Node, name: str, read: Callable[[Scalar], Source | None]) -> Any:
+    """A mapping of options, or only the list of targets. ``modules`` may be the path of a file that holds them.
+
+    ``read`` gives the nodes of that file, or None when it has said why there are none.
+    """
+    if isinstance(node, Scalar) and node.is_null:
+        return Targets()
+    if not isinstance(node, Mapping):
+        node = Mapping(((Scalar("targets", node.line, node.column), node),), node.line, node.column)
+    kind = collectors.api.load_targets(name.rpartition(".")[2])
+    written = node.get("modules")
+    if not isinstance(written, Scalar) or written.is_null:
+        options = binder.struct(node, kind.Options, name)
+        return options if options is INVALID else Targets(options)
+    options = binder.struct(node, kind.Options, name, skip=frozenset({"modules"}))
+    source = read(written)
+    if source is None:
+        return Targets()
+    held, problems = bind(source.root, kind.Modules, source.file, binder.hooks)
+    binder.problems += problems
+    if options is INVALID or held is INVALID:
+        return INVALID
+    return Targets(msgspec.structs.replace(options, modules=held.modules), str(Path(source.file).parent))
+
+
+def refuse_unsupported(binder: Binder, node: Node, name: str) -> Any:
+    """Says by name that an option of the format is not one of ours."""
+    hint = "remove it, or leave this to the exporter the file was written for"
+    return binder.problem(node, f"{label(name)} is not supported by Tocsin", hint, "config/unsupported")
 
 
 def bind_backend(binder: Binder, node: Node, name: str, good: dict[str, Backend]) -> Any:

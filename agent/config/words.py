@@ -8,9 +8,12 @@ from typing import Any
 
 import msgspec.inspect as mi
 
-from integrations.api import CredentialRef
+import collectors.api
+import integrations.api
 from rules.api import Mapping, Node, Sequence
 
+CREDENTIALS = frozenset({collectors.api.CredentialRef, integrations.api.CredentialRef})
+"""Types of an option that names a credential: these packages do not know each other, so each has its own."""
 _URL_LOGIN = re.compile(r"//[^/\s@]*@")
 _PLURAL = {"a mapping": "mappings", "a duration": "durations", "a number": "numbers", "a whole number": "whole numbers"}
 
@@ -69,7 +72,7 @@ def type_words(wanted: mi.Type, extra: AbcMapping[str, Any] | None = None) -> st
             return f"a list of {_PLURAL.get(item, item)}"
         case mi.TupleType():
             return f"a list of {len(wanted.item_types)} values"
-        case mi.StructType() if wanted.cls is CredentialRef:
+        case mi.StructType() if wanted.cls in CREDENTIALS:
             return "a credential"
         case mi.StructType() | mi.DictType():
             return "a mapping"

@@ -137,14 +137,17 @@ def test_the_dump_is_canonical_json() -> None:
 def test_the_last_good_configuration_works_without_its_files(tmp_path: Path) -> None:
     write(tmp_path / "r.yml", RULES)
     write(tmp_path / "cat.yaml", "services: [{name: shop}]\n")
-    path = write(tmp_path / "c.yaml", "catalogue: cat.yaml\nrules: {packs: [host], files: ['*.yml']}\n")
+    write(tmp_path / "blackbox.yaml", "modules: {m: {prober: tcp, timeout: 1s}}\n")
+    probes = "{modules: blackbox.yaml, targets: [{module: m, target: 'a:1'}]}"
+    text = f"catalogue: cat.yaml\nrules: {{packs: [host], files: ['*.yml']}}\ncollect: {{probes: {probes}}}\n"
+    path = write(tmp_path / "c.yaml", text)
     before = load(path)
     bundle = before.bundle()
     assert bundle is not None
     kept = tmp_path / "last-good"
     save_bundle(bundle, kept)
     assert kept.stat().st_mode & 0o777 == 0o600
-    for file in ("r.yml", "cat.yaml", "c.yaml"):
+    for file in ("r.yml", "cat.yaml", "blackbox.yaml", "c.yaml"):
         (tmp_path / file).unlink()
     again = load_bundle(kept)
     after = load(again.main, again)

@@ -17,8 +17,8 @@ from agent.config import reference as configuration_reference
 from agent.config.bind import Binder, Hook
 from agent.config.load import load
 from agent.config.scalars import duration_text
-from agent.config.schema import Backend, CollectorChoice, Config
-from agent.config.sections import bind_backend, bind_collectors
+from agent.config.schema import Backend, CollectorChoice, Config, Targets
+from agent.config.sections import bind_backend, bind_collectors, bind_targets, refuse_unsupported
 from agent.core.policy import DEFAULT_GROUP_BY, DEFAULT_GROUP_INTERVAL, DEFAULT_GROUP_WAIT
 from agent.own_metrics import OWN_METRICS
 from rules.api import Mapping, read_yaml
@@ -42,6 +42,9 @@ def test_the_metrics_page_is_current() -> None:
 def test_the_metrics_page_says_what_each_metric_means() -> None:
     rows = [line for line in metrics_reference.render().splitlines() if line.startswith("| `")]
     declared = [metric for name in collectors.api.available() for metric in collectors.api.load(name).METRICS]
+    declared += collectors.api.TARGET_METRICS
+    kinds = collectors.api.target_kinds()
+    declared += [metric for kind in kinds for metric in collectors.api.load_targets(kind).METRICS]
     names = [metric.name for metric in (*collectors.api.FRAME_METRICS, *declared, *OWN_METRICS)]
     assert [row.split("`")[1] for row in rows] == names
     assert not [row for row in rows if row.rstrip().endswith("|  |")]
@@ -88,10 +91,13 @@ def test_every_example_and_default_is_accepted() -> None:
     hooks: dict[type, Hook] = {
         CollectorChoice: partial(bind_collectors, good={}),
         Backend: partial(bind_backend, good={}),
+        Targets: partial(bind_targets, read=lambda node: None),
+        collectors.api.Unsupported: refuse_unsupported,
     }
     sections: list[type[msgspec.Struct]] = [Config]
     sections += [collectors.api.load(name).Options for name in collectors.api.available()]
     sections += [integrations.api.load(name).Options for name in integrations.api.available()]
+    sections += [collectors.api.load_targets(kind).Options for kind in collectors.api.target_kinds()]
     fields: list[mi.Field] = []
     for top in sections:
         info = mi.type_info(top)

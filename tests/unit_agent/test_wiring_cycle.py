@@ -43,6 +43,11 @@ class FakeScraper:
         self.takes = 0.0
         self.asked: list[int] = []
         self.absent: tuple[str, ...] = ()
+        self.waiting: frozenset[str] = frozenset()
+
+    @property
+    def sources(self) -> frozenset[str]:
+        return frozenset(self.values) | self.waiting
 
     async def cycle(self, at: int) -> list[Scrape]:
         self.asked.append(at)

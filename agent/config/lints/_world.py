@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
@@ -34,7 +35,10 @@ class World:
         self.open_ended = bool(getattr(config.collect.host.options.get("textfile"), "directories", ()))
         """Files of people may bring any metric: an unknown one is no mistake."""
         host = (*collectors.api.FRAME_METRICS, *(m for name in config.collect.host.enabled for m in _metrics(name)))
-        self.metrics = {metric.name: metric for metric in (*host, *OWN_METRICS)}
+        targets = _of_targets(config)
+        self._jobs = {metric.name: job for metric, job in targets}
+        """The ``job`` of what targets give."""
+        self.metrics = {metric.name: metric for metric in (*(each for each, _ in targets), *host, *OWN_METRICS)}
         self.told: dict[tuple[str, int], Any] = {}
         """What was found out about a part of an expression, by what it is and the ``id`` of the part."""
         self._nearest: dict[str, str] = {}
@@ -75,7 +79,7 @@ class World:
         """The ``job`` of a declared metric; "" when both collectors and the agent itself give it."""
         if name == "up":
             return ""
-        return OWN_JOB if name in self._own else HOST_JOB
+        return OWN_JOB if name in self._own else self._jobs.get(name, HOST_JOB)
 
     def nearest(self, name: str) -> str:
         """The known metric that was probably meant; "" when none is near, or when very many names were asked for."""
@@ -90,6 +94,19 @@ class World:
         """The collector that would give this metric, were it on; "" when there is none."""
         off = (each for each in collectors.api.available() if each not in self.config.collect.host.enabled)
         return next((each for each in off if any(metric.name == name for metric in _metrics(each))), "")
+
+
+def _of_targets(config: Config) -> list[tuple[Metric, str]]:
+    """What targets give and their ``job``, with the labels that name a target."""
+    found: list[tuple[Metric, str]] = []
+    for kind in collectors.api.target_kinds():
+        options = getattr(config.collect, kind).options
+        if options is None:
+            continue
+        named = {"module", "name", *(label for target in options.targets for label in target.labels)}
+        metrics = collectors.api.load_targets(kind).METRICS
+        found += ((replace(metric, labels=(*metric.labels, *sorted(named))), options.job) for metric in metrics)
+    return found
 
 
 def _metrics(collector: str) -> tuple[Metric, ...]:

@@ -1,0 +1,144 @@
+"""From a host to the address that is probed, by blackbox_exporter's rules of preference."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic
+
+from collectors.probes._run import ProbeFailed, Run
+from collectors.probes.modules import IpVersion
+
+THREADS = 32
+"""getaddrinfo(3) blocks; a name whose look-up hangs holds one thread, however many targets have it."""
+_FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address to connect to; ``scope`` is the interface of a link-local one."""
+
+    text: str
+    version: int
+    scope: int = 0
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return socket.AF_INET if self.version == 4 else socket.AF_INET6
+
+    @property
+    def in_url(self) -> str:
+        return self.text if self.version == 4 else f"[{self.text}]"
+
+
+class Resolver:
+    """Looks names up, each at most once at a time."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+        self._asked: dict[str, asyncio.Future[list[Address]]] = {}
+
+    async def choose(self, host: str, prefer: IpVersion, fallback: bool, run: Run) -> Address:
+        """The address to probe, recorded with the time it took to find it."""
+        run.set("probe_dns_lookup_time_seconds", 0)
+        run.set("probe_ip_protocol", 0)
+        run.set("probe_ip_addr_hash", 0)
+        started = monotonic()
+        try:
+            found = await self.addresses(host)
+        finally:
+            run.set("probe_dns_lookup_time_seconds", monotonic() - started)
+        chosen = pick(host, found, prefer, fallback)
+        run.set("probe_ip_protocol", chosen.version)
+        run.set("probe_ip_addr_hash", address_hash(chosen.text))
+        return chosen
+
+    async def addresses(self, host: str) -> list[Address]:
+        """All addresses of a host, as the system looks them up."""
+        if not host:
+            raise ProbeFailed("the target has no host")
+        try:
+            literal = ipaddress.ip_address(host)
+        except ValueError:
+            pass
+        else:
+            return [_literal(literal)]
+        asked = self._asked.get(host)
+        if asked is None:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(THREADS, "tocsin-resolve")
+            loop = asyncio.get_running_loop()
+            asked = self._asked[host] = loop.run_in_executor(self._threads, _look_up, host)
+            asked.add_done_callback(lambda done: self._answered(host, done))
+        return await asyncio.shield(asked)
+
+    def _answered(self, host: str, done: asyncio.Future[list[Address]]) -> None:
+        self._asked.pop(host, None)
+        if not done.cancelled():
+            done.exception()  # looked at: whoever asked may have given up meanwhile
+
+    def close(self) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str) -> list[Address]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise ProbeFailed(f"{host[:100]!a} cannot be resolved: {reason}") from None
+    addresses = []
+    for family, _, _, _, where in found:
+        if family == socket.AF_INET:
+            addresses.append(Address(str(where[0]), 4))
+        elif family == socket.AF_INET6:
+            addresses.append(Address(str(where[0]).partition("%")[0], 6, int(where[3]) if len(where) > 3 else 0))
+    return addresses
+
+
+def _literal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Address:
+    if isinstance(address, ipaddress.IPv4Address):
+        return Address(str(address), 4)
+    if not address.scope_id:
+        return Address(str(address), 6)
+    try:
+        scope = socket.if_nametoindex(address.scope_id)
+    except OSError:
+        raise ProbeFailed(f"there is no interface {address.scope_id[:20]!a}") from None
+    return Address(str(address).partition("%")[0], 6, scope)
+
+
+def pick(host: str, found: list[Address], prefer: IpVersion, fallback: bool) -> Address:
+    """The first address of the preferred version, else (when allowed) of the other."""
+    version = 4 if prefer == "ip4" else 6
+    for address in found:
+        if address.version == version:
+            return address
+    if found and fallback:
+        return found[0]
+    other = " and ip_protocol_fallback is off" if found else ""
+    raise ProbeFailed(f"{host[:100]!a} has no address of IP version {version}{other}")
+
+
+def address_hash(text: str) -> int:
+    """FNV-1a, 32 bits, of the address's bytes."""
+    value = _FNV_OFFSET
+    for byte in ipaddress.ip_address(text).packed:
+        value = ((value ^ byte) * _FNV_PRIME) & 0xFFFFFFFF
+    return value
+
+
+def split_host_port(target: str, default: int | None = None) -> tuple[str, int]:
+    """``HOST:PORT`` or ``[IPV6]:PORT``; without a port the ``default``. ValueError when there is neither."""
+    host, colon, port = target.rpartition(":")
+    if not colon or target.endswith("]") or (":" in host and not host.startswith("[")):
+        if default is None:
+            raise ValueError(f"{target[:100]!a} has no port; write HOST:PORT")
+        host, port = target, str(default)
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ValueError(f"{target[:100]!a} has no valid port; use 1 to 65535")
+    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -1,0 +1,181 @@
+"""The frame for targets, under virtual time: spread, intervals, bounds, and what comes of a target that is slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from fakes.virtual import VirtualLoop, run
+
+from collectors._targets import spread
+from collectors.api import Notice, Sample, Scrape, Scraper, Target, TargetScheduler, labels
+
+Measure = Callable[[], Coroutine[Any, Any, Iterable[Sample | Notice]]]
+FAILED = (Sample("probe_success", (), 0.0),)
+
+
+def target(name: str, measure: Measure, *, interval: float = 30.0, timeout: float = 10.0) -> Target:
+    who = {"instance": name, "job": "blackbox", "module": "m", "empty": ""}
+    return Target("probe", name, who, interval, timeout, measure, FAILED)
+
+
+def gives(value: float = 1.0, takes: float = 0.0, log: list[float] | None = None) -> Measure:
+    async def measure() -> list[Sample | Notice]:
+        if log is not None:
+            log.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(takes)
+        return [Sample("probe_success", (), value)]
+
+    return measure
+
+
+def values(scrape: Scrape) -> dict[str, float]:
+    return {sample.name: sample.value for sample in scrape.samples}
+
+
+def test_targets_start_spread_over_their_interval_and_then_keep_it() -> None:
+    logs: dict[str, list[float]] = {f"t{number}": [] for number in range(200)}
+
+    async def main(loop: VirtualLoop) -> None:
+        await asyncio.sleep(7)  # some time after the clock began
+        scheduler = TargetScheduler([target(name, gives(log=log)) for name, log in logs.items()], limit=10)
+        scheduler.take(0)
+        await asyncio.sleep(90.01)
+        await scheduler.aclose()
+
+    run(main)
+    assert all(len(log) in (3, 4) for log in logs.values())
+    steps = {round(later - earlier, 6) for log in logs.values() for earlier, later in pairwise(log)}
+    assert steps == {30.0}
+    starts = sorted(log[0] for log in logs.values())
+    assert starts[0] >= 7
+    assert max(later - earlier for earlier, later in pairwise(starts)) < 2, "they start in a heap"
+    # The grid is the clock's, not that of the start: a reload neither delays a target nor measures it twice.
+    assert all(abs(log[0] % 30 - 30 * spread(f"probe/{name}")) < 1e-6 for name, log in logs.items())
+
+
+def test_a_result_is_published_once_with_the_labels_of_its_target() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([target("a", gives())], limit=1)
+        assert scheduler.take(1) == []
+        await asyncio.sleep(31)
+        (scrape,) = scheduler.take(2)
+        assert scheduler.take(3) == []
+        assert scrape.source == "probe/a"
+        assert scrape.target == labels(instance="a", job="blackbox", module="m")
+        assert scrape.at == 2
+        assert {sample.labels for sample in scrape.samples} == {scrape.target}
+        assert values(scrape) == {
+            "probe_success": 1, "up": 1, "scrape_duration_seconds": 0, "scrape_samples_scraped": 1,
+        }  # fmt: skip
+        await scheduler.aclose()
+
+    run(main)
+
+
+def test_a_slow_target_delays_no_other_and_its_missed_starts_are_counted() -> None:
+    quick: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        slow = target("slow", gives(takes=70), timeout=100)
+        scheduler = TargetScheduler([slow, target("quick", gives(log=quick))], limit=2)
+        scheduler.take(0)
+        await asyncio.sleep(125)
+        assert len(quick) >= 4
+        assert scheduler.stats.skipped in (2, 3)
+        await scheduler.aclose()
+
+    run(main)
+
+
+def test_no_more_than_the_limit_at_a_time() -> None:
+    now = most = 0
+
+    async def measure() -> list[Sample | Notice]:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(1)
+        now -= 1
+        return []
+
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([target(str(number), measure) for number in range(30)], limit=4)
+        began = loop.time()
+        await scheduler.once()
+        assert loop.time() - began == pytest.approx(8), "4 at a time need 8 seconds for 30"
+        assert len(scheduler.take(0)) == 30
+        assert scheduler.stats.runs == 30
+        assert scheduler.running == scheduler.waiting == 0
+
+    run(main)
+    assert most == 4
+
+
+@pytest.mark.parametrize(
+    ("measure", "error", "overruns"),
+    [
+        (gives(takes=50), "did not end within 10 s and was stopped", 1),
+        (None, "ZeroDivisionError: division by zero", 0),
+    ],
+)
+def test_what_goes_wrong_is_a_failed_scrape_with_the_series_rules_need(
+    measure: Measure | None, error: str, overruns: int
+) -> None:
+    async def broken() -> list[Sample | Notice]:
+        return [Sample("x", (), 1 / 0)]
+
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([target("a", measure or broken)], limit=1)
+        await scheduler.once()
+        (scrape,) = scheduler.take(5)
+        assert not scrape.ok
+        assert scrape.error == error
+        assert values(scrape)["up"] == 0
+        assert values(scrape)["probe_success"] == 0
+        assert scheduler.stats.overruns == overruns
+
+    run(main)
+
+
+def test_closing_stops_what_runs() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([target(str(n), gives(takes=9)) for n in range(5)], limit=2)
+        scheduler.take(0)
+        await asyncio.sleep(35)
+        await scheduler.aclose()
+        assert scheduler.running == 0
+        before = scheduler.stats.runs
+        await asyncio.sleep(100)
+        assert scheduler.stats.runs == before, "it goes on after its end"
+
+    run(main)
+
+
+def test_time_in_which_the_process_stood_still_is_past() -> None:
+    log: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([target("a", gives(log=log))], limit=1)
+        scheduler.take(0)
+        await asyncio.sleep(40)
+        loop._jump.clock += 3_600
+        await asyncio.sleep(61)
+        await scheduler.aclose()
+
+    run(main)
+    assert len(log) <= 6
+
+
+async def test_the_frame_publishes_what_there_is_and_knows_what_there_will_be() -> None:
+    scheduler = TargetScheduler([target("a", gives())], limit=1)
+    scraper = Scraper({}, job="node", instance="host", targets=scheduler)
+    assert await scraper.cycle(1) == []
+    assert scraper.sources == {"probe/a"}
+    await scheduler.once()
+    (scrape,) = await scraper.cycle(2)
+    assert scrape.source == "probe/a"
+    await scraper.aclose()
