@@ -14,10 +14,19 @@ from agent.core.outbox import OutboxRow
 from agent.delivery import BackendStatus, GateState
 from agent.http.parameters import BadParameter
 from agent.http.tocsin_api import NotFound
+from agent.rule_view import explained
 from agent.store import IncidentQuery
 from agent.version import VERSION
 from collectors.api import Metric
-from rules.api import Alert, AlertState, GroupStatus, Health, RuleStatus, SeriesWindow, did_you_mean, explain_rule
+from rules.api import (
+    Alert,
+    AlertState,
+    GroupStatus,
+    Health,
+    RuleStatus,
+    SeriesWindow,
+    did_you_mean,
+)
 
 if TYPE_CHECKING:
     from agent.cycle import Cycle
@@ -221,8 +230,7 @@ class View:
         if name not in rules:
             raise NotFound(f"no alert rule is called {name[:80]!r}; {did_you_mean(name, rules)}".rstrip("; "))
         file, rule = rules[name]
-        lines = [f"{rule.name} ({file}:{rule.line})", f"fires when: {rule.text}", *explain_rule(rule)]
-        return {"rule": name, "file": file, "line": rule.line, "lines": lines}
+        return explained(file, rule, self._d.series, self.now())
 
     def outbox(self) -> Sequence[Mapping[str, Any]]:
         return [_row(row) for row in self._d.delivery.rows()]

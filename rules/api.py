@@ -13,7 +13,7 @@ from rules.engine import Engine, Start
 from rules.evaluation import Health, Recovery
 from rules.evidence import Evidence, Truth, Verdict
 from rules.exercise import exercise_alert
-from rules.explain import explain_rule
+from rules.explain import explain_rule, read_texts, recovery_text
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
 from rules.history import DamagedHistory, Record, Stretch, pack, records, unpack
 from rules.lookback import parts
@@ -21,7 +21,7 @@ from rules.model import Alert, AlertState, Labels, Problem, Severity
 from rules.notation import NotationError, parse_series, parse_values
 from rules.openmetrics import OpenMetricsError, load_openmetrics
 from rules.promql.annotations import Notes, annotated_query
-from rules.promql.api_json import to_api_json
+from rules.promql.api_json import api_value, to_api_json
 from rules.promql.ast import (
     Aggregate,
     Binary,
@@ -72,7 +72,8 @@ __all__ = [
     "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesMatcher", "SeriesWindow", "Severity",
     "Start", "Stats", "Stretch", "String", "StringResult", "Subquery", "Template", "TestFailure", "TestReport",
     "Truth", "ValueType", "Vector", "VectorSelector", "Verdict", "Waiting", "WaitsFor", "annotated_query",
-    "compile_expr", "did_you_mean", "diff", "exercise_alert", "explain_rule", "is_stale", "load_openmetrics",
-    "pack", "parse", "parse_rule_file", "parse_series", "parse_values", "parts", "prettify", "read_rule_file",
-    "read_yaml", "records", "regex_predicate", "run_test_file", "to_api_json", "unpack", "value_type",
+    "api_value", "compile_expr", "did_you_mean", "diff", "exercise_alert", "explain_rule", "is_stale",
+    "load_openmetrics", "pack", "parse", "parse_rule_file", "parse_series", "parse_values", "parts", "prettify",
+    "read_rule_file", "read_texts", "read_yaml", "records", "recovery_text", "regex_predicate", "run_test_file",
+    "to_api_json", "unpack", "value_type",
 ]  # fmt: skip

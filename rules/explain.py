@@ -24,6 +24,7 @@ from rules.promql.ast import (
     VectorSelector,
 )
 from rules.promql.names import quoted_name, selector_text
+from rules.recovery import recovery, selectors
 from rules.target import SELECTING
 from rules.template.printing import quote, show_float
 
@@ -44,10 +45,24 @@ def explain_rule(rule: AlertingRule) -> list[str]:
         lines.append(f"after a start it waits {duration(reach.waits)}, until half of its window is known")
     lines.append("a firing alert recovers only when fresh data for its labels shows this:")
     lines += [_INDENT + line for line in _over(rule.expr)]
+    text = recovery_text(rule.expr)
+    if text:
+        lines += ["the same as PromQL:", _INDENT + text]
     if rule.keep_firing_for:
         lines.append(f"it is then kept firing for {duration(rule.keep_firing_for)} (keep_firing_for)")
     lines.append("while data is missing the alert is held as no_data")
     return lines
+
+
+def recovery_text(expr: Expr) -> str:
+    """PromQL that has an element where fresh data shows that the condition is false; empty when nothing can."""
+    found = recovery(expr)
+    return "" if found is None else show(found)
+
+
+def read_texts(expr: Expr) -> list[str]:
+    """The selectors of the expression, as PromQL that says what they find now."""
+    return [show(selector) for selector in selectors(expr)]
 
 
 def _over(expr: Expr) -> Iterator[str]:
@@ -154,5 +169,6 @@ def _matching(matching: Matching | None) -> str:
         f" {'on' if matching.on else 'ignoring'} ({_names(matching.labels)})" if matching.on or matching.labels else ""
     )
     if matching.card in (Card.MANY_TO_ONE, Card.ONE_TO_MANY):
-        text += f" {matching.card.value}" + (f" ({_names(matching.include)})" if matching.include else "")
+        # Also when it is empty: what follows may begin with a bracket.
+        text += f" {matching.card.value} ({_names(matching.include)})"
     return text

@@ -47,7 +47,8 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _offline(args: argparse.Namespace) -> dict[str, Any]:
-    from rules.api import AlertingRule, did_you_mean, explain_rule  # noqa: PLC0415 - for this command only
+    from agent.rule_view import explained  # noqa: PLC0415 - for this command only
+    from rules.api import AlertingRule, did_you_mean  # noqa: PLC0415 - the same
 
     rules = {
         rule.name: (file.file, rule)
@@ -60,5 +61,4 @@ def _offline(args: argparse.Namespace) -> dict[str, Any]:
         hint = did_you_mean(args.rule, rules)
         raise CommandError(f"no alert rule is called {clean(args.rule)!r}" + (f"; {hint}" if hint else ""), FINDINGS)
     file, rule = rules[args.rule]
-    lines = [f"{rule.name} ({file}:{rule.line})", f"fires when: {rule.text}", *explain_rule(rule)]
-    return {"rule": rule.name, "file": file, "line": rule.line, "lines": lines}
+    return dict(explained(file, rule))

@@ -362,6 +362,8 @@ def test_alerts_incidents_and_explanations_agree(agent: Daemon) -> None:
     rule_text = tocsin(agent, "explain", "--rule", "GaugeHigh").stdout
     assert "fires when: e2e_gauge > 5" in rule_text
     assert "has a value that is not > 5" in rule_text
+    assert "the same as PromQL:\n  e2e_gauge <= 5\n" in rule_text
+    assert re.search(r'^  e2e_gauge: 2 series\n    9  \{fault="one", ', rule_text, re.MULTILINE)
     assert tocsin(agent, "outbox").stdout == "the outbox is empty: everything has been delivered\n"
 
 

@@ -29,6 +29,8 @@ def test_all_that_a_rule_waits_for_and_what_takes_its_alerts_back() -> None:
         "    - both of these (a side that had no data while the alert was true does not count):",
         "      - y has a value that is not < 1",
         "      - there is z",
+        "the same as PromQL:",
+        "  ((rate(x[5m]) <= 5) or ((y >= 1) and z)) or m",
         "it is then kept firing for 1m30s (keep_firing_for)",
         "while data is missing the alert is held as no_data",
     ]

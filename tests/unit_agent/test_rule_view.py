@@ -1,0 +1,37 @@
+"""A rule explained with what it reads now."""
+
+from __future__ import annotations
+
+from agent.rule_view import explained
+from rules.api import AlertingRule, SeriesWindow, parse_rule_file
+
+
+def rule(expr: str) -> AlertingRule:
+    loaded, problems = parse_rule_file(f"groups: [{{name: g, rules: [{{alert: A, expr: '{expr}'}}]}}]", "f.yml")
+    assert loaded is not None, problems
+    (made,) = loaded.groups[0].rules
+    assert isinstance(made, AlertingRule)
+    return made
+
+
+def test_what_it_reads_is_shown_with_its_values() -> None:
+    window = SeriesWindow()
+    for number in range(7):
+        window.append("a", (("i", str(number)),), 1000, number + 0.5)
+    shown = explained("f.yml", rule("rate(a[5m]) > 1 unless b"), window, 2000)
+    assert shown["recovery"] == "(rate(a[5m]) <= 1) or b"
+    begin = shown["lines"].index("what it reads, and what is there now:")
+    assert shown["lines"][begin + 1 :] == [
+        "  b: nothing",
+        "  a: 7 series",
+        *(f'    {n}.5  {{i="{n}"}}' for n in range(5)),
+        "    ...",
+    ]
+    assert shown["reads"][0] == {"selector": "b", "series": 0, "values": []}
+    assert shown["reads"][1]["values"][0] == {"labels": {"i": "0"}, "value": "0.5"}
+
+
+def test_without_an_agent_nothing_is_said_about_now() -> None:
+    shown = explained("f.yml", rule("a"))
+    assert (shown["recovery"], "reads" in shown) == ("", False)
+    assert not any("there now" in line for line in shown["lines"])
