@@ -10,16 +10,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rules.model import Problem, Severity
 from rules.promql.ast import Expr, Number, ValueType
 from rules.promql.compile import compile_expr
 from rules.promql.errors import ExprError
 from rules.promql.parse import parse, value_type
-from rules.source import MAX_BYTES, Documents, Mapping, Node, Scalar, Sequence, did_you_mean, read_yaml
+from rules.slips import mend_key
+from rules.source import MAX_BYTES, MAX_PROBLEMS, Documents, Mapping, Node, Scalar, Sequence, read_yaml
 from rules.template.evaluator import Template
 from rules.template.functions import parse_duration
 from rules.template.lexer import TemplateError
+
+if TYPE_CHECKING:
+    from rules.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class RuleFile:
 _GROUP_KEYS = frozenset({"name", "interval", "query_offset", "limit", "labels", "rules"})
 _RULE_KEYS = frozenset({"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"})
 _ALERT_ONLY = ("for", "keep_firing_for", "annotations")
+_QUOTE = "write one text; quote it when it starts with { or ["
 _NO_EXPR = Number(0.0)
 _GIVES = {ValueType.MATRIX: "range vector", ValueType.STRING: "string"}
 
@@ -106,12 +112,15 @@ class _Reader:
         self._file = file
         self._problems = problems
         self._source = text
+        self._places: Places | None = None
 
     def file(self, node: Node) -> tuple[Group, ...]:
         top = self._mapping(node, "the file", ("groups",))
         groups: list[Group] = []
         first_lines: dict[str, int] = {}
         for item in self._list(top.get("groups"), "groups"):
+            if len(self._problems) >= MAX_PROBLEMS:
+                break
             group = self._group(item)
             if group.name in first_lines:
                 message = f"group name '{group.name}' stands twice, first on line {first_lines[group.name]}"
@@ -119,7 +128,11 @@ class _Reader:
             elif group.name:
                 first_lines[group.name] = group.line
             groups.append(group)
-        self._warn_of_duplicates(groups)
+        if len(self._problems) >= MAX_PROBLEMS:
+            message = f"{MAX_PROBLEMS} mistakes and more; the rules behind them were not read"
+            self._problems.append(Problem(self._file, 0, 0, message, "mend the others first", "yaml/many"))
+        else:
+            self._warn_of_duplicates(groups)
         return tuple(groups)
 
     def _group(self, node: Node) -> Group:
@@ -135,6 +148,8 @@ class _Reader:
         return Group(name, interval or None, offset, limit, tuple(filter(None, rules)), node.line, node.column)
 
     def _rule(self, node: Node, group_labels: dict[str, Scalar]) -> AlertingRule | RecordingRule | None:
+        if len(self._problems) >= MAX_PROBLEMS:
+            return None
         entries = self._mapping(node, "a rule", _RULE_KEYS)
         if not isinstance(node, Mapping):
             return None
@@ -203,10 +218,12 @@ class _Reader:
         """The place in the file of a character of a value; of the value itself when that is not known."""
         if offset is None or not isinstance(node, Scalar):
             return node.line, node.column
-        from rules.places import place_in  # noqa: PLC0415 - only a mistake needs it
+        if self._places is None:
+            from rules.places import Places  # noqa: PLC0415 - only a mistake needs it
 
-        text = self._source if isinstance(self._source, str) else self._source.decode("utf-8", "replace")
-        return place_in(text.removeprefix("\ufeff"), node, offset)
+            text = self._source if isinstance(self._source, str) else self._source.decode("utf-8", "replace")
+            self._places = Places(text.removeprefix("\ufeff"))
+        return self._places.of(node, offset)
 
     def _labels(self, node: Node | None, where: str) -> Iterable[tuple[str, Scalar]]:
         if node is None or (isinstance(node, Scalar) and node.is_null):
@@ -217,11 +234,12 @@ class _Reader:
                     key, "the label '__name__' cannot be set", "name a recording rule with 'record'", "label/name"
                 )
             elif not key.value:
-                self._error(key, f"a {where[:-1]} name is empty", "write 'name: value', or remove it", "label/name")
+                what = "a label" if where == "labels" else "an annotation"
+                self._error(key, f"{what} name is empty", "write 'name: value', or remove it", "label/name")
             if isinstance(value, Scalar):
                 yield key.value, value
             else:
-                self._error(value, f"'{key.value[:80]}' must be text", "quote it", "yaml/type")
+                self._error(value, f"'{key.value[:80]}' must be text", _QUOTE, "yaml/type")
 
     def _templates(self, values: dict[str, Scalar]) -> tuple[tuple[str, Template], ...]:
         templates: list[tuple[str, Template]] = []
@@ -260,7 +278,7 @@ class _Reader:
         if isinstance(node, Mapping):
             for key, _ in node.items:
                 if keys is not None and key.value not in keys:
-                    hint = did_you_mean(key.value, keys)
+                    hint = mend_key(key.value, what, frozenset(keys))
                     self._error(key, f"unknown key '{key.value[:80]}' in {what}", hint, "yaml/unknown-key")
             return node
         if not (isinstance(node, Scalar) and node.is_null and what == "the file"):
@@ -277,7 +295,7 @@ class _Reader:
     def _text(self, node: Node | None, key: str) -> str:
         if node is None or isinstance(node, Scalar):
             return node.text if node is not None else ""
-        self._error(node, f"'{key}' must be text, not {_kind(node)}", "quote it", "yaml/type")
+        self._error(node, f"'{key}' must be text, not {_kind(node)}", _QUOTE, "yaml/type")
         return ""
 
     def _duration(self, node: Node | None, key: str) -> int | None:
@@ -287,6 +305,10 @@ class _Reader:
         milliseconds = parse_duration(text)
         if milliseconds is None:
             hint = "write it like 30s, 5m or 1h30m: whole numbers, largest unit first"
+            if text.isascii() and text.isdigit():
+                hint = f"a unit is missing: write {text[:20]}s, or a longer one such as 5m"
+            elif text.startswith("-"):
+                hint = "it cannot be negative"
             self._error(node, f"'{key}: {text[:80]}' is not a duration", hint, "yaml/duration")
         return milliseconds
 
@@ -301,4 +323,6 @@ class _Reader:
 
 
 def _kind(node: Node) -> str:
+    if isinstance(node, Scalar) and node.is_null:
+        return "nothing"
     return {Mapping: "a mapping", Sequence: "a list", Scalar: "text"}[type(node)]

@@ -8,6 +8,7 @@ while files are read; it is worked out anew for a message.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
@@ -25,36 +26,40 @@ _SPACES: Final = "nrtv0ebaNLP_ \t"
 """What stands behind a backslash for white space, or for a character that no value holds."""
 
 
-def place_in(text: str, scalar: Scalar, offset: int) -> tuple[int, int]:
-    """Line and column, from 1, of the character at ``offset`` in the value of ``scalar``, which was read from ``text``.
+class Places:
+    """Places in one text, as it is after the byte order mark; lines are counted once, however many mistakes it has."""
 
-    An offset at the end gives the place behind the last character. Where the two cannot be matched it is the beginning
-    of the value, never a wrong place.
-    """
-    start = _start(text, scalar)
-    wanted = sum(not char.isspace() for char in scalar.value[:offset])
-    behind = start
-    for number, (char, begin, end) in enumerate(_characters(text, start)):
-        if number == wanted and not scalar.value[offset : offset + 1].isspace() and offset < len(scalar.value):
-            return _position(text, begin) if char == scalar.value[offset] else (scalar.line, scalar.column)
-        if number == wanted:
-            break
-        behind = end
-    return _position(text, behind)
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines = [0, *(found.end() for found in _BREAK.finditer(text))]
 
+    def of(self, scalar: Scalar, offset: int) -> tuple[int, int]:
+        """Line and column, from 1, of the character at ``offset`` in the value of ``scalar``, read from this text.
 
-def _start(text: str, scalar: Scalar) -> int:
-    """The offset of the value's quote, block sign or first character; an anchor or tag may stand before it."""
-    line = 1
-    start = 0
-    for found in _BREAK.finditer(text):
-        if line == scalar.line:
-            break
-        line, start = line + 1, found.end()
-    start += scalar.column - 1
-    while found_property := _PROPERTY.match(text, start):
-        start = found_property.end()
-    return start
+        An offset at the end gives the place behind the last character. Where the two cannot be matched it is the
+        beginning of the value, never a wrong place.
+        """
+        behind = start = self._start(scalar)
+        wanted = sum(not char.isspace() for char in scalar.value[:offset])
+        char = scalar.value[offset : offset + 1]
+        for number, (found, begin, end) in enumerate(_characters(self._text, start)):
+            if number == wanted and char and not char.isspace():
+                return self._place(begin) if found == char else (scalar.line, scalar.column)
+            if number == wanted:
+                break
+            behind = end
+        return self._place(behind)
+
+    def _start(self, scalar: Scalar) -> int:
+        """The offset of the value's quote, block sign or first character; an anchor or tag may stand before it."""
+        start = self._lines[min(scalar.line, len(self._lines)) - 1] + scalar.column - 1
+        while found := _PROPERTY.match(self._text, start):
+            start = found.end()
+        return start
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
 
 
 def _characters(text: str, start: int) -> Iterator[tuple[str, int, int]]:
@@ -83,10 +88,3 @@ def _meant(found: re.Match[str]) -> str:
         return " " if simple in _SPACES or _BREAK.fullmatch(simple) else simple
     code = int(two or four or eight, 16)
     return chr(code) if code <= 0x10FFFF else "\ufffd"
-
-
-def _position(text: str, offset: int) -> tuple[int, int]:
-    line, begin = 1, 0
-    for found in _BREAK.finditer(text, 0, offset):
-        line, begin = line + 1, found.end()
-    return line, offset - begin + 1

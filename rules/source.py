@@ -113,7 +113,7 @@ def read_yaml(text: str | bytes, file: str, documents: Documents = Documents.ONE
             if not builder.take(event):
                 break
     except yaml.YAMLError as error:
-        problems.append(_syntax_problem(error, file))
+        problems.append(_syntax_problem(error, file, decoded))
         return None, sorted(problems)
     return (None if builder.broken else builder.root), sorted(problems)
 
@@ -305,6 +305,8 @@ class _Builder:
                 message = "a merge key '<<' takes a mapping or a list of mappings"
                 self._problems.append(Problem(self._file, key.line, key.column, message, "", "yaml/merge"))
                 return
+            if self._merged >= MAX_MERGED:  # and was said
+                return
             self._merged += _size(source, MAX_MERGED - self._merged)
             if self._merged >= MAX_MERGED:
                 message = f"merge keys of this file add more than {MAX_MERGED} values"
@@ -341,6 +343,14 @@ def _size(node: Node, limit: int) -> int:
 
 
 _HINTS = (
+    ("tab character", "indent with spaces, not tabs"),
+    ("anchor", "quote text that starts with &"),
+    ("alias", "quote text that starts with *"),
+    ("tag handle", "quote text that starts with !"),
+    ("incompatible", "remove the line that begins with %YAML"),
+    ("hexdecimal", "\\x takes two digits, \\u four; in double quotes write \\\\ for one backslash"),
+    ("scanning a block scalar", "nothing but a comment may follow | or > on its line"),
+    ("<document start>", "the lines before it are a document of their own: is a key or a '- ' missing?"),
     ("mapping values are not allowed", "quote text that contains ': ', or mend the indentation"),
     ("cannot start any token", "indent with spaces, not tabs; quote text that starts with @, %, ` or {{"),
     ("block end", "mend the indentation: entries of one list or mapping start in one column"),
@@ -354,7 +364,7 @@ _HINTS = (
 )
 
 
-def _syntax_problem(error: yaml.YAMLError, file: str) -> Problem:
+def _syntax_problem(error: yaml.YAMLError, file: str, text: str) -> Problem:
     words = [getattr(error, "context", None), getattr(error, "problem", None)]
     message = ", ".join(word for word in words if word) or " ".join(str(error).split())
     marks = [getattr(error, "problem_mark", None), getattr(error, "context_mark", None)]
@@ -362,5 +372,22 @@ def _syntax_problem(error: yaml.YAMLError, file: str) -> Problem:
         marks.reverse()  # people look for what was left open, not for the end of the file
     mark = next((mark for mark in marks if mark is not None), None)
     hint = next((hint for part, hint in _HINTS if part in message), "")
+    hint = (mark is not None and _hint_from_line(text.splitlines(), mark.line, mark.column)) or hint
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     return Problem(file, line, column, f"not YAML: {message[:300]}", hint, "yaml/syntax")
+
+
+def _hint_from_line(lines: list[str], number: int, column: int) -> str:
+    """What the line shows and the parser's message does not."""
+    line = lines[number] if number < len(lines) else ""
+    if any(each.startswith(("<<<<<<< ", ">>>>>>> ")) for each in lines[max(0, number - 1) : number + 2]):
+        return "resolve the merge conflict"
+    before, value = line[:column].rstrip(), line[:column].partition(": ")[2].lstrip()
+    if column < len(line) and not line[:column].isspace() and line[column : column + 1] not in ":,":
+        if value[:1] == "'" and before.endswith("'"):
+            return "a ' inside of 'single quotes' is written twice"
+        if value[:1] == '"' and before.endswith('"'):
+            return 'inside of "double quotes" write \\" for a quote, or use single quotes outside'
+        if value[:1] == "{" and before.endswith("}"):
+            return "quote text that starts with { or ["
+    return ""

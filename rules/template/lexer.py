@@ -61,6 +61,17 @@ _ESCAPE = re.compile(
     r"\\(?:([abfnrtv\\'\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.?))", re.S
 )
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
+_OTHER = {
+    **dict.fromkeys("<>!", "compare with functions: {{ if gt $value 5.0 }}, and lt, ge, le, eq, ne, not"),
+    **dict.fromkeys("+*/%^", "a template does not calculate; do it in the expression, or in a query"),
+    **dict.fromkeys("&", "combine with functions: {{ if and a b }}, {{ if or a b }}"),
+    "-": "a trim marker has a blank behind it: {{- $value -}}; a template does not calculate",
+    "?": "write {{ if ... }}...{{ else }}...{{ end }}",
+    "}": "an action ends with }}",
+    "{": "an action begins with one {{",
+    ";": "remove it",
+}
+"""What people write that is no part of the language, and what to write instead."""
 _TERMINATORS = frozenset(" \t\r\n.,|:()=")
 _PUNCTUATION = {"|": Kind.PIPE, ",": Kind.COMMA, "=": Kind.ASSIGN, "(": Kind.OPEN, ")": Kind.CLOSE}
 
@@ -162,7 +173,7 @@ def _name(source: str, position: int) -> tuple[Token, int]:
     word = _WORD.match(source, position + (char in ".$"))
     end = word.end() if word else position + (char in ".$")
     if end == position:
-        raise TemplateError(f"unexpected character {char!r} in an action", position)
+        raise TemplateError(f"unexpected character {char!r} in an action", position, _OTHER.get(char, ""))
     if end < len(source) and source[end] not in _TERMINATORS and not source.startswith("}}", end):
         raise TemplateError(f"bad character {source[end]!r} after {source[position:end]!r}", end)
     if char == ".":
@@ -185,7 +196,8 @@ def _char(source: str, position: int) -> tuple[Token, int]:
     found = _CHAR.match(source, position)
     text = _unescape(found[1], '"', position + 1) if found else ""
     if found is None or len(text) != 1:
-        raise TemplateError("a character constant holds exactly one character", position)
+        hint = 'put text in "double quotes" or `backquotes`'
+        raise TemplateError("a character constant holds exactly one character", position, hint)
     return Token(Kind.NUMBER, ord(text), position), found.end()
 
 
@@ -200,8 +212,8 @@ def _unescape(text: str, forbidden: str, at: int) -> str:
             return _SIMPLE[simple]
         code = int(octal, 8) if octal else int(two or four or eight or "-1", 16)
         if other is not None or simple or code > (255 if octal else 0x10FFFF) or 0xD800 <= code < 0xE000:
-            message = f"unknown escape {found[0]!r} in a string (double the backslash)"
-            raise TemplateError(message, at + found.start())
+            message = f"unknown escape '{found[0]}' in a string"
+            raise TemplateError(message, at + found.start(), "double the backslash, or use `backquotes`")
         return chr(code)
 
     return _ESCAPE.sub(replace, text)

@@ -172,7 +172,8 @@ class _Parser:
         self._skip_space()
         token = self._next()
         if token.kind is not kind:
-            raise TemplateError(f"unexpected {_shown(token)} in {where}", token.at)
+            hint = "the name stands in quotes" if kind is Kind.STRING else ""
+            raise TemplateError(f"unexpected {_shown(token)} in {where}", token.at, hint)
         return token
 
     def _error(self, message: str, hint: str = "") -> TemplateError:
@@ -296,7 +297,8 @@ class _Parser:
                 if self._skip_space().kind in (closing, Kind.RIGHT):
                     raise self._error("missing value after |", "name the function that takes the value")
             elif token.kind is not closing:
-                raise TemplateError(f"unexpected {_shown(token)} in {where}", token.at)
+                hint = "separate arguments with blanks" if token.kind is Kind.COMMA else ""
+                raise TemplateError(f"unexpected {_shown(token)} in {where}", token.at, hint)
         self._depth -= 1
         if declare:
             self._variables.extend(variables)
@@ -396,9 +398,26 @@ def _shown(token: Token) -> str:
     return names.get(token.kind) or f'"{str(token.value)[:40]}"'
 
 
+_SLIPS = {
+    "elseif": "write {{ else if ... }}",
+    "elif": "write {{ else if ... }}",
+    "endif": "write {{ end }}",
+    "endfor": "write {{ end }}",
+    "for": "write {{ range ... }}",
+    "foreach": "write {{ range ... }}",
+    "upper": "did you mean toUpper?",
+    "lower": "did you mean toLower?",
+    "default": "write {{ with ... }}...{{ else }}...{{ end }}",
+    "value": "the value of the alert is $value",
+    "labels": "the labels of the alert are $labels",
+}
+
+
 def _nearest(word: str, known: Collection[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
 
+    if word in _SLIPS:
+        return _SLIPS[word]
     near = get_close_matches(word[:60], sorted(set(known) - {"$"}), n=1)
     if near:
         return f"did you mean {near[0]}?"

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.places import place_in
+from rules.places import Places
 from rules.source import Mapping, Scalar, read_yaml
 
 
@@ -48,15 +48,15 @@ def test_the_place_of_a_character_in_every_style(text: str) -> None:
     line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
     text = text.replace("§", "")
     scalar = value_of(text)
-    assert place_in(text, scalar, scalar.value.index("==")) == (line, column)
-    end = place_in(text, scalar, len(scalar.value))
+    assert Places(text).of(scalar, scalar.value.index("==")) == (line, column)
+    end = Places(text).of(scalar, len(scalar.value))
     assert char_at(text, end[0], end[1] - 1) == "1"
 
 
 def test_carriage_returns_count_as_line_ends() -> None:
     text = "a: 1\r\nexpr: |\r\n  up\r\n  == 1\r\n"
     scalar = value_of(text)
-    assert place_in(text, scalar, scalar.value.index("==")) == (4, 3)
+    assert Places(text).of(scalar, scalar.value.index("==")) == (4, 3)
 
 
 @settings(max_examples=150, deadline=None)
@@ -70,6 +70,6 @@ def test_every_character_is_found_again(value: str, style: str) -> None:
     scalar = node.get("expr")
     assert isinstance(scalar, Scalar)
     for offset, char in enumerate(scalar.value):
-        line, column = place_in(text, scalar, offset)
+        line, column = Places(text).of(scalar, offset)
         if not char.isspace() and char_at(text, line, column) != "\\":
             assert char_at(text, line, column) == char

@@ -63,7 +63,6 @@ _NO_OPERATOR: Final = {
     "per": "group with by (label)",
     "for": "the time a condition must hold is the rule's own key 'for'",
     "as": "name the result with 'record' in a rule of its own",
-    "group": "group with by (label)",
 }
 AFTER_AGGREGATION: Final = "it stands right before or right after the parentheses of an aggregation: sum by (label) (x)"
 AFTER_OPERATOR: Final = "it stands right after an operator: a / on (label) group_left () b"
@@ -109,7 +108,7 @@ def check_number(token: Token) -> None:
     if _NUMBER.fullmatch(text) or _DURATION.fullmatch(text):
         return
     if glued := _NEXT_WORD.match(text):
-        refuse(token, f"'{text[:40]}' is no number", f"put a blank between {glued[1]} and {glued[2]}")
+        refuse(token, f"'{text[:40]}' is no number", f"put a blank between '{glued[1]}' and '{glued[2]}'")
     if _PARTS.fullmatch(text):
         if "." in text:
             refuse(token, f"'{text[:40]}' is no duration", "durations have no fractions: write 1h30m, not 1.5h")
@@ -167,6 +166,9 @@ def refuse_stray(token: Token, before: Token, expected: str, hint: str = "") -> 
         refuse(token, f"'{token.text}' is no operator", _NO_OPERATOR[word])
     if before.is_word("not", "if"):
         refuse(before, f"'{before.text}' is no operator", _NO_OPERATOR[before.text.lower()])
-    if before.kind is Kind.WORD and (before.text in FUNCTIONS or before.text.lower() in AGGREGATIONS):
+    if not hint and before.is_word("offset"):
+        hint = "'offset' stands behind the metric: x offset 5m"
+    if not hint and before.kind is Kind.WORD and (before.text in FUNCTIONS or before.text.lower() in AGGREGATIONS):
         hint = f"'{before.text}' without parentheses is a metric; write {before.text}(...)"
-    refuse(token, f"expected {expected}, not {name_of(token)}", hint or "is an operator missing before it?")
+    missing = "is an operator or a comma missing before it?" if "," in expected else "is an operator missing before it?"
+    refuse(token, f"expected {expected}, not {name_of(token)}", hint or missing)

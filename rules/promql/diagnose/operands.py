@@ -289,6 +289,8 @@ def _mend(given: ValueType, wanted: ValueType) -> str:
 def _regex_reason(value: Token, error: ExprError) -> str:
     """RE2's reason without the pattern in it, which is ours and not as written."""
     reason = error.message.rpartition("': ")[2].partition(": (?s")[0]
+    if ": " in reason and reason.endswith(")") and reason.rpartition(": ")[2] not in value.text:
+        reason = reason[:-1]
     return f"illegal regex {value.text[:60]}: {reason[:100]}"
 
 

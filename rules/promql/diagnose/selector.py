@@ -119,6 +119,9 @@ class SelectorReader:
             )
         if operator.is_sign(",", "}") or operator.kind is Kind.STRING:
             refuse(label, f"label '{label.text[:40]}' has no matcher", f'write {label.text[:40]}="value"')
+        if operator.is_sign("-") and self._peek().kind is Kind.WORD:
+            hint = f'quote it: {{"{label.text}-{self._peek().text}"="value"}}'
+            refuse(operator, "a plain label name has no '-'", hint)
         if not operator.is_sign("=", "!=", "=~", "!~"):
             self._in_braces(opened, "one of = != =~ !~")
         self._next()
@@ -181,7 +184,11 @@ class SelectorReader:
                 refuse(opened, "this '[' is never closed", "add the ']' that belongs to it")
             self._check_computed()
             check_token(self._token)
-            hint = "a duration has no blanks: [1h30m]"
+            hint = "close the '[' first"
+            if self._token.is_sign(":"):
+                hint = "a subquery has a range and a step: [30m:1m]"
+            elif self._token.kind in (Kind.WORD, Kind.NUMBER):
+                hint = "a duration has no blanks: [1h30m]"
             refuse(self._token, f"expected ']', not {name_of(self._token)}", hint)
         self._next()
         self.typing.window(operand, opened, subquery=subquery)
@@ -204,7 +211,7 @@ class SelectorReader:
             refuse(token, f"expected a duration after '{after}', not {name_of(token)}", hint)
         check_number(self._next())
         if positive and not token.text.strip("0.smhdwyxX_eE"):
-            refuse(token, "a range must be longer than 0", f"write it like {example}")
+            refuse(token, "a range and its step must be longer than 0", f"write it like {example}")
 
     def _check_computed(self) -> None:
         """Refuse a duration that goes on as a calculation, or begins as one."""
