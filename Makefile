@@ -30,6 +30,7 @@ format: $(VENV)/.dev ## Put the code into its one format
 bench: $(VENV)/.dev ## Footprint and speed beside the peers, on this host
 	tests/servers/install
 	$(BIN)/python tests/bench/footprint.py
+	$(BIN)/python tests/bench/bench_rules.py
 
 docs: $(VENV)/.dev ## Write the generated reference pages anew
 	$(BIN)/python -m agent.config.reference
