@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import gzip
 import json
@@ -44,8 +45,12 @@ def ports(deadline: float = 15.0) -> Ports:
     return Ports(lambda _: Secret(SECRET), NoDatabase(), lambda: NOW, deadline)  # type: ignore[arg-type]  # never used
 
 
+def token() -> Authorization:
+    return with_scheme("token", Secret(SECRET))
+
+
 def door(url: str, tls: Tls | None = None, deadline: float = 15.0) -> Http:
-    return Http("desk-1", url, lambda: with_scheme("token", Secret(SECRET)), ports(deadline), tls)
+    return Http("desk-1", url, token, ports(deadline), tls)
 
 
 class Echo(FakeHttp):
@@ -177,6 +182,20 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 async def test_a_certificate_of_our_authority_is_accepted(authority: trustme.CA, ca_file: str) -> None:
     async with tls_server(authority) as (server, _), opened(door(server.url, Tls(ca_file))) as http:
         assert (await http.get("/x")).status == 200
+
+
+async def test_the_end_of_the_certificate_is_told(authority: trustme.CA, ca_file: str) -> None:
+    ends = datetime.datetime(2031, 5, 17, 12, tzinfo=datetime.UTC)
+    told: list[tuple[str, float]] = []
+    listening = dataclasses.replace(ports(), certificate=lambda name, until: told.append((name, until)))
+    async with tls_server(authority, not_after=ends) as (server, _):
+        async with opened(Http("rt", server.url, token, listening, Tls(ca_file))) as http:
+            assert (await http.get("/x")).status == 200
+        assert told == [("rt", ends.timestamp())]
+        async with opened(Http("rt", server.url, token, listening)) as http:
+            with pytest.raises(NotSent):
+                await http.get("/x")
+    assert len(told) == 1
 
 
 async def test_an_unknown_authority_is_refused(authority: trustme.CA) -> None:
