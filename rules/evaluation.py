@@ -209,6 +209,7 @@ class AlertingRunner(Runner):
         self._static_labels = _static(rule.labels)
         self._static_annotations = _static(rule.annotations)
         self._texts: dict[Labels, tuple[float, Labels, dict[str, str]]] = {}
+        self._asking: EvalOptions | None = None
         self._pure = all(template.pure for _, template in (*rule.labels, *rule.annotations))
         self._constant = self._static_labels is not None and self._static_annotations is not None
         self._marked = False
@@ -326,6 +327,7 @@ class AlertingRunner(Runner):
     def _hits(self, elements: Sequence[Element], at: int) -> dict[Labels, Hit]:
         hits: dict[Labels, Hit] = {}
         texts: dict[Labels, tuple[float, Labels, dict[str, str]]] = {}
+        self._asking = None
         for element in elements:
             known = self._texts.get(element.labels)
             if known is None or not (self._constant or (self._pure and known[0] == element.value)):
@@ -355,9 +357,11 @@ class AlertingRunner(Runner):
         return identity, annotations
 
     def _ask(self, text: str, at: int) -> list[TemplateElement]:
-        """A template's ``query``."""
+        """A template's ``query``. All queries of the templates of one evaluation share the time of one expression."""
+        if self._asking is None:
+            self._asking = self._settings.options()
         try:
-            result = compile_expr(parse(text)).instant(self._settings.series, at, self._settings.options())
+            result = compile_expr(parse(text)).instant(self._settings.series, at, self._asking)
         except (ExprError, EvalError) as error:
             raise TemplateError(str(error)) from error
         if isinstance(result, ScalarResult):

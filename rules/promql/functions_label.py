@@ -15,7 +15,7 @@ from rules.promql.errors import ExprError
 from rules.promql.match import compile_regex
 from rules.promql.values import Context, Item, MatrixPlan, VectorPlan, check_unique, set_label
 
-_REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})", re.ASCII)
+_REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
 def _check_label(function: str, name: str) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rules.template import parser
 from rules.template.functions import FUNCTIONS, Scope, Value, truth
 from rules.template.lexer import TemplateError
-from rules.template.printing import Arguments, Data, Element, show, type_name
+from rules.template.printing import Arguments, Data, Element, Moment, Span, show, type_name
 
 if TYPE_CHECKING:
     from rules.template.look import Uses
@@ -201,11 +201,18 @@ class _Expansion:
             if variable[0] == name:
                 variable[1] = value
                 return
+        raise TemplateError(f"undefined variable: {name}")
 
     def _command(self, command: parser.Command, dot: Value, piped: Value) -> Value:
         first, rest = command.args[0], command.args[1:]
         if isinstance(first, parser.Function):
             return self._call(first.name, rest, dot, piped)
+        if isinstance(first, parser.Chain) and (rest or piped is not _MISSING):
+            given = [self._operand(operand, dot) for operand in rest]
+            if piped is not _MISSING:
+                given.append(piped)
+            *fields, last = first.fields
+            return self._field(self._operand(parser.Chain(first.base, tuple(fields)), dot), last, given)
         if rest or piped is not _MISSING:
             raise TemplateError("can't give argument to a value that is no function")
         if isinstance(first, parser.Nil):
@@ -215,13 +222,18 @@ class _Expansion:
     def _operand(self, operand: parser.Operand, dot: Value) -> Value:
         match operand:
             case parser.Literal():
+                if isinstance(operand.value, int) and not -(2**63) <= operand.value < 2**63:
+                    raise TemplateError(f"{operand.value} overflows int")
                 return operand.value
             case parser.Dot():
                 return dot
             case parser.Nil():
                 return None
             case parser.Variable():
-                return next(value for name, value in reversed(self._variables) if name == operand.name)
+                for name, value in reversed(self._variables):
+                    if name == operand.name:
+                        return value
+                raise TemplateError(f"undefined variable: {operand.name}")
             case parser.Chain():
                 value = self._operand(operand.base, dot)
                 for name in operand.fields:
@@ -232,7 +244,14 @@ class _Expansion:
             case parser.Pipeline():
                 return self._pipeline(operand, dot)
 
-    def _field(self, value: Value, name: str) -> Value:
+    def _field(self, value: Value, name: str, arguments: Sequence[Value] = ()) -> Value:
+        """A field, or the result of a method."""
+        if isinstance(value, Moment | Span):
+            from rules.template.methods import call_method  # noqa: PLC0415 - hardly a rule asks
+
+            return call_method(value, name, list(arguments))
+        if arguments:
+            raise TemplateError(f"{name} has arguments but cannot be invoked as function")
         match value:
             case Data() if name in _DATA_FIELDS:
                 return _DATA_FIELDS[name](value)

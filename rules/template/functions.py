@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
@@ -202,7 +203,7 @@ def _pattern(pattern: str) -> Any:
         raise TemplateError(f"bad regular expression {pattern[:200]!r}: {shown}") from error
 
 
-_REFERENCE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})", re.ASCII)
+_REFERENCE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
 def replace_all(pattern: str, replacement: str, text: str) -> str:
@@ -294,9 +295,14 @@ def _kind(value: Value) -> str:
 
 
 def _equal(values: list[Value]) -> bool:
+    """Whether the first equals any other; nil equals nothing but nil."""
     first = values[0]
-    kind = _kind(first)
+    kind = None if first is None else _kind(first)
     for value in values[1:]:
+        if first is None or value is None:
+            if first is value:
+                return True
+            continue
         if _kind(value) != kind:
             raise TemplateError(f"incompatible types for comparison: {type_name(first)} and {type_name(value)}")
         if value == first:
@@ -343,16 +349,19 @@ def _index(values: list[Value]) -> Value:
 
 def _slice(values: list[Value]) -> Value:
     item, bounds = values[0], values[1:]
-    if not isinstance(item, str | tuple) or len(bounds) > 2:
-        raise TemplateError(f"can't slice item of type {type_name(item)} with {len(bounds)} indexes")
+    if not isinstance(item, str | tuple):
+        raise TemplateError(f"can't slice item of type {type_name(item)}")
+    if isinstance(item, str) and len(bounds) > 2:
+        raise TemplateError("cannot 3-index slice a string")
     sequence = item.encode() if isinstance(item, str) else item
-    numbers = [0, len(sequence)]
+    numbers = [0, len(sequence), len(sequence)]
     for place, bound in enumerate(bounds):
         if isinstance(bound, bool) or not isinstance(bound, int) or not 0 <= bound <= len(sequence):
             raise TemplateError(f"index out of range: {show(bound)}")
         numbers[place] = bound
-    if numbers[0] > numbers[1]:
-        raise TemplateError(f"invalid slice index: {numbers[0]} > {numbers[1]}")
+    for low, high in pairwise(numbers):
+        if low > high:
+            raise TemplateError(f"invalid slice index: {low} > {high}")
     part = sequence[numbers[0] : numbers[1]]
     return part.decode("utf-8", "replace") if isinstance(part, bytes) else part
 
@@ -371,6 +380,10 @@ def _by_label(label: str, elements: Sequence[Element]) -> tuple[Element, ...]:
 def _words(values: list[Value]) -> str:
     """The arguments of html, js and urlquery as one text."""
     return values[0] if len(values) == 1 and isinstance(values[0], str) else sprint(values)
+
+
+def _no_function(value: Value) -> Value:
+    raise TemplateError(f"non-function of type {type_name(value)}")
 
 
 def _unreachable(_scope: Scope, _args: list[Value]) -> Value:
@@ -409,6 +422,7 @@ FUNCTIONS: dict[str, Spec] = {
     "urlQueryEscape": Spec(lambda _, a: quote_plus(_text(a[0]), safe="~"), 1, 1),
     "and": Spec(_unreachable, 1, None),
     "or": Spec(_unreachable, 1, None),
+    "call": Spec(lambda _, a: _no_function(a[0]), 1, None),
     "not": Spec(lambda _, a: not truth(a[0]), 1, 1),
     "eq": Spec(lambda _, a: _equal(a), 2, None),
     "ne": Spec(lambda _, a: not _equal(a), 2, 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from enum import Enum, auto
 from typing import NamedTuple
@@ -232,15 +233,19 @@ def _number(source: str, position: int) -> tuple[Token, int]:
 def _parse_number(text: str) -> int | float | None:
     """Go's reading of a number: ``017`` is octal, ``0x1p4`` a float; None when it is no number."""
     body = text.lstrip("+-")
+    value: int | float
     try:
         if re.fullmatch(r"0[0-7_]+", body):
-            return int(text.replace(body, "0o" + body.lstrip("0_")) if body.strip("0_") else "0", 8)
-        return int(text, 0)
+            value = int(text.replace(body, "0o" + body.lstrip("0_")) if body.strip("0_") else "0", 8)
+        else:
+            value = int(text, 0)
+        return value if -(2**63) <= value < 2**64 else None
     except ValueError:
         pass
     try:
         if body[:2].lower() == "0x":
             return float.fromhex(text.replace("_", "")) if "p" in body.lower() else None
-        return float(text)
+        value = float(text)
     except (ValueError, OverflowError):
         return None
+    return value if math.isfinite(value) and re.search("[.eE]", body) else None

@@ -214,6 +214,9 @@ class _Parser:
                 raise TemplateError(f"{{{{{keyword}}}}} outside {{{{range}}}}", self._tokens[self._at - 1].at)
             self._expect(Kind.RIGHT, keyword)
             return Break() if keyword == "break" else Continue()
+        if keyword == "define" and self._depth > 1:
+            hint = "define templates outside of if, range, with and other templates"
+            raise TemplateError("unexpected {{define}}", self._tokens[self._at - 1].at, hint)
         name = self._expect(Kind.STRING, keyword)
         if keyword == "define":
             self._expect(Kind.RIGHT, "define")
@@ -239,7 +242,11 @@ class _Parser:
             raise TemplateError(f'define "{name}" has no {{{{end}}}}', at, "add {{end}}")
         self._expect(Kind.RIGHT, "end")
         self._variables, self._loops = outer, loops
-        self._tree.defined[name] = body
+        if not _empty(body):
+            if not _empty(self._tree.defined.get(name, ())):
+                raise TemplateError(f'multiple definition of template "{name}"', at, "give one of them another name")
+            self._tree.defined[name] = body
+        self._tree.defined.setdefault(name, body)
 
     def _control(self, keyword: str) -> Node:
         at = self._tokens[self._at - 1].at
@@ -278,6 +285,9 @@ class _Parser:
         if self._depth > MAX_DEPTH:
             raise self._error(f"nested deeper than {MAX_DEPTH} levels")
         variables, declare = self._declaration(where)
+        # As in Go, a name is known from here on, also in its own value and when it was never declared; using it before
+        # it has a value is an error of the expansion.
+        self._variables.extend(variables)
         commands: list[Command] = []
         while True:
             token = self._skip_space()
@@ -294,14 +304,10 @@ class _Parser:
             token = self._skip_space()
             if token.kind is Kind.PIPE:
                 self._at += 1
-                if self._skip_space().kind in (closing, Kind.RIGHT):
-                    raise self._error("missing value after |", "name the function that takes the value")
             elif token.kind is not closing:
                 hint = "separate arguments with blanks" if token.kind is Kind.COMMA else ""
                 raise TemplateError(f"unexpected {_shown(token)} in {where}", token.at, hint)
         self._depth -= 1
-        if declare:
-            self._variables.extend(variables)
         self._note_queries(commands)
         return Pipeline(tuple(commands), variables, declare)
 
@@ -315,9 +321,6 @@ class _Parser:
                 self._at += 1
                 if len(names) > (2 if where == "range" else 1):
                     raise self._error(f"too many declarations in {where}")
-                if token.kind is Kind.ASSIGN:
-                    for name in names:
-                        self._check_variable(name)
                 return tuple(names), token.kind is Kind.DECLARE
             if token.kind is not Kind.COMMA or where != "range":
                 break
@@ -391,6 +394,11 @@ class _Parser:
                 sources = command.args[1:] if len(command.args) > 1 or before is None else before.args
                 self._tree.queries.update(str(arg.value) for arg in sources if isinstance(arg, Literal))
             before = command
+
+
+def _empty(body: Body) -> bool:
+    """Whether a definition is nothing but blanks; another one may then take its place."""
+    return all(isinstance(node, Text) and not node.text.strip() for node in body)
 
 
 def _shown(token: Token) -> str:

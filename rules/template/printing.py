@@ -176,7 +176,10 @@ def sprint(values: Sequence[object]) -> str:
     return "".join(parts)
 
 
-_DIRECTIVE = re.compile(r"%([+\-# 0]*)(?:\[(\d+)\])?(\d+|\*)?(?:(\.)(\d+|\*)?)?(?:\[(\d+)\])?(.?)", re.DOTALL)
+_DIRECTIVE = re.compile(
+    r"%([+\-# 0]*)(?:\[(\w*)\])?(\d+|\*)?(?:(\.)(?:\[(\w*)\])?(\d+|\*)?)?(?:\[(\w*)\])?(.?)", re.DOTALL
+)
+"""Flags, index, width, point, index, precision, index, verb."""
 
 
 def sprintf(pattern: str, values: Sequence[object]) -> str:
@@ -189,17 +192,29 @@ def sprintf(pattern: str, values: Sequence[object]) -> str:
         used += 1
         return values[used - 1] if used <= len(values) else _MISSING
 
-    def directive(found: re.Match[str]) -> str:
+    def jump(index: str | None) -> bool:
+        """To the argument that ``[index]`` names, counted from 1; False when there is no such."""
         nonlocal used, reordered
-        flags, index, width_text, dot, precision_text, late_index, verb = found.groups()
-        if index or late_index:
-            used, reordered = int(index or late_index) - 1, True
-            if not 0 <= used < len(values):
-                return f"%!{verb}(BADINDEX)"
+        if index is None:
+            return True
+        reordered = True
+        if not index.isdecimal() or not 1 <= int(index[:9]) <= len(values):
+            return False
+        used = int(index) - 1
+        return True
+
+    def directive(found: re.Match[str]) -> str:
+        nonlocal reordered
+        flags, width_index, width_text, dot, precision_index, precision_text, index, verb = found.groups()
         if not verb:
+            reordered = reordered or not (width_index is index is None)
             return "%!(NOVERB)"
+        good = jump(width_index)
         width = take() if width_text == "*" else int(width_text or 0)
+        good = jump(precision_index) and good
         precision = take() if precision_text == "*" else (int(precision_text or 0) if dot else None)
+        if not (jump(index) and good):
+            return f"%!{verb}(BADINDEX)"
         if not isinstance(width, int) or not isinstance(precision, int | None):
             return "%!(BADWIDTH)" if not isinstance(width, int) else "%!(BADPREC)"
         if abs(width) > MAX_WIDTH or (precision or 0) > MAX_WIDTH:
@@ -209,7 +224,7 @@ def sprintf(pattern: str, values: Sequence[object]) -> str:
         value = take()
         if value is _MISSING:
             return f"%!{verb}(MISSING)"
-        return _pad(_format(verb, flags, precision, value), flags, width, verb, value)
+        return _pad(_format(verb, flags, precision, value), flags, width, precision, value)
 
     text = _DIRECTIVE.sub(directive, pattern)
     if used < len(values) and not reordered:
@@ -226,8 +241,10 @@ def _format(verb: str, flags: str, precision: int | None, value: object) -> str:
         return type_name(value)
     if verb == "v":
         if isinstance(value, float):
-            return _signed(show_float(value, "g", precision), flags)
-        return _signed(str(value), flags) if type(value) is int else show(value)
+            return _signed(show_float(value, "g", precision), flags.replace("+", ""))
+        if isinstance(value, str):
+            return quote(value) if "#" in flags else value[:precision]
+        return _signed(str(value), flags.replace("+", "")) if type(value) is int else show(value)
     if value is None:
         return f"%!{verb}(<nil>)"
     if isinstance(value, bool):
@@ -235,9 +252,13 @@ def _format(verb: str, flags: str, precision: int | None, value: object) -> str:
     if isinstance(value, float):
         if verb in "xX":
             return _signed(_hex_float(value, verb), flags)
-        return _signed(show_float(value, verb, precision), flags) if verb in "eEfFgG" else _wrong(verb, value)
+        if verb not in "eEfFgG":
+            return _wrong(verb, value)
+        if "#" in flags and math.isfinite(value):
+            return _signed(f"{value:#.{6 if precision is None else precision}{verb}}", flags)
+        return _signed(show_float(value, verb, precision), flags)
     if isinstance(value, int):
-        return _integer(verb, flags, value)
+        return _integer(verb, flags, precision, value)
     if isinstance(value, str | Moment | Span):
         return _string(verb, flags, precision, str(value), value)
     if isinstance(value, Mapping):
@@ -270,17 +291,21 @@ def _hex_float(value: float, verb: str) -> str:
     return text.upper() if verb == "X" else text
 
 
-def _integer(verb: str, flags: str, value: int) -> str:
+def _integer(verb: str, flags: str, precision: int | None, value: int) -> str:
     if verb == "c":
         return chr(value) if 0 <= value <= 0x10FFFF else "\ufffd"
     if verb == "U":
         return f"U+{value:04X}"
     if verb == "q":
-        return f"'{chr(value)}'" if 0 <= value <= 0x10FFFF else "'\ufffd'"
-    if verb not in "dxXob":
+        char = chr(value) if 0 <= value <= 0x10FFFF else "\ufffd"
+        return "'\\''" if char == "'" else f"'{quote(char, ascii_only='+' in flags)[1:-1]}'" if char != '"' else "'\"'"
+    if verb not in "dxXobO":
         return _wrong(verb, value)
     prefix = {"x": "0x", "X": "0X", "o": "0", "b": "0b"}.get(verb, "") if "#" in flags else ""
-    text = f"{'-' if value < 0 else ''}{prefix}{format(abs(value), verb)}"
+    digits = format(abs(value), verb.replace("O", "o"))
+    if precision is not None:
+        digits = "" if precision == 0 and value == 0 else digits.rjust(precision, "0")
+    text = f"{'-' if value < 0 else ''}{'0o' if verb == 'O' else prefix}{digits}"
     return _signed(text, flags)
 
 
@@ -289,20 +314,24 @@ def _string(verb: str, flags: str, precision: int | None, text: str, value: obje
         case "s":
             return text if precision is None else text[:precision]
         case "q":
-            return f"`{text}`" if "#" in flags and "`" not in text else quote(text)
+            cut = text[:precision]
+            return f"`{cut}`" if "#" in flags and "`" not in cut else quote(cut, ascii_only="+" in flags)
         case "x" | "X":
-            separator = " " if " " in flags else ""
-            digits = separator.join(f"{byte:02x}" for byte in text.encode())
+            pairs = [f"{byte:02x}" for byte in text.encode()[:precision]]
+            prefix = "0x" if "#" in flags else ""
+            digits = (
+                " ".join(prefix + pair for pair in pairs) if " " in flags else prefix * bool(pairs) + "".join(pairs)
+            )
             return digits.upper() if verb == "X" else digits
     return _wrong(verb, value)
 
 
-def _pad(text: str, flags: str, width: int, verb: str, value: object) -> str:
+def _pad(text: str, flags: str, width: int, precision: int | None, value: object) -> str:
     if "-" in flags or width < 0:
         return text.ljust(abs(width))
-    number = isinstance(value, int | float) and not isinstance(value, bool) and verb in "vdxXobeEfFgG"
-    if "0" in flags and number and not text.endswith(("Inf", "NaN")):
-        sign = text[0] if text[:1] in ("+", "-", " ") else ""
+    whole_with_precision = isinstance(value, int) and precision is not None
+    if "0" in flags and not text.endswith(("Inf", "NaN")) and not whole_with_precision:
+        sign = text[0] if text[:1] in ("+", "-", " ") and isinstance(value, int | float) else ""
         return sign + text[len(sign) :].rjust(width - len(sign), "0")
     return text.rjust(width)
 
@@ -320,13 +349,13 @@ _QUOTE = {
 }
 
 
-def quote(text: str) -> str:
-    """strconv.Quote: a Go string literal."""
+def quote(text: str, *, ascii_only: bool = False) -> str:
+    """strconv.Quote: a Go string literal; QuoteToASCII when ``ascii_only``."""
     out: list[str] = []
     for char in text:
         if char in _QUOTE:
             out.append(_QUOTE[char])
-        elif char == " " or char.isprintable():
+        elif (char == " " or char.isprintable()) and (char.isascii() or not ascii_only):
             out.append(char)
         elif ord(char) < 0x80:
             out.append(f"\\x{ord(char):02x}")

@@ -473,3 +473,34 @@ def test_between_two_rules_others_have_their_turn() -> None:
     for _ in work:
         turns.append([alert.rule for alert in run.engine.alerts()])
     assert turns == [["A"], ["A", "B"], ["A", "B"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("count(count_over_time({__name__=~`.+`}[1d:1ms]))", "too many samples"),
+        ("(" * 100 + "x" + ")" * 100, "nested deeper"),
+        ("x[5m]", "not a vector or scalar"),
+        ("x * on () group_left () {__name__=~`x|y`}", "found duplicate series"),
+    ],
+)
+def test_a_query_in_a_template_has_the_limits_of_an_expression(query: str, reason: str) -> None:
+    run = Run(rules(f"- {{alert: High, expr: x > 1, annotations: {{a: '{{{{ query \"{query}\" }}}}', b: fine}}}}"))
+    evaluation = run.cycle(5, y=1)
+    assert [alert.state for alert in run.engine.alerts()] == [AlertState.FIRING]
+    annotations = dict(next(iter(run.engine.alerts())).annotations)
+    assert annotations["b"] == "fine"
+    assert annotations["a"].startswith("<error expanding template: ")
+    assert reason in annotations["a"]
+    assert evaluation.failures == ()
+
+
+def test_the_queries_of_all_templates_of_a_rule_share_its_time() -> None:
+    busy = '{{ query "count(count_over_time(x[1d:500ms]))" }}'
+    texts = ", ".join(f"a{number}: '{busy * 40}'" for number in range(10))
+    run = Run(rules(f"- {{alert: High, expr: x > 1, annotations: {{{texts}}}}}"), cpu_ms=50)
+    started = time.thread_time()
+    run.cycle(5)
+    assert time.thread_time() - started < 1  # alone, each of the 400 would have taken its 50 ms
+    annotations = dict(next(iter(run.engine.alerts())).annotations)
+    assert all("timed out" in text for text in annotations.values())

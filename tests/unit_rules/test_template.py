@@ -19,6 +19,15 @@ from rules.template.printing import Element
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "templates.json").read_text())
 
 
+HARD = json.loads((Path(__file__).parent / "golden" / "templates_hard.json").read_text())
+"""What Debian's promtool made of each at a value of 1 (null: the expansion failed), and what it accepts."""
+OTHERS = [
+    Element({"__name__": "n", "i": "2", "z": "c"}, -4.5),
+    Element({"__name__": "n", "i": "9", "z": "b"}, 0.0),
+    Element({"__name__": "n", "i": "10", "z": "a"}, 3.0),
+]
+
+
 def scope(value: float = 1.0, labels: Mapping[str, str] | None = None) -> Scope:
     labels = {"__name__": "m", "i": "1"} if labels is None else labels
 
@@ -43,9 +52,41 @@ def test_the_text_is_what_promtool_makes_of_it(name: str) -> None:
             assert got == expected
 
 
+def test_hard_cases_are_what_promtool_makes_of_them() -> None:
+    labels = {"__name__": "m", "i": "1", "z": "b"}
+
+    def query(expr: str) -> list[Element]:
+        if expr == "err(":
+            raise TemplateError("no query")
+        return {"m": [Element(labels, 1.0)], "n": OTHERS, "1": [Element({}, 1.0)]}.get(expr, [])
+
+    hard = Scope(labels, 1.0, 0, query, {"a": "b"}, "http://h:9090/pre")
+    found = {text: Template.parse(text).expand(hard) for text in HARD["expanded"]}
+    failed = {text: None if got.startswith("<error expanding template: ") else got for text, got in found.items()}
+    assert failed == HARD["expanded"]
+
+
+def accepted(text: str) -> bool:
+    try:
+        Template.parse(text)
+    except TemplateError:
+        return False
+    return True
+
+
+def test_what_promtool_accepts_is_accepted_and_nothing_else() -> None:
+    texts = HARD["accepted"] + HARD["refused"]
+    assert [text for text in texts if accepted(text)] == HARD["accepted"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (
+            "{{ (toDuration 5400.5).Minutes }} {{ (toDuration 90).String }} {{ (toDuration 1.5).Milliseconds }}",
+            "90.00833333333334 1m30s 1500",
+        ),
+        ("{{ range $i := 3 }}{{ $i }}{{ end }} {{ with 0 }}a{{ else with 5 }}{{ . }}{{ end }}", "012 5"),
         ("{{ now }}", "1.5"),
         ("{{ toDuration 90.5 }} {{ toDuration 0.0015 }} {{ toDuration 3600 }}", "1m30.5s 1.5ms 1h0m0s"),
         ("{{ externalURL }} {{ pathPrefix }}", "http://h:9090/pre /pre"),
@@ -73,7 +114,6 @@ def test_more_functions_and_syntax(text: str, expected: str) -> None:
         ("{{ $labels.x", "unclosed action: a {{ has no }}", 1),
         ("{{ }}", "missing value for command", 1),
         ("{{ 1 | 2 }}", "non executable command in pipeline stage 2", 1),
-        ("{{ 1 | }}", "missing value after |", 1),
         ("{{ (1 }}", "unclosed left paren", 1),
         ("{{ 1) }}", "unexpected right paren", 1),
         ('{{ "a }}', "unterminated quoted string", 1),
