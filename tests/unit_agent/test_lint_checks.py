@@ -24,8 +24,9 @@ AVAIL, SIZE = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
         "rate(node_context_switches_total[38s]) > 1",
         "max_over_time(node_load1[20s:5s]) > 1",
         '{__name__=~"anything.*"} > 1',
-        "absent(node_load1)",
-        "absent(node_load1) == 1",
+        "absent(node_load1) and on () node_procs_blocked == 0",
+        "absent_over_time(node_load1[5m])",
+        "last_over_time(node_load1[20s]) > 5",
         f"avg without (cpu) (rate({CPU}[5m])) > 0.9",
         f"sum without (mode) (avg without (cpu) (rate({CPU}[2m]))) * 100 > 90",
         f"100 - avg by (instance) (rate({CPU}[5m])) * 100 > 90",
@@ -36,7 +37,7 @@ AVAIL, SIZE = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
         "(node_memory_MemTotal_bytes - node_memory_MemFree_bytes - node_memory_Cached_bytes)"
         " / node_memory_MemTotal_bytes > 0.9",
         "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes < 0.1 and on (instance) node_uname_info",
-        '(node_memory_SwapFree_bytes < 5) * on (instance) group_left (nodename) node_uname_info{nodename=~".+"}',
+        '(node_memory_SwapFree_bytes < 5e6) * on (instance) group_left (nodename) node_uname_info{nodename=~".+"}',
         "count by (instance) (up == 0) > 3",
         'node_systemd_unit_state{state="failed"} == 1',
         "node_time_seconds - node_boot_time_seconds > 365 * 86400",
@@ -68,6 +69,11 @@ def test_good_expressions(expr: str) -> None:
         (f"sum by (instance) (rate({CPU}[1m])) / count by (instance) (node_nope) > 1", "metric"),
         ('{__name__="node_nope"} > 1', "metric"),
         ("rate(node_context_switches_total[37s]) > 1", "window"),
+        ("last_over_time(node_load1[10s]) > 5", "window"),
+        ("absent(node_load1)", "absent"),
+        ("absent(node_load1) == 1", "absent"),
+        ('node_md_disks{state="broken"} > 0', "label"),
+        ("min by (instance) (node_memory_MemAvailable_bytes) < 10", "bytes"),
         ("node_load1", "evidence"),
         (f"{AVAIL} / {SIZE} < 10", "dead"),
         (f"({SIZE} - {AVAIL}) / {SIZE} > 90", "dead"),
@@ -165,6 +171,8 @@ def test_labels_and_annotations(texts: str, expected: list[str]) -> None:
         ("node_network_up < 1", "for: 5m", []),
         ("time() - node_boot_time_seconds > 5", "for: 5m", []),
         ("node_network_mtu_bytes > 9000", "for: 5m", []),
+        ("absent(node_load1)", "for: 30s", []),
+        ("absent(node_load1)", "for: 15s", ["absent"]),
         ("node_network_up == 0 and node_load1 > 5", "for: 5m", ["flap", "matching"]),
         ("(rate(node_forks_total[5m]) > 9) * on (instance) group_left (nodename) node_uname_info", "for: 5m", ["flap"]),
     ],
@@ -231,3 +239,14 @@ def test_the_rules_of_an_objective_are_clean(tmp_path: Path, capsys: pytest.Capt
     assert main(["check", "--config", str(config), "--format", "json"]) == 0
     problems = json.loads(capsys.readouterr().out)
     assert {(p["line"], p["check"], p["hint"]) for p in problems} == {(4, "lint/label", "did you mean 'active'?")}
+
+
+def test_a_window_over_a_recorded_metric_counts_in_the_interval_of_its_group() -> None:
+    text = (
+        "groups:\n  - {name: slow, interval: 1m, rules: [{record: 'a:b', expr: node_load1}]}\n"
+        "  - name: g\n    rules:\n      - {record: 'c:d', expr: 'avg_over_time(a:b[2m])'}\n"
+        "      - {record: 'e:f', expr: 'avg_over_time(a:b[150s]) + a:b'}\n"
+    )
+    assert [(p.line, p.column, p.check, p.hint) for p in found(text)] == [
+        (5, 49, "lint/window", "use at least [2m30s]")
+    ]

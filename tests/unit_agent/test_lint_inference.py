@@ -32,6 +32,14 @@ INSTANTS = (
     'node_cpu_seconds_total{mode="idle"}', 'node_filesystem_avail_bytes{mountpoint="/"}', 'up{collector!="cpu"}',
     'node_network_up{device=~"eth.+"}', "cpu:share", 'ALERTS{alertstate="firing"}',
 )  # fmt: skip
+PHRASES = (
+    "node_filesystem_avail_bytes / node_filesystem_size_bytes * 100",
+    "(node_memory_MemTotal_bytes - node_memory_MemAvailable_bytes) / node_memory_MemTotal_bytes",
+    "sum without () (node_filesystem_avail_bytes) / sum without () (node_filesystem_size_bytes)",
+    "100 - avg by (instance) (rate(node_cpu_seconds_total[2m])) * 100",
+    'node_cpu_seconds_total{cpu="0", mode="idle"} / ignoring (cpu, mode) node_load1',
+    'node_cpu_seconds_total{cpu="0", mode="idle"} * on (instance) group_left (mode) node_uname_info',
+)
 COUNTERS = ("node_cpu_seconds_total", "node_network_receive_errs_total", "node_disk_io_time_seconds_total")
 LABELS = ("instance", "job", "cpu", "mode", "device", "mountpoint", "collector")
 
@@ -119,12 +127,7 @@ class Expressions:
             self._rng.shuffle(sides)
             return f"{sides[0]} {op} {sides[1]}"
         if kind == 8:
-            return pick(("node_filesystem_avail_bytes / node_filesystem_size_bytes * 100",
-                         "(node_memory_MemTotal_bytes - node_memory_MemAvailable_bytes) / node_memory_MemTotal_bytes",
-                         "sum without () (node_filesystem_avail_bytes) / sum without () (node_filesystem_size_bytes)",
-                         "100 - avg by (instance) (rate(node_cpu_seconds_total[2m])) * 100",
-                         'node_cpu_seconds_total{cpu="0", mode="idle"} / ignoring (cpu, mode) node_load1',
-                         "node_cpu_seconds_total * on (instance) group_left (mode, nodename) node_uname_info"))  # fmt: skip
+            return pick(PHRASES)
         matching = pick(("", " on (instance)", " on (device)", " ignoring (cpu, mode)", " on ()",
                          " on (instance) group_left ()", " on (instance) group_right (nodename)"))  # fmt: skip
         if "group" in matching:
@@ -167,7 +170,7 @@ def test_what_is_told_of_an_expression_is_true_of_its_result(seed: int) -> None:
     config = defaults().config
     assert config is not None
     series, expressions = window(rng), Expressions(rng)
-    for _ in range(25):
+    for _ in range(40):
         text = expressions.vector()
         world = World(config, [rule_file(one("up == 0"))], [rule_file(RECORDED)])
         for part in nodes(parse(text)):

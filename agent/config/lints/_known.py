@@ -75,6 +75,8 @@ LABEL_VALUES: Final[dict[tuple[str, str], frozenset[str]]] = {
         {"user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"}
     ),
     ("node_cpu_guest_seconds_total", "mode"): frozenset({"user", "nice"}),
+    ("node_md_state", "state"): frozenset({"active", "inactive", "recovering", "resync", "check"}),
+    ("node_md_disks", "state"): frozenset({"active", "failed", "spare"}),
     ("node_systemd_unit_state", "state"): frozenset(
         {"active", "activating", "deactivating", "failed", "inactive", "reloading", "refreshing", "maintenance"}
     ),

@@ -75,6 +75,11 @@ class World:
         metric = self.declared(name)
         return metric.type if metric is not None else None
 
+    def interval_of(self, name: str) -> int:
+        """Time in ms between two samples of a metric: of a recorded one that of the slowest group that records it."""
+        intervals = [group.interval or self.interval for _, group, _ in self.recorded.get(name, ())]
+        return max(intervals, default=self.interval)
+
     def job_of(self, name: str) -> str:
         """The ``job`` of a declared metric; "" when both collectors and the agent itself give it."""
         if name == "up":

@@ -15,29 +15,22 @@ def check(rule: RuleContext) -> Iterator[Finding]:
     for read in rule.reads:
         name = metric(read.selector)
         declared = rule.world.declared(name)
-        if declared is None:
-            continue
-        labels = carried(declared)
+        labels = carried(declared) if declared is not None else None
         for matcher in label_matchers(read.selector):
             place = at(read.selector, matcher)
-            if matcher.name not in labels:
-                if _holds(matcher, ""):
-                    message = f"{name} has no label {matcher.name}, so this matcher leaves nothing out"
-                else:
-                    message = f"{name} has no label {matcher.name}, so nothing is selected"
+            if labels is not None and matcher.name not in labels:
+                none = "leaves nothing out" if _holds(matcher, "") else "selects nothing"
                 near = did_you_mean(matcher.name, labels)
-                yield Finding(
-                    place, message, near if near.startswith("did") else f"its labels are {', '.join(sorted(labels))}"
-                )
+                hint = near if near.startswith("did") else f"its labels are {', '.join(sorted(labels))}"
+                yield Finding(place, f"{name} has no label {matcher.name}: this matcher {none}", hint)
                 continue
             values = LABEL_VALUES.get((name, matcher.name), frozenset())
-            if matcher.name == "job" and (job := rule.world.job_of(name)):
+            if matcher.name == "job" and declared is not None and (job := rule.world.job_of(name)):
                 values = frozenset({job})
             if values and not any(_holds(matcher, value) for value in values):
-                message = f"{name} has no {matcher.name} that this matches, so nothing is selected"
                 near = did_you_mean(matcher.value, values)
                 hint = near if near.startswith("did") else f"it can be {', '.join(sorted(values))}"
-                yield Finding(place, message, hint)
+                yield Finding(place, f"{name} has no {matcher.name} that this matches: nothing is selected", hint)
 
 
 def _holds(matcher: Matcher, value: str) -> bool:
