@@ -56,7 +56,7 @@ from rules.promql.values import (
     Vector,
 )
 from rules.series import Ingest, RawSample, SeriesWindow, Stats
-from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, read_yaml
+from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, places_in, read_yaml
 from rules.staleness import is_stale
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus
 from rules.template.evaluator import Template
@@ -65,15 +65,15 @@ from rules.unittest import run_test_file
 
 __all__ = [
     "Aggregate", "Alert", "AlertRow", "AlertState", "AlertingRule", "Binary", "Call", "Card", "CaseResult",
-    "DamagedHistory", "Documents", "Element", "Engine", "EvalError", "EvalOptions", "Evaluation", "Evidence",
-    "Expr", "ExprError", "Failure", "Group", "GroupStatus", "Health", "Ingest", "Labels", "Line", "Mapping",
-    "MatchOp", "Matcher", "Matching", "Matrix", "MatrixSelector", "Negate", "Node", "NotationError", "Notes",
-    "Number", "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule", "Recovery", "Result",
-    "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesMatcher", "SeriesWindow", "Severity",
-    "Start", "Stats", "Stretch", "String", "StringResult", "Subquery", "Template", "TestFailure", "TestReport",
-    "Truth", "ValueType", "Vector", "VectorSelector", "Verdict", "Waiting", "WaitsFor", "annotated_query",
-    "api_value", "compile_expr", "did_you_mean", "diff", "exercise_alert", "explain_rule", "is_stale",
-    "load_openmetrics", "pack", "parse", "parse_rule_file", "parse_series", "parse_values", "parts", "prettify",
-    "read_rule_file", "read_texts", "read_yaml", "records", "recovery_text", "regex_predicate", "run_test_file",
-    "to_api_json", "unpack", "value_type",
+    "DamagedHistory", "Documents", "Element", "Engine", "EvalError", "EvalOptions", "Evaluation", "Evidence", "Expr",
+    "ExprError", "Failure", "Group", "GroupStatus", "Health", "Ingest", "Labels", "Line", "Mapping", "MatchOp",
+    "Matcher", "Matching", "Matrix", "MatrixSelector", "Negate", "Node", "NotationError", "Notes", "Number",
+    "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule", "Recovery", "Result", "RuleFile",
+    "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesMatcher", "SeriesWindow", "Severity", "Start", "Stats",
+    "Stretch", "String", "StringResult", "Subquery", "Template", "TestFailure", "TestReport", "Truth", "ValueType",
+    "Vector", "VectorSelector", "Verdict", "Waiting", "WaitsFor", "annotated_query", "api_value", "compile_expr",
+    "did_you_mean", "diff", "exercise_alert", "explain_rule", "is_stale", "load_openmetrics", "pack", "parse",
+    "parse_rule_file", "parse_series", "parse_values", "parts", "places_in", "prettify", "read_rule_file",
+    "read_texts", "read_yaml", "records", "recovery_text", "regex_predicate", "run_test_file", "to_api_json",
+    "unpack", "value_type",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import yaml
 from yaml.events import (
@@ -29,6 +30,9 @@ from yaml.events import (
 )
 
 from rules.model import Problem, Severity
+
+if TYPE_CHECKING:
+    from rules.places import Places
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -58,12 +62,6 @@ class Scalar:
     line: int
     column: int
     plain: bool = True
-
-    def place(self, text: str, offset: int) -> tuple[int, int]:
-        """Line and column of a character of the value in the ``text`` it was read from; see ``rules.places``."""
-        from rules.places import place_in  # noqa: PLC0415 - only a message needs it
-
-        return place_in(text, self, offset)
 
     @property
     def is_null(self) -> bool:
@@ -116,6 +114,13 @@ def read_yaml(text: str | bytes, file: str, documents: Documents = Documents.ONE
         problems.append(_syntax_problem(error, file, decoded))
         return None, sorted(problems)
     return (None if builder.broken else builder.root), sorted(problems)
+
+
+def places_in(text: str) -> Places:
+    """From characters of values to places in this text, which may begin with a byte order mark."""
+    from rules.places import Places  # noqa: PLC0415 - only a message needs it
+
+    return Places(text.removeprefix("\ufeff"))
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -6,18 +6,23 @@ here, from the same text, for the files in which something was found.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from functools import cached_property
 
 from agent.config.lints._model import Place, Rule
 from agent.config.lints._tokens import Offsets
-from rules.api import Documents, Mapping, Node, Scalar, Sequence, read_yaml
+from rules.api import Documents, Mapping, Node, Scalar, Sequence, places_in, read_yaml
 
 
 class Places:
     def __init__(self, file: str, text: str) -> None:
         self._file = file
-        self._text = text.removeprefix("\ufeff")
+        self._text = text
+
+    @cached_property
+    def _inside(self) -> Callable[[Scalar, int], tuple[int, int]]:
+        """Where a character of a value stands."""
+        return places_in(self._text).of
 
     def locate(self, rule: Rule, place: Place) -> tuple[int, int]:
         """Line and column, from 1."""
@@ -46,19 +51,6 @@ class Places:
                 if isinstance(rule, Mapping) and isinstance(group, Mapping):
                     found[(rule.line, rule.column)] = (rule, group)
         return found
-
-    @cached_property
-    def _starts(self) -> list[int]:
-        starts = [0]
-        for line in self._text.splitlines(keepends=True):
-            starts.append(starts[-1] + len(line))
-        return starts
-
-    def _inside(self, scalar: Scalar, offset: int) -> tuple[int, int]:
-        """Where a character of a value stands. Only the text from its line on is looked at: files may be long."""
-        rest = self._text[self._starts[scalar.line - 1] :]
-        line, column = replace(scalar, line=1).place(rest, offset)
-        return scalar.line + line - 1, column
 
 
 def _entry(mapping: Mapping, path: tuple[str, ...]) -> tuple[Scalar | None, Node | None]:
