@@ -12,6 +12,7 @@ COMMANDS = (
     "once",
     "query",
     "test",
+    "replay",
     "status",
     "alerts",
     "incidents",

@@ -6,17 +6,17 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.cli._client import Agent, add_url
-from agent.cli._errors import FINDINGS, NO_INPUT, USAGE, CommandError
+from agent.cli._data import newest, read_data
+from agent.cli._errors import FINDINGS, USAGE, CommandError
 from agent.cli._output import Format, clean, width
 from agent.cli._result import print_result
 from agent.cli._times import to_moment, to_step
 
 if TYPE_CHECKING:
-    from rules.api import SeriesWindow
+    pass
 
 SUMMARY = "Evaluate a PromQL expression on a running agent, or over an OpenMetrics file."
 DETAILS = """\
@@ -36,7 +36,6 @@ exit status:
   0 a result (also an empty one)   1 the expression is wrong or failed   66 no such file
   69 no agent answers
 """
-MAX_DATA = 512 << 20
 MAX_STEPS = 11_000
 """Of a range query; Prometheus has the same bound."""
 
@@ -95,7 +94,7 @@ def _pointed(expr: str) -> str:
 def _local(args: argparse.Namespace) -> dict[str, Any]:
     from rules.api import EvalError, EvalOptions, ExprError, annotated_query, to_api_json  # noqa: PLC0415 - PromQL
 
-    series = _read(args.data)
+    series = read_data(args.data)
     now = int(time.time() * 1000)
     options = EvalOptions(max_samples=50_000_000)
     try:
@@ -119,35 +118,6 @@ def _local(args: argparse.Namespace) -> dict[str, Any]:
         return {"status": "error", "errorType": "execution", "error": str(error)}
     said = {"warnings": notes.warnings(), "infos": notes.infos()}
     return {"status": "success", "data": data, **{kind: texts for kind, texts in said.items() if texts}}
-
-
-def newest(series: SeriesWindow, now: int) -> int:
-    """The time of the newest sample; ``now`` when there is none."""
-    from rules.api import Matcher, MatchOp  # noqa: PLC0415 - PromQL, for a file only
-
-    every = [Matcher(MatchOp.NE, "__name__", "")]
-    return max((found.timeline.times[-1] for found in series.find([every])), default=now)
-
-
-def _read(name: str) -> SeriesWindow:
-    from rules.api import OpenMetricsError, load_openmetrics  # noqa: PLC0415 - only for a file
-
-    try:
-        if name == "-":
-            content = sys.stdin.buffer.read(MAX_DATA + 1)
-        else:
-            with Path(name).open("rb") as file:
-                content = file.read(MAX_DATA + 1)
-    except OSError as error:
-        raise CommandError(f"{name}: {error.strerror}", NO_INPUT) from None
-    if len(content) > MAX_DATA:
-        raise CommandError(f"{name} is larger than {MAX_DATA} bytes; cut it", NO_INPUT)
-    try:
-        return load_openmetrics(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{name}: byte {error.start} is not UTF-8", FINDINGS) from None
-    except OpenMetricsError as error:
-        raise CommandError(f"{name}:{error}", FINDINGS) from None
 
 
 def _remote(args: argparse.Namespace) -> dict[str, Any]:

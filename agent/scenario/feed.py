@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
 from typing import Protocol
 
 from agent.build import JOB
 from agent.scenario.load import Series
 from collectors.api import Sample, Scrape, Scraper, framed
-from rules.api import SeriesWindow, is_stale
+from rules.api import SeriesWindow
 
 DUMP = "dump"
 
@@ -47,28 +45,20 @@ class WrittenFeed:
 
 
 class DumpedFeed:
-    """The samples of a dump: of each series the newest one since the pass before."""
+    """The samples of a dump: of each series the newest one, as long as the next is not overdue by half an interval."""
 
     collectors = (DUMP,)
 
     def __init__(self, window: SeriesWindow, interval: int) -> None:
-        self._interval = interval
-        self._series = [
-            (each.name, each.labels, tuple(each.timeline.times), tuple(each.values)) for each in window.find([])
-        ]
-        times = [found[2] for found in self._series]
-        self.first = min((each[0] for each in times), default=0)
-        self.last = max((each[-1] for each in times), default=0)
+        self._reach = interval + interval // 2
+        self._series = window.find([])
 
     def at(self, moment: int) -> Mapping[str, list[Sample]]:
-        given: list[Sample] = []
-        for name, labels, times, values in self._series:
-            index = bisect_right(times, moment) - 1
-            if index < 0 or times[index] <= moment - self._interval:
-                continue
-            value = values[index]
-            if not (isnan(value) and is_stale(value)):
-                given.append(Sample(name, labels, value))
+        given = []
+        for each in self._series:
+            found = each.latest(moment - self._reach, moment)
+            if found is not None:
+                given.append(Sample(each.name, each.labels, found[1]))
         return {DUMP: given}
 
 
