@@ -114,7 +114,7 @@ class Cycle:
         async with self._lock:
             scrapes = await self.scraper.cycle(at)
             for scrape in scrapes:
-                taken = self._series.ingest(scrape.source, scrape.samples, scrape.at)
+                taken = self._series.ingest(scrape.source, scrape.samples, scrape.at, failed=not scrape.ok)
                 self.stats.refused_samples += taken.refused
                 self._say(scrape)
             sources = self.scraper.sources

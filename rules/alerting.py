@@ -33,7 +33,8 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
 
     ``value`` is text, because JSON has no infinity. ``keep_since`` is when evidence first said that the condition is
     over, while ``keep_firing_for`` holds the alert. ``branches`` are the sides of ``or`` that had data. ``held_until``
-    is set by a restart: until then missing data is taken for a collector that has not yet caught up.
+    is set by a restart: until then missing data is taken for a collector that has not yet caught up. ``true_at``
+    is when the condition last held.
     """
 
     file: str
@@ -55,6 +56,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     keep_since: int | None = None
     branches: tuple[int, ...] | None = None
     held_until: int | None = None
+    true_at: int | None = None
 
     def alert(self) -> Alert:
         return Alert(
@@ -94,6 +96,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
             no_data_since=_plus(self.no_data_since, delta),
             keep_since=_plus(self.keep_since, delta),
             held_until=_plus(self.held_until, delta),
+            true_at=_plus(self.true_at, delta),
         )
 
 
@@ -191,6 +194,7 @@ def _hit(row: AlertRow, hit: Hit, at: int, for_: int) -> AlertRow:
         value=repr(hit.value),
         annotations=hit.annotations,
         evaluated_at=at,
+        true_at=at,
         no_data_since=None,
         keep_since=None,
         held_until=None,
@@ -201,6 +205,8 @@ def _missed(row: AlertRow, verdict: Verdict, at: int, keep_firing_for: int) -> A
     if verdict.truth is not Truth.FALSE:
         if row.held_until is not None and at < row.held_until:
             return msgspec.structs.replace(row, evaluated_at=at, reason="restored")
+        if verdict.partial:
+            return msgspec.structs.replace(row, evaluated_at=at, reason="data_partial")
         since = row.no_data_since if row.no_data_since is not None else at
         return msgspec.structs.replace(
             row, state=AlertState.NO_DATA, reason="no_data", no_data_since=since, evaluated_at=at, held_until=None

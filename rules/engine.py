@@ -17,7 +17,7 @@ from rules.files import Group, RuleFile
 from rules.history import Stretch
 from rules.lookback import LONG
 from rules.model import Alert, AlertState, Labels
-from rules.reload import GroupRun, Runner, build
+from rules.reload import GroupRun, Runner, build, recordings
 from rules.series import SeriesWindow
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus, rule_status
 
@@ -87,6 +87,9 @@ class Engine:
         if interval_ms is not None:
             self._settings.interval = interval_ms
         self._groups, retired = build(rule_files, self._groups, self._settings)
+        self._settings.recordings = recordings(self._groups)
+        for alerting in self._alerting():
+            alerting.recordings_changed()
         self._retired.extend(retired)
         self._unread = unread
         orphans, self._orphans = self._orphans, []

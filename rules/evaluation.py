@@ -13,7 +13,7 @@ import msgspec
 from rules import lookback
 from rules.alerting import AlertRow, Hit, Rows, step
 from rules.coldstart import Demand, Waiting
-from rules.evidence import Evidence, Look, Truth, Verdict
+from rules.evidence import Evidence, Look, Recordings, Truth, Verdict
 from rules.files import AlertingRule, RecordingRule
 from rules.model import Alert, AlertState, Labels
 from rules.promql.compile import compile_expr
@@ -48,8 +48,8 @@ class Recovery(Enum):
 class Settings:
     """What all rules of an engine share. ``rule_cpu_ms`` bounds the CPU time of one rule's evaluation.
 
-    Only ``interval`` changes, and only when the engine loads rules. ``pool`` and ``results`` are how rules profit from
-    each other: results hold within one pass, until a recording rule writes.
+    Only ``interval`` and ``recordings`` change, and only when the engine loads rules. ``pool`` and ``results`` are how
+    rules profit from each other: results hold within one pass, until a recording rule writes.
     """
 
     series: SeriesWindow
@@ -61,6 +61,7 @@ class Settings:
     rule_cpu_ms: int
     left_closed: bool
     recovery: Recovery
+    recordings: Recordings = field(default_factory=dict)
     pool: Pool = field(default_factory=Pool)
     results: Results = field(default_factory=dict)
     _options: EvalOptions | None = None
@@ -218,8 +219,12 @@ class AlertingRunner(Runner):
     @property
     def evidence(self) -> Evidence:
         if self._evidence is None:
-            self._evidence = Evidence(self.rule.expr, self._settings.pool)
+            self._evidence = Evidence(self.rule.expr, self._settings.pool, self._settings.recordings)
         return self._evidence
+
+    def recordings_changed(self) -> None:
+        """Other rules record what this one may read: look anew at what its evidence is."""
+        self._evidence = None
 
     def reads(self) -> Iterable[tuple[str, int]]:
         yield from super().reads()
@@ -275,7 +280,7 @@ class AlertingRunner(Runner):
             if self._settings.recovery is Recovery.ABSENCE:
                 return Verdict(Truth.FALSE)
             branches = None if row.branches is None else frozenset(row.branches)
-            return self._look(time_of_data).verdict(row.element, branches)
+            return self._look(time_of_data).verdict(row.element, branches, since=row.since, true_at=row.true_at)
 
         if self._evidence is None or self._evidence.has_branches:
             before = self._with_branches(before, hits, offset)

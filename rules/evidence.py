@@ -1,25 +1,18 @@
-"""Does fresh data prove that an alert's condition is over? A vanished series proves nothing.
+"""What shows that a rule's condition is over: its expression, ready to be looked at (``rules.look``) with data.
 
-An alert's element is gone from its rule's result. That alone may mean "false" or "no data". Here the expression is
-taken apart: each sub-expression is evaluated as it stands, and its absence for the alert's labels is explained from its
-parts, in Kleene's three-valued logic. A comparison whose sides are present, but which dropped the element, is FALSE; a
-selector without a sample is UNKNOWN; ``and`` is FALSE when a side is, ``or`` when both are, ``unless`` also when its
-right side is present. Labels are followed inwards through matching, grouping and functions as a ``Target``.
-
-Three rules keep missing data from looking like recovery. A range function counts as present only while its series still
-has a current sample, since old samples leave its window one by one. ``scalar()`` of nothing is NaN, so nothing is FALSE
-while one is. What ``or`` takes from its right side proves nothing when the left has lost its data (except a constant),
-and an ``or`` side without data is left out only when it had none while the alert was true (``branches``).
+Whatever can be known of an expression beforehand is kept here, for as long as the rule lives: sub-expressions compiled
+on their own, what elements come from, and the rules that record the series it reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from enum import Enum
 from typing import NamedTuple
 
-from rules.lookback import parts
+from rules.gaps import counted
+from rules.look import Look, Truth, Verdict
+from rules.lookback import metric, parts
 from rules.model import Labels
 from rules.promql.ast import (
     Aggregate,
@@ -30,55 +23,47 @@ from rules.promql.ast import (
     Negate,
     Number,
     String,
+    Subquery,
     VectorSelector,
 )
 from rules.promql.compile import compile_expr
-from rules.promql.errors import EvalError
 from rules.promql.functions_label import label_join_plan, label_replace_plan
 from rules.promql.match import SeriesMatcher
 from rules.promql.query import Query
 from rules.promql.sharing import Pool
-from rules.promql.values import Context, Element, EvalOptions, ScalarResult, Source, Vector
-from rules.target import ABSENT, SELECTING, Target, children, is_scalar, key, whole
+from rules.promql.values import Context, EvalOptions, Source
+from rules.target import ABSENT, COMPARISONS, SELECTING, Target, children, is_or, is_scalar
 from rules.timeline import Series
 
-COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-_RELABELLING = frozenset({"label_replace", "label_join"})
-
-
-class Truth(Enum):
-    TRUE = "true"
-    FALSE = "false"
-    UNKNOWN = "unknown"
-
-
-class Verdict(NamedTuple):
-    """``value`` is the fresh value that decided, where there is one."""
-
-    truth: Truth
-    value: float | None = None
-
-
-_UNKNOWN = Verdict(Truth.UNKNOWN)
+Recordings = Mapping[str, Sequence[tuple[Labels, Expr]]]
+"""For each recorded metric the labels that a rule sets (with an empty value: deletes), and its expression."""
+_NO_RECORDINGS: Recordings = {}
 
 
 class Evidence:
     """The evidence of one rule. Sub-expressions are compiled when first asked for: most rules never need it."""
 
-    def __init__(self, expr: Expr, pool: Pool | None = None) -> None:
+    def __init__(self, expr: Expr, pool: Pool | None = None, recordings: Recordings = _NO_RECORDINGS) -> None:
+        """``recordings`` are the rules that record series the expression may read."""
         self.expr = expr
         self._pool = pool
+        self._recordings = recordings
+        self._recorded: dict[str, list[Recorded]] = {}
         self.possible = _can_be_false(expr)
         """False when no data can ever show the recovery: the condition has no comparison and no ``absent``."""
         nodes = list(_nodes(expr))
-        self._ors = {id(node): 2 * number for number, node in enumerate(n for n in nodes if _is_or(n))}
+        self._ors = {id(node): 2 * number for number, node in enumerate(n for n in nodes if is_or(n))}
         self._scalars = [node for node in nodes if isinstance(node, Call) and node.func == "scalar"]
         self._careful = {
-            id(node) for node in nodes if any(isinstance(n, MatrixSelector) or _is_or(n) for n in _nodes(node))
+            id(node)
+            for node in nodes
+            if any(isinstance(n, MatrixSelector | Subquery) or is_or(n) for n in _nodes(node))
         }
         self._queries: dict[int, Query] = {}
         self._present: dict[int, Expr] = {}
         self._carriers: dict[int, Expr] = {}
+        self._counted: dict[int, Expr] = {}
+        self._windows: dict[tuple[int, int], MatrixSelector] = {}
 
     @property
     def has_branches(self) -> bool:
@@ -103,7 +88,7 @@ class Evidence:
         """The expression without its filters, as far as they keep labels as they are: what elements come from."""
         found = self._carriers.get(id(expr))
         if found is None:
-            found = self._carriers[id(expr)] = _carrier(expr)
+            found = self._carriers[id(expr)] = _carrier(expr, self._recordings)
         return found
 
     def relabelled(self, call: Call, labels: Labels) -> Labels:
@@ -124,8 +109,45 @@ class Evidence:
         """Whether an element may be present on old or stand-in data: there is a range or an ``or`` in it."""
         return id(expr) in self._careful
 
-    def scalars(self) -> Sequence[Expr]:
+    def scalars(self) -> Sequence[Call]:
         return self._scalars
+
+    def window(self, selector: VectorSelector, span: int) -> MatrixSelector:
+        """The window of a selector over so many ms, kept so that its identity is stable."""
+        return self._windows.setdefault((id(selector), span), MatrixSelector(selector, span))
+
+    def counted(self, window: Subquery) -> Expr:
+        """The expression that counts the steps of this window that had anything to judge."""
+        found = self._counted.get(id(window))
+        if found is None:
+            found = self._counted[id(window)] = counted(window, self.carrier(window.expr))
+        return found
+
+    def recorded(self, name: str) -> Sequence[Recorded]:
+        """The rules that record this metric. One that reads its own series is not followed into itself."""
+        found = self._recorded.get(name)
+        if found is None:
+            others = {other: rules for other, rules in self._recordings.items() if other != name}
+            found = self._recorded[name] = [
+                Recorded(frozenset(labels), Evidence(expr, self._pool, others))
+                for labels, expr in self._recordings.get(name, ())
+            ]
+        return found
+
+
+class Recorded(NamedTuple):
+    """A rule that records series: the labels it sets, and what its expression shows."""
+
+    labels: frozenset[tuple[str, str]]
+    evidence: Evidence
+
+    def target(self, target: Target) -> Target | None:
+        """What elements of its expression must look like to be recorded as one of these; None if none can be."""
+        own = dict(self.labels)
+        for name, value in target.key:
+            if name in own and own[name] != value:
+                return None
+        return target.ignoring(frozenset(own))
 
 
 class _Nothing:
@@ -141,219 +163,31 @@ class _Nothing:
 _NOWHERE = Context(_Nothing(), 0, 0, EvalOptions())
 
 
-class Look:
-    def __init__(self, evidence: Evidence, source: Source, at: int, options: EvalOptions) -> None:
-        self._evidence = evidence
-        self._source = source
-        self._at = at
-        self._options = options
-        self._results: dict[int, Sequence[Element]] = {}
-        self._found: dict[tuple[int, bool, frozenset[str]], dict[Labels, list[Element]]] = {}
-        self._branches: frozenset[int] | None = None
-
-    def verdict(self, labels: Labels, branches: frozenset[int] | None = None) -> Verdict:
-        """Whether the condition holds for the element with these labels; an evaluation error is UNKNOWN.
-
-        ``branches`` are the sides of ``or`` that had data while the alert was true (see there); None is all of them.
-        """
-        self._branches = branches
-        try:
-            verdict = self._verdict(self._evidence.expr, Target.exactly(labels))
-            if verdict.truth is Truth.FALSE and any(self._is_nan(node) for node in self._evidence.scalars()):
-                return _UNKNOWN
-        except EvalError:
-            return _UNKNOWN
-        return verdict
-
-    def branches(self, labels: Labels) -> frozenset[int]:
-        """The sides of ``or`` that tell anything about this alert now; both of one where neither does."""
-        self._branches = None
-        found: set[int] = set()
-        waiting = [(self._evidence.expr, Target.exactly(labels))]
-        while waiting:
-            expr, target = waiting.pop()
-            sides = list(children(expr, target))
-            waiting.extend(sides)
-            if _is_or(expr):
-                first = self._evidence.branch(expr)
-                telling = [first + side for side, child in enumerate(sides) if self._tells(*child)]
-                found.update(telling or (first, first + 1))
-        return frozenset(found)
-
-    def _tells(self, expr: Expr, target: Target) -> bool:
-        try:
-            return bool(self._elements(expr, target)) or self._verdict(expr, target).truth is not Truth.UNKNOWN
-        except EvalError:
-            return True
-
-    def _all(self, expr: Expr) -> Sequence[Element]:
-        found = self._results.get(id(expr))
-        if found is None:
-            result = self._evidence.query(expr).instant(self._source, self._at, self._options)
-            if isinstance(result, ScalarResult):
-                found = (Element("", (), result.value),)
-            else:
-                found = result.elements if isinstance(result, Vector) else ()
-            self._results[id(expr)] = found
-        return found
-
-    def _elements(self, expr: Expr, target: Target) -> Sequence[Element]:
-        """Looked up, not searched: a storm asks for thousands of elements of one expression."""
-        key = id(expr), target.without, target.names
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = {}
-            for element in self._all(expr):
-                found.setdefault(target.part_of(element.labels), []).append(element)
-        return found.get(target.key, ())
-
-    def _is_nan(self, scalar: Expr) -> bool:
-        value = self._all(scalar)[0].value
-        return value != value  # noqa: PLR0124 - only NaN differs from itself
-
-    def _verdict(self, expr: Expr, target: Target) -> Verdict:
-        if is_scalar(expr):
-            return Verdict(Truth.TRUE)
-        elements = self._elements(expr, target)
-        if not elements:
-            return self._absence(expr, target)
-        if not self._settled(expr, target):
-            return Verdict(Truth.UNKNOWN, elements[0].value)
-        return Verdict(Truth.TRUE, elements[0].value)
-
-    def _absence(self, expr: Expr, target: Target) -> Verdict:
-        """Why there is no such element: FALSE when fresh data leaves it out, UNKNOWN when data is missing."""
-        match expr:
-            case Binary(op="and"):
-                return self._no_and(expr, target)
-            case Binary(op="unless"):
-                return self._no_unless(expr, target)
-            case Binary(op="or"):
-                return self._no_or(expr, target)
-            case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
-                return self._no_comparison(expr, target)
-            case Aggregate() if expr.op in SELECTING:
-                inner = self._verdict(expr.expr, target)
-                return inner if inner.truth is Truth.UNKNOWN else Verdict(Truth.FALSE, inner.value)
-            case Call() if expr.func in ABSENT:
-                return Verdict(Truth.FALSE)
-            case Call() if expr.func in _RELABELLING:
-                return self._no_relabelled(expr, target)
-        verdicts = [self._verdict(child, inner) for child, inner in children(expr, target)]
-        return next((verdict for verdict in verdicts if verdict.truth is Truth.FALSE), _UNKNOWN)
-
-    def _no_comparison(self, expr: Binary, target: Target) -> Verdict:
-        verdicts = [self._verdict(child, inner) for child, inner in children(expr, target)]
-        for verdict in verdicts:
-            if verdict.truth is Truth.FALSE:
-                return verdict
-        if any(verdict.truth is Truth.UNKNOWN for verdict in verdicts):
-            return _UNKNOWN
-        if expr.matching is not None and not self._elements(self._evidence.as_bool(expr), target):
-            return _UNKNOWN  # both sides have data, but none of it was compared
-        return Verdict(Truth.FALSE, next((verdict.value for verdict in verdicts if verdict.value is not None), None))
-
-    def _no_and(self, expr: Binary, target: Target) -> Verdict:
-        left = self._verdict(expr.lhs, target)
-        if left.truth is Truth.FALSE:
-            return left
-        if left.truth is Truth.TRUE:
-            keys = [key(expr, element.labels) for element in self._elements(expr.lhs, target)]
-        else:
-            keys = [key(expr, target.key)] if whole(expr, target) else []
-        rights = [self._verdict(expr.rhs, key) for key in keys]
-        if rights and all(right.truth is Truth.FALSE for right in rights):
-            return rights[0]
-        return _UNKNOWN
-
-    def _no_unless(self, expr: Binary, target: Target) -> Verdict:
-        left = self._verdict(expr.lhs, target)
-        if left.truth is Truth.FALSE:
-            return left
-        if left.truth is Truth.TRUE:
-            keys = [key(expr, element.labels) for element in self._elements(expr.lhs, target)]
-            taken = all(self._verdict(expr.rhs, key).truth is Truth.TRUE for key in keys)
-            return Verdict(Truth.FALSE, left.value) if taken else _UNKNOWN
-        if whole(expr, target):
-            right = self._verdict(expr.rhs, key(expr, target.key))
-            if right.truth is Truth.TRUE:
-                return Verdict(Truth.FALSE, right.value)
-        return _UNKNOWN
-
-    def _no_or(self, expr: Binary, target: Target) -> Verdict:
-        first = self._evidence.branch(expr)
-        verdicts = []
-        for side, child in enumerate((expr.lhs, expr.rhs)):
-            verdict = self._verdict(child, target)
-            idle = self._branches is not None and first + side not in self._branches
-            if verdict.truth is not Truth.FALSE and not (verdict.truth is Truth.UNKNOWN and idle):
-                return _UNKNOWN
-            verdicts.append(verdict)
-        return next((verdict for verdict in verdicts if verdict.truth is Truth.FALSE), _UNKNOWN)
-
-    def _no_relabelled(self, expr: Call, target: Target) -> Verdict:
-        """``label_replace`` and ``label_join``: find the elements that would have been given these labels."""
-        vector, wanted = next(children(expr, target))
-        sources = [
-            element.labels
-            for element in self._elements(self._evidence.carrier(vector), wanted)
-            if target.matches(self._evidence.relabelled(expr, element.labels))
-        ]
-        verdicts = [self._verdict(vector, Target.exactly(labels)) for labels in sources]
-        if verdicts and all(verdict.truth is Truth.FALSE for verdict in verdicts):
-            return verdicts[0]
-        return _UNKNOWN
-
-    def _settled(self, expr: Expr, target: Target) -> bool:
-        """Whether present elements speak for current data.
-
-        Every series that a range function reads must have a current sample, and no ``or`` may have fallen back on its
-        right side because the left has lost its data.
-        """
-        if not self._evidence.needs_care(expr):
-            return True
-        match expr:
-            case MatrixSelector():
-                return bool(self._elements(expr.selector, target))
-            case Binary(op="or"):
-                return self._settled_or(expr, target)
-            case Binary(op="unless"):
-                return self._settled(expr.lhs, target)
-            case Call() if expr.func in ABSENT:
-                return True
-        return all(self._settled(child, inner) for child, inner in children(expr, target))
-
-    def _settled_or(self, expr: Binary, target: Target) -> bool:
-        if self._elements(expr.lhs, target):
-            return self._settled(expr.lhs, target)
-        default = isinstance(expr.rhs, Call) and expr.rhs.func == "vector"  # the author says what absence means
-        idle = self._branches is not None and self._evidence.branch(expr) not in self._branches
-        if not default and not idle and self._verdict(expr.lhs, target).truth is Truth.UNKNOWN:
-            return False
-        return self._settled(expr.rhs, target)
-
-
-def _carrier(expr: Expr) -> Expr:
+def _carrier(expr: Expr, recordings: Recordings) -> Expr:
     match expr:
         case Negate():
-            return _carrier(expr.expr)
+            return _carrier(expr.expr, recordings)
+        case Subquery():
+            return replace(expr, expr=_carrier(expr.expr, recordings))
         case Aggregate():
-            inner = _carrier(expr.expr)
+            inner = _carrier(expr.expr, recordings)
             return inner if expr.op in SELECTING else replace(expr, expr=inner)
         case Binary(op="and" | "unless"):
-            return _carrier(expr.lhs)
+            return _carrier(expr.lhs, recordings)
         case Binary(matching=None):
-            return next((_carrier(side) for side in (expr.lhs, expr.rhs) if not is_scalar(side)), expr)
+            sides = (_carrier(side, recordings) for side in (expr.lhs, expr.rhs) if not is_scalar(side))
+            return next(sides, expr)
         case Binary():
-            compares = expr.op in COMPARISONS
-            return replace(expr, lhs=_carrier(expr.lhs), rhs=_carrier(expr.rhs), bool_modifier=compares)
+            sides = (_carrier(side, recordings) for side in (expr.lhs, expr.rhs))
+            return replace(expr, lhs=next(sides), rhs=next(sides), bool_modifier=expr.op in COMPARISONS)
         case Call() if expr.func not in ABSENT and not is_scalar(expr):
-            return replace(expr, args=tuple(_carrier(argument) for argument in expr.args))
+            return replace(expr, args=tuple(_carrier(argument, recordings) for argument in expr.args))
+        case VectorSelector(matchers=(_,), offset=0, at=None):
+            name = metric(expr)
+            made = recordings.get(name, ())
+            if len(made) == 1 and not made[0][0]:
+                return _carrier(made[0][1], {other: rules for other, rules in recordings.items() if other != name})
     return expr
-
-
-def _is_or(expr: Expr) -> bool:
-    return isinstance(expr, Binary) and expr.op == "or"
 
 
 def _nodes(expr: Expr) -> Iterator[Expr]:
@@ -378,3 +212,6 @@ def _can_be_false(expr: Expr) -> bool:
         case Call() if expr.func in ABSENT:
             return True
     return any(_can_be_false(child) for child, _ in children(expr, Target.exactly(())))
+
+
+__all__ = ["COMPARISONS", "Evidence", "Look", "Recordings", "Truth", "Verdict"]

@@ -58,14 +58,28 @@ class _Slot:
 class _Source:
     """One scrape target or collector: its timeline and, in ``slots``, the series of its last cycle in order."""
 
-    __slots__ = ("honor_labels", "lookup", "slots", "target", "timeline")
+    __slots__ = ("honor_labels", "lookup", "lost", "slots", "target", "timeline")
 
     def __init__(self, target: Labels, honor_labels: bool) -> None:
         self.timeline = Timeline(shared=True)
         self.slots: list[_Slot] = []
         self.lookup: dict[tuple[str, Labels], _Slot] = {}
+        self.lost: list[Series] = []
         self.target = target
         self.honor_labels = honor_labels
+
+    def lose(self, before: Iterable[_Slot]) -> None:
+        """The series of ``before`` that its failed cycle did not give are lost."""
+        given = set(self.slots)
+        for slot in before:
+            if slot not in given:
+                slot.series.lost = True
+                self.lost.append(slot.series)
+
+    def forget_losses(self) -> None:
+        for series in self.lost:
+            series.lost = False
+        self.lost = []
 
 
 class SeriesWindow:
@@ -98,12 +112,14 @@ class SeriesWindow:
         target: Labels = (),
         *,
         honor_labels: bool = False,
+        failed: bool = False,
     ) -> Ingest:
         """Store one cycle of ``source``; series of its previous cycle that are missing now end with a stale marker.
 
         ``target`` labels are added to every sample; a sample's own label of the same name is kept as
         ``exported_<name>``, or wins when ``honor_labels`` is set (as in a Prometheus scrape). A sample with a time of
-        its own is not followed by a stale marker. ``at`` must be later than the source's last cycle: otherwise all are
+        its own is not followed by a stale marker. When the source ``failed``, what is missing is lost, not gone, until
+        the source does not fail. ``at`` must be later than the source's last cycle: otherwise all are
         counted out of order.
         """
         self._sweep_if_due(at)
@@ -118,11 +134,17 @@ class SeriesWindow:
         cycle = origin.timeline.push(at)
         self._unclaimed.discard(source)
         rest = iter(samples)
+        if origin.lost and not failed:
+            origin.forget_losses()
         steady, pending = self._ingest_steady(origin, rest, cycle)
         if pending is None and steady == len(origin.slots) and (pending := next(rest, None)) is None:
             return Ingest(added=steady)
         rest = rest if pending is None else chain((pending,), rest)
-        return self._ingest_changed(origin, steady, rest, cycle, at)
+        before = origin.slots
+        done = self._ingest_changed(origin, steady, rest, cycle, at)
+        if failed:
+            origin.lose(before)
+        return done
 
     def stale(self, source: str, at: int) -> None:
         """End all series of ``source``: it failed, or it is no longer configured."""
@@ -285,6 +307,8 @@ class SeriesWindow:
             timeline = series.timeline
             horizon = now - self._kept(series.name)
             self._samples -= series.trim(timeline.after(horizon))
+            if not series.values and series.lost and timeline.times:
+                self._samples += series.linger()
             if not series.values:
                 dead.append(series)
             else:

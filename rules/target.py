@@ -16,6 +16,7 @@ from rules.promql.parse import value_type
 SELECTING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 """Aggregations that pick elements and leave their labels."""
 ABSENT = frozenset({"absent", "absent_over_time"})
+COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,17 @@ class Target:
     key: Labels
 
     @classmethod
+    def anything(cls) -> Target:
+        return cls(False, frozenset(), ())
+
+    @classmethod
     def exactly(cls, labels: Labels) -> Target:
         return cls(True, frozenset(), labels)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all labels are given, so that one element at most is meant."""
+        return self.without and not self.names
 
     def matches(self, labels: Labels) -> bool:
         return self.part_of(labels) == self.key
@@ -62,7 +72,7 @@ def children(expr: Expr, target: Target) -> Iterator[tuple[Expr, Target]]:
     match expr:
         case Negate():
             yield expr.expr, target
-        case Subquery() if expr.offset == 0 and expr.at is None:
+        case Subquery():
             yield expr.expr, target
         case Aggregate() if expr.op in SELECTING:
             yield expr.expr, target
@@ -112,9 +122,9 @@ def key(expr: Binary, labels: Labels) -> Target:
     return Target.exactly(labels).matched(not matching.on, frozenset(matching.labels))
 
 
-def whole(expr: Binary, target: Target) -> bool:
+def fixes_key(expr: Binary, target: Target) -> bool:
     """Whether the target fixes every label that the right side of a set operation is matched on."""
-    if target.without and not target.names:
+    if target.whole:
         return True
     matching = expr.matching
     if matching is None or not matching.on:
@@ -125,3 +135,7 @@ def whole(expr: Binary, target: Target) -> bool:
 
 def is_scalar(expr: Expr) -> bool:
     return isinstance(expr, Number) or value_type(expr) is ValueType.SCALAR
+
+
+def is_or(expr: Expr) -> bool:
+    return isinstance(expr, Binary) and expr.op == "or"

@@ -112,13 +112,14 @@ class Timeline:
 
 
 class Series:
-    """One time series. ``labels`` are sorted, without ``__name__``; ``nan`` says that a value may be NaN or stale.
+    """One time series. ``labels`` are sorted, without ``__name__``; ``nan`` says that a value may be NaN or stale, and
+    ``lost`` that it ended because its source fails, not because its source says so.
 
     ``moved`` is the position of the last value that differed from the one before it, ``fell`` of the last that was
     smaller, or either NaN: a window that begins at or after it holds one value only, or only grows.
     """
 
-    __slots__ = ("fell", "first", "labels", "moved", "name", "nan", "timeline", "values")
+    __slots__ = ("fell", "first", "labels", "lost", "moved", "name", "nan", "timeline", "values")
 
     def __init__(self, name: str, labels: Labels, timeline: Timeline, first: int) -> None:
         self.name = name
@@ -128,6 +129,7 @@ class Series:
         self.values = array("d")
         self.nan = False
         self.moved = self.fell = first
+        self.lost = False
 
     def latest(self, lo: int, hi: int) -> tuple[int, float] | None:
         """Time and value of the newest sample in lo < t <= hi; None when there is none or it is a stale marker."""
@@ -200,6 +202,13 @@ class Series:
                 if not value > before:
                     self.fell = place
         return added + len(values) - 1
+
+    def linger(self) -> int:
+        """Stay, with a stale marker for the newest cycle, though nothing is held any more; returns how many were added."""
+        self.first = self.moved = self.fell = self.timeline.stop - 1
+        self.values.append(STALE)
+        self.nan = True
+        return 1
 
     @property
     def lives(self) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from rules.evidence import Evidence, Truth
+from rules.evidence import Evidence, Truth, Verdict
 from rules.model import Labels
 from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError
@@ -226,3 +226,146 @@ def test_every_alert_recovers_on_data_that_makes_it_false(expr: str, before: Dat
     before, now = ({key: value for key, value in data.items() if key[0] not in never} for data in (before, now))
     for labels in alerts(expr, before, now):
         assert judge(expr, labels, before, now)[0] is FALSE
+
+
+# Data that is there in part
+
+
+def feed(filled: SeriesWindow, cycle: int, data: dict[str, float], *, failed: bool = False) -> int:
+    """One cycle of source ``s``; returns its time."""
+    samples = [(*series(text), value, None) for text, value in data.items()]
+    filled.ingest("s", samples, cycle * STEP, failed=failed)
+    return cycle * STEP
+
+
+def verdict_at(expr: str, labels: Labels, filled: SeriesWindow, at: int, true_at: int, **recordings: str) -> Verdict:
+    made = {name: [((), parse(text))] for name, text in recordings.items()}
+    return Evidence(parse(expr), None, made).at(filled, at, OPTIONS).verdict(labels, since=true_at, true_at=true_at)
+
+
+BOTH = {"x{i=1,d=a}": 9.0, "x{i=1,d=b}": 9.0}
+
+
+@pytest.mark.parametrize(
+    "expr", ["sum by (i) (x) > 10", "count by (i) (x > 5) > 1", "sum by (i) (max_over_time(x[1m])) > 10",
+             "sum by (i) (max_over_time(x[1m:15s])) > 10", "(sum by (i) (x) or vector(0)) > 10",
+             "y and on (i) (sum by (i) (x) > 10)", "y > on (i) (12 - sum by (i) (x))"]
+)  # fmt: skip
+def test_a_sum_without_one_of_its_series_is_no_evidence(expr: str) -> None:
+    """While its source fails for ever; while its source answers until the lookback has passed."""
+    for failed in (True, False):
+        filled = SeriesWindow()
+        for cycle in range(1, 11):
+            true_at = feed(filled, cycle, BOTH | {"y{i=1}": 3})
+        assert I1 in result(expr, filled, true_at)
+        truths = []
+        for cycle in range(11, 60):
+            at = feed(filled, cycle, {"x{i=1,d=a}": 9, "y{i=1}": 3}, failed=failed)
+            if I1 not in result(expr, filled, at):
+                truths.append(verdict_at(expr, I1, filled, at, true_at))
+        assert truths[0].truth is truths[5].truth is UNKNOWN
+        assert truths[0].partial
+        assert truths[-1].truth is (UNKNOWN if failed else FALSE)
+        at = feed(filled, 60, {"x{i=1,d=a}": 1, "x{i=1,d=b}": 1, "y{i=1}": 3})
+        at = feed(filled, 70, {"x{i=1,d=a}": 1, "x{i=1,d=b}": 1, "y{i=1}": 3})
+        if I1 not in result(expr, filled, at):
+            assert verdict_at(expr, I1, filled, at, true_at).truth is FALSE
+
+
+def test_what_a_source_that_answers_again_does_not_give_is_gone() -> None:
+    filled = SeriesWindow()
+    for cycle in range(1, 5):
+        true_at = feed(filled, cycle, BOTH)
+    for cycle in range(5, 40):
+        feed(filled, cycle, {"up{}": 0}, failed=True)
+    at = feed(filled, 40, {"x{i=1,d=a}": 9})
+    assert verdict_at("sum by (i) (x) > 10", I1, filled, at, true_at).truth is FALSE
+
+
+def test_a_source_taken_away_is_lost_no_more() -> None:
+    filled = SeriesWindow()
+    filled.ingest("other", [("x", (("d", "a"), ("i", "1")), 9.0, None)], STEP)
+    true_at = feed(filled, 1, {"x{i=1,d=b}": 9})
+    feed(filled, 2, {}, failed=True)
+    filled.ingest("other", [("x", (("d", "a"), ("i", "1")), 9.0, None)], 50 * STEP)
+    expr = "sum by (i) (x) > 10"
+    assert verdict_at(expr, I1, filled, 50 * STEP, true_at).truth is UNKNOWN
+    filled.stale("s", 51 * STEP)
+    filled.ingest("other", [("x", (("d", "a"), ("i", "1")), 9.0, None)], 51 * STEP)
+    assert verdict_at(expr, I1, filled, 51 * STEP, true_at).truth is FALSE
+
+
+@pytest.mark.parametrize(
+    ("expr", "before"),
+    [("rate(c[2m]) > 0.5", 8), ("increase(c[2m]) > 60", 8), ("sum_over_time(x[2m]) > 40", 8),
+     ("count_over_time(x[2m]) > 7", 8), ("count_over_time((x > 5)[2m:15s]) > 7", 8), ("delta(c[2m]) > 60", 8)],
+)  # fmt: skip
+def test_a_window_with_a_gap_in_it_is_no_evidence(expr: str, before: int) -> None:
+    filled = SeriesWindow()
+    cycle = 0
+    for cycle in range(1, 20):
+        true_at = feed(filled, cycle, {"c{i=1}": 10.0 * cycle, "x{i=1}": 9})
+    assert I1 in result(expr, filled, true_at)
+    for cycle in range(20, 25):
+        feed(filled, cycle, {"up{}": 0}, failed=True)
+    seen = []
+    for cycle in range(25, 25 + before):
+        at = feed(filled, cycle, {"c{i=1}": 10.0 * cycle, "x{i=1}": 9})
+        if I1 not in result(expr, filled, at):
+            seen.append(verdict_at(expr, I1, filled, at, true_at).truth)
+    assert set(seen) <= {UNKNOWN}
+    assert seen
+    for cycle in range(25 + before, 35 + before):
+        at = feed(filled, cycle, {"c{i=1}": 10.0 * (25 + before), "x{i=1}": 1})
+    assert I1 in result(expr, filled, at) or verdict_at(expr, I1, filled, at, true_at).truth is FALSE
+
+
+def test_a_series_born_within_the_window_has_no_gap() -> None:
+    filled = SeriesWindow()
+    for cycle in range(1, 5):
+        at = feed(filled, cycle, {"c{i=1}": 1.0})
+    evidence = Evidence(parse("increase(c[1h]) > 5"))
+    look = evidence.at(filled, at, OPTIONS)
+    assert look.verdict(I1, since=3 * STEP, true_at=3 * STEP).truth is FALSE
+    assert look.verdict(I1, since=-STEP, true_at=3 * STEP).truth is UNKNOWN  # it held before: samples are missing
+
+
+@pytest.mark.parametrize(
+    ("expr", "now", "truth"),
+    [
+        ("r > 0", {"x{i=1}": 3}, FALSE),
+        ("r > 0", {}, UNKNOWN),
+        ("count by (i) (r) > 0", {"x{i=1}": 3}, FALSE),
+        ("count by (i) (r) > 0", {}, UNKNOWN),
+        ("r offset 1m > 0", {"x{i=1}": 3}, UNKNOWN),
+        ('label_replace(r, "i", "1", "", "") > 0', {"x{i=1}": 3}, FALSE),
+    ],
+)
+def test_a_recorded_series_that_is_gone_is_asked_for_at_its_source(
+    expr: str, now: dict[str, float], truth: Truth
+) -> None:
+    filled = SeriesWindow()
+    feed(filled, 1, {"x{i=1}": 9, "r{i=1}": 9})
+    at = feed(filled, 2, now)
+    assert verdict_at(expr, I1, filled, at, STEP, r="x > 5").truth is truth
+    assert Evidence(parse(expr)).at(filled, at, OPTIONS).verdict(I1).truth is UNKNOWN
+
+
+def test_a_rule_that_reads_what_it_records_is_not_followed_for_ever() -> None:
+    filled = SeriesWindow()
+    at = feed(filled, 1, {"x{i=1}": 3})
+    assert verdict_at("r > 0", I1, filled, at, 0, r="x > 5 or r").truth is UNKNOWN
+    assert verdict_at("r > 0", I1, filled, at, 0, r="s", s="r").truth is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "expr", ["max_over_time(x[2m:15s]) > 5", "x > scalar(max(max_over_time(y[2m]))) - 9",
+             "max_over_time(x[2m:15s] offset 15s) > 5"]
+)  # fmt: skip
+def test_old_samples_that_leave_a_window_are_no_evidence(expr: str) -> None:
+    filled = SeriesWindow()
+    for cycle in range(1, 12):
+        feed(filled, cycle, {"x{i=1}": 9 if cycle < 8 else 1, "y{}": 9 if cycle < 8 else 14})
+    for cycle in range(12, 22):
+        at = feed(filled, cycle, {"up{}": 0} if "scalar" not in expr else {"x{i=1}": 1})
+        assert verdict_at(expr, I1, filled, at, 7 * STEP).truth is not FALSE
