@@ -41,7 +41,7 @@ def add_state(parser: argparse.ArgumentParser) -> None:
 class Agent:
     """One agent at a URL."""
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, token: str = "", timeout: float = TIMEOUT_S) -> None:
         parts = urlsplit(url)
         try:
             port = parts.port
@@ -53,6 +53,7 @@ class Agent:
         self._secure = parts.scheme == "https"
         self._host, self._port, self._prefix = parts.hostname, port, parts.path.rstrip("/")
         self._token = token
+        self._timeout = timeout
 
     def get(self, path: str, **query: str | int | None) -> Any:
         """The ``data`` of ``GET /api/v1/tocsin/PATH``."""
@@ -88,7 +89,7 @@ class Agent:
             ) from None
         except TimeoutError:
             raise CommandError(
-                f"the agent at {self._url} did not answer within {TIMEOUT_S:.0f} s", UNAVAILABLE
+                f"the agent at {self._url} did not answer within {self._timeout:g} s", UNAVAILABLE
             ) from None
         except (OSError, HTTPException) as error:
             raise CommandError(
@@ -110,10 +111,10 @@ class Agent:
         from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415 - not for help pages
 
         if not self._secure:
-            return HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
+            return HTTPConnection(self._host, self._port, timeout=self._timeout)
         import ssl  # noqa: PLC0415 - only https needs it
 
-        return HTTPSConnection(self._host, self._port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+        return HTTPSConnection(self._host, self._port, timeout=self._timeout, context=ssl.create_default_context())
 
     def _data(self, answer: tuple[int, Any], path: str) -> Any:
         status, content = answer

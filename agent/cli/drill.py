@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.cli._client import Agent, add_state, add_url, agent_for_change, path_part
+from agent.cli._complete import completed, rule_names
 from agent.cli._errors import FINDINGS, USAGE, CommandError
 from agent.cli._output import Colour, add_format, clean, paint, print_json, span, wants_json
 from agent.cli._progress import Progress
@@ -29,7 +30,9 @@ POLL_S = 0.5
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("rule", metavar="RULE", help="name of an alert rule the agent has loaded")
+    completed(
+        parser.add_argument("rule", metavar="RULE", help="name of an alert rule the agent has loaded"), rule_names
+    )
     parser.add_argument(
         "--label", action="append", default=[], metavar="NAME=VALUE", help="a label of the test alert (may be repeated)"
     )

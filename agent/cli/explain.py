@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from agent.cli._client import add_url, agent_for
+from agent.cli._complete import completed, incident_names, rule_names
 from agent.cli._config import add_config, load_or_fail
 from agent.cli._errors import FINDINGS, USAGE, CommandError
 from agent.cli._output import add_format, clean, print_json, wants_json
@@ -24,8 +25,10 @@ exit status:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", nargs="?", metavar="ID", help="id or ticket number of an incident")
-    parser.add_argument("--rule", metavar="NAME", help="name of a rule, in place of an incident")
+    completed(
+        parser.add_argument("id", nargs="?", metavar="ID", help="id or ticket number of an incident"), incident_names
+    )
+    completed(parser.add_argument("--rule", metavar="NAME", help="name of a rule, in place of an incident"), rule_names)
     add_config(parser)
     add_url(parser)
     add_format(parser)

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from agent.cli._client import add_url, agent_for, path_part
+from agent.cli._complete import completed, incident_names
 from agent.cli._errors import USAGE, CommandError
 from agent.cli._output import (
     add_format,
@@ -35,7 +36,9 @@ MAX_LIMIT = 1000
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", nargs="?", metavar="ID", help="id or ticket number of one incident")
+    completed(
+        parser.add_argument("id", nargs="?", metavar="ID", help="id or ticket number of one incident"), incident_names
+    )
     parser.add_argument(
         "--state", choices=STATES, default="live", help="which incidents (default: live, all but resolved)"
     )

@@ -6,6 +6,7 @@ import argparse
 import time
 
 from agent.cli._client import add_state, add_url, agent_for, agent_for_change, path_part
+from agent.cli._complete import completed, incident_names
 from agent.cli._errors import USAGE, CommandError
 from agent.cli._output import add_format, print_fields, print_json, wants_json
 from agent.cli.incidents import print_outbox
@@ -30,7 +31,10 @@ _STUCK = {"rejected", "in_doubt"}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=ACTIONS, default="list", help="what to do (default: list)")
-    parser.add_argument("incident", nargs="?", metavar="INCIDENT", help="id of an incident (show, retry)")
+    completed(
+        parser.add_argument("incident", nargs="?", metavar="INCIDENT", help="id of an incident (show, retry)"),
+        incident_names,
+    )
     add_url(parser)
     add_state(parser)
     add_format(parser)
