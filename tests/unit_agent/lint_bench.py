@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from agent.config.lints import Subject, lint
-from agent.config.load import Loaded, load
+from agent.config.load import Loaded, load, load_section
 from agent.config.schema import Config
-from rules.api import Problem, RuleFile, parse_rule_file
+from rules.api import Problem, RuleFile, parse_rule_file, read_yaml
 
 
 @cache
@@ -34,6 +34,26 @@ def one(expr: str, rest: str = "") -> str:
     return f"groups:\n  - name: g\n    rules:\n      - {{alert: A, {rest or texts}, expr: '{expr}'}}\n"
 
 
-def names(expr: str, rest: str = "") -> list[str]:
+def names(expr: str, rest: str = "", config: Config | None = None) -> list[str]:
     """The checks that an alert with this expression fails."""
-    return sorted({problem.check.removeprefix("lint/") for problem in found(one(expr, rest))})
+    return sorted({problem.check.removeprefix("lint/") for problem in found(one(expr, rest), config)})
+
+
+PROBING = """\
+collect:
+  probes:
+    interval: 1m
+    targets:
+      - {http: https://shop.example.net/, name: shop, labels: {site: x}}
+      - {tcp: db1:5432, interval: 2m}
+"""
+
+
+@cache
+def probing() -> Config:
+    """The defaults with two targets."""
+    root, _ = read_yaml(PROBING, "c")
+    assert root is not None
+    config = load_section(root, "c").config
+    assert config is not None
+    return config

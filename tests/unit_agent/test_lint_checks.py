@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from lint_bench import defaults, found, names, one, rule_file
+from lint_bench import defaults, found, names, one, probing, rule_file
 
 from agent.cli import main
 
@@ -18,7 +18,7 @@ AVAIL, SIZE = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
     "expr",
     [
         "node_load1 > 1",
-        'up{job="shop"} == 0',
+        'up{job="node", collector="cpu"} == 0',
         "tocsin_backend_up == 0",
         "node_scrape_collector_success == 0",
         "rate(node_context_switches_total[38s]) > 1",
@@ -250,3 +250,33 @@ def test_a_window_over_a_recorded_metric_counts_in_the_interval_of_its_group() -
     assert [(p.line, p.column, p.check, p.hint) for p in found(text)] == [
         (5, 49, "lint/window", "use at least [2m30s]")
     ]
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ("probe_success == 0", []),
+        ('probe_success{job="blackbox", name="shop", site="x", module="http_2xx"} == 0', []),
+        ("avg_over_time(probe_success[5m]) < 0.9", []),
+        ("avg_over_time(probe_success[4m]) < 0.9", ["window"]),
+        ("avg_over_time(probe_success[30d]) < 0.9", ["lookback"]),
+        ('probe_success{job="node"} == 0', ["label"]),
+        ('probe_success{sites="x"} == 0', ["label"]),
+        ("probe_sucess == 0", ["metric"]),
+        ("probe_success > 1", ["dead"]),
+        ('up{job="blackbox"} == 0', []),
+        ('up{collector="cpu"} == 0', []),
+        ('up{job="other"} == 0', ["label"]),
+        ('probe_expect_info{banner="x"} == 1', []),
+        ("probe_success == 0 unless on (module) probe_http_ssl == 1", []),
+        ("probe_success * on (instance, name) probe_http_status_code > 500", []),
+        ('probe_success == 0 and on (collector) up{collector!=""} == 0', []),
+    ],
+)
+def test_metrics_of_targets_have_their_own_labels_and_interval(expr: str, expected: list[str]) -> None:
+    assert names(expr, config=probing()) == expected
+
+
+def test_metrics_of_targets_are_unknown_without_targets() -> None:
+    (problem,) = found(one("probe_success == 0"))
+    assert problem.hint == "there are no targets that give it: list them under collect.probes"

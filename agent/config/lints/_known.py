@@ -83,6 +83,9 @@ LABEL_VALUES: Final[dict[tuple[str, str], frozenset[str]]] = {
 }
 """All values that a label of a metric can have, where there are few."""
 
+OPEN_LABELS: Final = frozenset({"probe_expect_info"})
+"""Metrics whose labels are written in the configuration."""
+
 CHANGING_LABELS: Final[dict[str, frozenset[str]]] = {
     "node_filesystem_device_error": frozenset({"device_error"}),
     "node_network_info": frozenset({"operstate", "adminstate", "duplex", "address"}),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.config.lints._known import OPTIONAL_LABELS
 from agent.config.lints._walk import ABSENT, SELECTING, metric
-from agent.config.lints._world import BASE_LABELS, World
-from collectors.api import Metric
+from agent.config.lints._world import World
 from rules.api import (
     Aggregate,
     Binary,
@@ -77,11 +75,6 @@ def labels_of(expr: Expr, world: World, seen: frozenset[str] = frozenset()) -> L
     return found
 
 
-def carried(metric: Metric) -> frozenset[str]:
-    """All labels that series of a declared metric may have."""
-    return BASE_LABELS | frozenset(metric.labels)
-
-
 def _selector(selector: VectorSelector, world: World, seen: frozenset[str]) -> LabelSet:
     name = metric(selector)
     found = ANY_LABELS
@@ -89,8 +82,7 @@ def _selector(selector: VectorSelector, world: World, seen: frozenset[str]) -> L
         if name not in seen:
             found = _recorded(name, world, seen | {name})
     elif (declared := world.declared(name)) is not None:
-        some = OPTIONAL_LABELS | (frozenset(declared.labels) - {"device"} if name.endswith("_info") else frozenset())
-        found = LabelSet(carried(declared) - some, carried(declared))
+        found = LabelSet(declared.certain, declared.possible)
     asked = frozenset(m.name for m in selector.matchers if m.op is MatchOp.EQ and m.value and m.name != "__name__")
     barred = frozenset(m.name for m in selector.matchers if m.op is MatchOp.EQ and not m.value)
     found = found.without(barred)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 import collectors.api
+from agent.config.lints._sources import Origin, metrics_of, origins
 from agent.config.schema import Config
-from agent.own_metrics import OWN_METRICS
-from collectors.api import Metric, MetricType
+from collectors.api import MetricType
 from rules.api import AlertingRule, Group, RecordingRule, RuleFile
 
-BASE_LABELS = frozenset({"instance", "job"})
-"""What every series of this agent carries."""
-HOST_JOB, OWN_JOB = "node", "tocsin"
 NEAR = 0.85
 """How like a name must be to be offered: a letter wrong, not another metric of the same kind."""
 MOST_NEAREST = 300
@@ -34,15 +30,10 @@ class World:
         self.files = tuple(files.values())
         self.open_ended = bool(getattr(config.collect.host.options.get("textfile"), "directories", ()))
         """Files of people may bring any metric: an unknown one is no mistake."""
-        host = (*collectors.api.FRAME_METRICS, *(m for name in config.collect.host.enabled for m in _metrics(name)))
-        targets = _of_targets(config)
-        self._jobs = {metric.name: job for metric, job in targets}
-        """The ``job`` of what targets give."""
-        self.metrics = {metric.name: metric for metric in (*(each for each, _ in targets), *host, *OWN_METRICS)}
+        self.metrics = origins(config)
         self.told: dict[tuple[str, int], Any] = {}
         """What was found out about a part of an expression, by what it is and the ``id`` of the part."""
         self._nearest: dict[str, str] = {}
-        self._own = frozenset(metric.name for metric in OWN_METRICS)
 
     @cached_property
     def recorded(self) -> dict[str, list[tuple[RuleFile, Group, RecordingRule]]]:
@@ -64,7 +55,7 @@ class World:
                         found.setdefault(rule.name, []).append((file, rule))
         return found
 
-    def declared(self, name: str) -> Metric | None:
+    def declared(self, name: str) -> Origin | None:
         """A metric of this agent whose labels and type are known; not one that a rule records."""
         return None if name in self.recorded else self.metrics.get(name)
 
@@ -72,19 +63,14 @@ class World:
         return name in self.metrics or name in self.recorded or name in ENGINE_METRICS
 
     def type_of(self, name: str) -> MetricType | None:
-        metric = self.declared(name)
-        return metric.type if metric is not None else None
+        declared = self.declared(name)
+        return declared.metric.type if declared is not None else None
 
     def interval_of(self, name: str) -> int:
         """Time in ms between two samples of a metric: of a recorded one that of the slowest group that records it."""
         intervals = [group.interval or self.interval for _, group, _ in self.recorded.get(name, ())]
-        return max(intervals, default=self.interval)
-
-    def job_of(self, name: str) -> str:
-        """The ``job`` of a declared metric; "" when both collectors and the agent itself give it."""
-        if name == "up":
-            return ""
-        return OWN_JOB if name in self._own else self._jobs.get(name, HOST_JOB)
+        declared = self.declared(name)
+        return max(intervals, default=declared.interval if declared is not None else self.interval)
 
     def nearest(self, name: str) -> str:
         """The known metric that was probably meant; "" when none is near, or when very many names were asked for."""
@@ -98,24 +84,4 @@ class World:
     def collector_that_is_off(self, name: str) -> str:
         """The collector that would give this metric, were it on; "" when there is none."""
         off = (each for each in collectors.api.available() if each not in self.config.collect.host.enabled)
-        return next((each for each in off if any(metric.name == name for metric in _metrics(each))), "")
-
-
-def _of_targets(config: Config) -> list[tuple[Metric, str]]:
-    """What targets give and their ``job``, with the labels that name a target."""
-    found: list[tuple[Metric, str]] = []
-    for kind in collectors.api.target_kinds():
-        options = getattr(config.collect, kind).options
-        if options is None:
-            continue
-        named = {"module", "name", *(label for target in options.targets for label in target.labels)}
-        metrics = collectors.api.load_targets(kind).METRICS
-        found += ((replace(metric, labels=(*metric.labels, *sorted(named))), options.job) for metric in metrics)
-    return found
-
-
-def _metrics(collector: str) -> tuple[Metric, ...]:
-    try:
-        return collectors.api.load(collector).METRICS
-    except collectors.api.CollectorLoadError:  # said where the configuration is checked
-        return ()
+        return next((each for each in off if any(metric.name == name for metric in metrics_of(each))), "")

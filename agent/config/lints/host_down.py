@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
+from agent.config.lints._sources import HOST_JOB
 from agent.config.lints._walk import ABSENT, conditions, label_matchers, metric, series_of
-from agent.config.lints._world import HOST_JOB
 from rules.api import Aggregate, Binary, Call, MatchOp, Number, VectorSelector, regex_predicate
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._known import LABEL_VALUES
-from agent.config.lints._labels import carried
 from agent.config.lints._model import Finding, RuleContext, at
 from agent.config.lints._walk import label_matchers, metric
 from rules.api import Matcher, MatchOp, did_you_mean, regex_predicate
@@ -15,7 +14,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
     for read in rule.reads:
         name = metric(read.selector)
         declared = rule.world.declared(name)
-        labels = carried(declared) if declared is not None else None
+        labels = declared.possible if declared is not None else None
         for matcher in label_matchers(read.selector):
             place = at(read.selector, matcher)
             if labels is not None and matcher.name not in labels:
@@ -25,8 +24,8 @@ def check(rule: RuleContext) -> Iterator[Finding]:
                 yield Finding(place, f"{name} has no label {matcher.name}: this matcher {none}", hint)
                 continue
             values = LABEL_VALUES.get((name, matcher.name), frozenset())
-            if matcher.name == "job" and declared is not None and (job := rule.world.job_of(name)):
-                values = frozenset({job})
+            if matcher.name == "job" and declared is not None:
+                values = declared.jobs
             if values and not any(_holds(matcher, value) for value in values):
                 near = did_you_mean(matcher.value, values)
                 hint = near if near.startswith("did") else f"it can be {', '.join(sorted(values))}"

@@ -18,7 +18,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         name = metric(read.selector)
         if read.back <= LONGEST or name in rule.world.recorded:
             continue
-        samples = read.back // rule.world.interval
+        samples = read.back // rule.world.interval_of(name)
         size = f"{samples:,} samples, {samples * _BYTES / 1e6:.1f} MB of memory"
         message = f"it reads {duration_text(read.back)} back: {size}, for each series of {name or 'the selection'}"
         yield Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
+from agent.config.lints._sources import target_kind_of
 from agent.config.lints._walk import metric
 
 
@@ -18,6 +19,8 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         said.add(name)
         if off := world.collector_that_is_off(name):
             hint = f"turn the collector on: remove '{off}: off' from collect.host"
+        elif kind := target_kind_of(name):
+            hint = f"there are no targets that give it: list them under collect.{kind}"
         elif near := world.nearest(name):
             hint = f"did you mean '{near}'?"
         else:
