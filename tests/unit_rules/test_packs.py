@@ -98,7 +98,7 @@ def nodes(value: object) -> Iterator[object]:
             yield from nodes(getattr(value, field.name))
 
 
-@pytest.mark.parametrize(("name", "least"), [("host", 25), ("self", 15)])
+@pytest.mark.parametrize(("name", "least"), [("host", 25), ("self", 15), ("probe", 20)])
 def test_the_pack_is_there(name: str, least: int) -> None:
     assert name in PACKS
     assert len({alert.name for alert in load(name).alerts}) >= least
@@ -147,7 +147,8 @@ def test_no_runbook_is_about_an_alert_that_is_gone() -> None:
 
 def test_every_metric_is_one_a_collector_declares(pack: Pack) -> None:
     declared = {metric.name for name in collectors.available() for metric in collectors.load(name).METRICS}
-    known = declared | FRAME_METRICS | {metric.name for metric in OWN_METRICS} | pack.recorded
+    of_targets = {metric.name for kind in collectors.target_kinds() for metric in collectors.load_targets(kind).METRICS}
+    known = declared | of_targets | FRAME_METRICS | {metric.name for metric in OWN_METRICS} | pack.recorded
     for group in pack.file.groups:
         for rule in group.rules:
             used = {
