@@ -102,7 +102,7 @@ class Daemon:
         self._own_metrics = OwnMetrics(OWN_JOB, self.own.instance)
         self._manager = ServiceManager()
         self.health = Health(memory_limit=memory_limit(), heartbeat=self._manager.watchdog_s > 0)
-        self._calendars: Mapping[str, Calendar] = {}
+        self.calendars: Mapping[str, Calendar] = {}
         self._stopping = asyncio.Event()
         self._reload_asked = asyncio.Event()
 
@@ -305,7 +305,7 @@ class Daemon:
         self._parts_now = parts
         # Not a copy: a collector whose source turns up later declares its metrics then.
         self.declared = ChainMap(parts.declared, {metric.name: metric for metric in OWN_METRICS})
-        self._calendars = parts.calendars
+        self.calendars = parts.calendars
 
     def _delivery(self, parts: Parts, rows: Sequence[OutboxRow]) -> Delivery:
         return Delivery(
@@ -381,7 +381,7 @@ class Daemon:
             self.reloads,
             self.rule_files,
             self.health,
-            self._calendars,
+            self.calendars,
             self.config.collect.interval,
             self.cycle.scraper.targets,
             self.started_at,

@@ -14,6 +14,7 @@ from agent.core.outbox import OutboxRow
 from agent.delivery import BackendStatus, GateState
 from agent.http.parameters import BadParameter
 from agent.http.tocsin_api import NotFound
+from agent.objectives import objective_rows
 from agent.rule_view import explained
 from agent.store import IncidentQuery
 from agent.version import VERSION
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 SEARCHED = 1_000
 """How many incidents, the newest, are looked through for a ticket's number."""
+CERTIFICATE_S = 14 * 86_400
+"""A certificate that ends within this many seconds is somebody's work."""
 LIVE = tuple(state for state in IncidentState if state is not IncidentState.RESOLVED)
 
 
@@ -163,6 +166,7 @@ class View:
                 }
                 for each in d.rule_files.stale
             ],
+            "objectives": objective_rows(d.config.slo, d.calendars, d.series, d.timeline.now()),
             "rules_failing": [{"rule": rule, "error": error} for rule, error in failing.items()],
             "rules_waiting": [
                 {
@@ -197,6 +201,12 @@ class View:
         found += [
             f"rule file {each.file} is refused, and {each.in_force} of it is in force: {each.problem}"
             for each in d.rule_files.stale
+        ]
+        ends = {name: at - d.timeline.now() / 1000 for name, at in d.health.certificates.items()}
+        found += [
+            f"the certificate of backend {name} {f'ends in {left / 86_400:.1f} days' if left > 0 else 'has ended'}"
+            for name, left in sorted(ends.items())
+            if left < CERTIFICATE_S
         ]
         for scrape in d.cycle.stats.scrapes.values():
             if not scrape.ok:

@@ -14,6 +14,7 @@ from agent.config.load import load
 from agent.config.slo import Planned, Slo, Weekday, Weekly
 from agent.config.slo_checks import calendars
 from agent.config.slo_rules import slo_file, slo_text
+from agent.objectives import objective_rows
 from rules.api import (
     Alert,
     AlertState,
@@ -161,6 +162,17 @@ def test_a_counter_of_ours_survives_a_long_outage_by_its_hourly_note() -> None:
     assert agent.value("slo:errors:total") == 432.0
     assert agent.value("slo:events:total") == pytest.approx(86_400 + 180, abs=60)
     assert agent.value("slo:availability:ratio") == pytest.approx(1 - 432 / 86_580, abs=1e-5)
+
+
+def test_the_status_says_how_each_objective_stands() -> None:
+    agent = Agent(WEB, SHOP)
+    agent.run(998, up=1)
+    agent.run(1, up=0)
+    agent.run(1, up=1)
+    web, shop = objective_rows((WEB, SHOP), {}, agent.window, agent.at)
+    assert web["availability"] == pytest.approx(99.9, abs=0.01)
+    assert web["budget_left"] == pytest.approx(0.0, abs=0.05)
+    assert (shop["service"], shop["availability"], shop["budget_left"]) == ("web-shop", None, None)
 
 
 def test_no_traffic_proves_nothing() -> None:
