@@ -87,7 +87,11 @@ def kahan_add(value: float, total: float, compensation: float) -> tuple[float, f
 
 
 def average(values: Sequence[float]) -> float:
-    """The mean; where the sum would overflow, the incremental mean."""
+    """The mean; where the sum would overflow, the incremental mean. Of equal values it is that value to the last bit:
+    a rounded sum over a rounded count must not look like a change.
+    """
+    if values.count(values[0]) == len(values):
+        return values[0]
     total = add(values)
     count = len(values)
     if not math.isinf(total):

@@ -68,7 +68,11 @@ def _bucket(rng: random.Random, bound: str) -> list[tuple[int, float]]:
 
 
 class Expressions:
-    """A grammar of expressions that both sides are meant to understand alike."""
+    """A grammar of expressions that both sides are meant to understand alike.
+
+    Queries are made a quarter of a second after a whole second, steps of subqueries are whole seconds, and windows of
+    subqueries a tenth longer than that: so no window begins on a step, wherever it is nested.
+    """
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
@@ -81,7 +85,15 @@ class Expressions:
         rng = self._rng
         if depth == 0:
             return self._selector()
-        kind = rng.randrange(12)
+        kind = rng.randrange(16)
+        if kind == 15:
+            return self._subquery_function(depth)
+        if kind == 14:
+            return self._chosen()
+        if kind == 13:
+            return self._histogram()
+        if kind == 12:
+            return self._labels(depth)
         if kind < 2:
             return self._selector()
         if kind < 4:
@@ -112,16 +124,71 @@ class Expressions:
 
     def _modifiers(self) -> str:
         rng = self._rng
-        offset = rng.choice(("", "", "", " offset 1m", " offset 4m15s", " offset -30s"))
-        at = rng.choice(("", "", "", "", f" @ {BASE // 1000 + rng.randrange(900, 1500)}.250", " @ end()"))
-        return at + offset
+        offset = rng.choice(("", "", "", " offset 1m", " offset 4m15s", " offset -30s", " offset -2m"))
+        fixed = f" @ {BASE // 1000 + rng.randrange(900, 1500)}.250"
+        at = rng.choice(("", "", "", "", fixed, " @ start()", " @ end()"))
+        return rng.choice((at + offset, offset + at))
+
+    def _subquery_function(self, depth: int) -> str:
+        """Functions of counters and lines over subqueries, and subqueries inside of subqueries."""
+        rng = self._rng
+        span, step = rng.choice(("2m", "5m", "11m")) + "100ms", rng.choice(("7s", "15s", "50s", "1m", ""))
+        function = rng.choice((*_RANGE_FUNCTIONS, "last_over_time", "stddev_over_time", "avg_over_time"))
+        if rng.random() < 0.3:
+            # No counters: where a small one began, Prometheus 3 extrapolates otherwise than 2.42.
+            function = rng.choice(("idelta", "delta", "deriv", "changes", "last_over_time", "stddev_over_time"))
+            inner = f"{rng.choice(_OVER_TIME)}_over_time(({self._selector()})[1m100ms:{rng.choice(('7s', '15s'))}])"
+        else:
+            names = COUNTERS if function in ("rate", "increase", "irate", "resets") else GAUGES
+            inner = rng.choice(names) + rng.choice(("", '{host="b"}', '{mode=~"user|sys"}')) + self._modifiers()
+        return f"{function}(({inner})[{span}:{step}]{self._modifiers()})"
+
+    def _chosen(self) -> str:
+        """Of measured values, which are all different: who wins a tie is not defined."""
+        rng = self._rng
+        grouping = rng.choice(("", " by (host)", " without (mode)"))
+        inner = rng.choice((self._selector(), f"avg_over_time({rng.choice(GAUGES)}[{rng.choice(RANGES)}])"))
+        count = rng.choice(("1", "2", "3", "0", "-1", "100", "2.7"))
+        return f"{rng.choice(('topk', 'bottomk'))}{grouping} ({count}, {inner})"
+
+    def _histogram(self) -> str:
+        rng = self._rng
+        q = rng.choice(("0", "0.1", "0.5", "0.75", "0.99", "1", "-1", "2", "scalar(load{host='a',mode='idle'}) / 200"))
+        span = rng.choice(("2m", "5m", "11m"))
+        buckets = rng.choice(
+            (
+                f"rate(h_bucket[{span}]{self._modifiers()})",
+                f"sum by (le) (rate(h_bucket[{span}]))",
+                f"sum by (le, host) (increase(h_bucket[{span}])) * 2",
+                f"h_bucket{self._modifiers()}",
+                'h_bucket{le!="0.5"}',
+                'h_bucket{le!="+Inf"}',
+                "sum by (host) (h_bucket)",
+            )
+        )
+        quantile = f"histogram_quantile({q}, {buckets})"
+        return rng.choice((quantile, quantile, f"max_over_time({quantile}[3m100ms:30s])", f"{quantile} > bool 0.4"))
+
+    def _labels(self, depth: int) -> str:
+        rng = self._rng
+        inner = self.vector(depth - 1)
+        target, source = (
+            rng.choice(("to", "mode", "host", "__name__")),
+            rng.choice(("mode", "host", "__name__", "nope")),
+        )
+        pattern = rng.choice(("(.*)", "(.)(.*)", "idle|user", "", "(?P<a>[a-s]+)(.*)", ".+", "(?i)USER"))
+        template = rng.choice(("$1", "x", "", "<$2-$1>", "${a}y", "$$1", "$3"))
+        replaced = f'label_replace({inner}, "{target}", "{template}", "{source}", "{pattern}")'
+        joined = f'label_join({inner}, "{target}", "{rng.choice(("-", "", "::"))}", "{source}", "host")'
+        return rng.choice((replaced, joined, f"sum by (to, mode) ({replaced})", f"count without (host) ({joined})"))
 
     def _range(self, depth: int, names: tuple[str, ...]) -> str:
         rng = self._rng
         span = rng.choice(RANGES)
         if depth > 1 and rng.random() < 0.25:
             step = rng.choice(("7s", "15s", "1m", ""))
-            return f"({self.vector(depth - 2)})[{span}:{step}]{self._modifiers()}"
+            # At least one step fits in: where none does, Prometheus evaluates what does not depend on it all the same.
+            return f"({self.vector(depth - 2)})[{rng.choice(RANGES[2:])}100ms:{step}]{self._modifiers()}"
         matchers = rng.choice(("", '{host="b"}', '{mode=~"user|sys"}'))
         return f"{rng.choice(names)}{matchers}[{span}]{self._modifiers()}"
 
@@ -195,11 +262,29 @@ class Expressions:
         left, right = f"({self.vector(depth - 1)})", f"({self.vector(depth - 1)})"
         kind = rng.randrange(4)
         if kind == 0:
-            matching = rng.choice(("", " on (host)", " on (host, mode)", " ignoring (mode)", " on ()"))
+            matching = rng.choice(
+                (
+                    "",
+                    " on (host)",
+                    " on (host, mode)",
+                    " ignoring (mode)",
+                    " on ()",
+                    " ignoring (host, mode)",
+                    " on (nope)",
+                )
+            )
             return f"{left} {rng.choice(('and', 'or', 'unless'))}{matching} {right}"
         op = rng.choice(_ARITHMETIC) if rng.random() < 0.6 else rng.choice(_COMPARISONS) + rng.choice(("", " bool"))
         if kind == 1:
-            return f"{left} {op} on (host) group_left (version) info"
+            return rng.choice(
+                (
+                    f"{left} {op} on (host) group_left (version) info",
+                    f"{left} {op} on (host) group_left (version, mode) info",
+                    f"{left} {op} ignoring (mode, version, le, to) group_left info",
+                    f"info {op} on (host) group_right (version) {left}",
+                    f"{left} {op} on () group_left sum({right})",
+                )
+            )
         if kind == 2:
             return f"sum by (host) ({left}) {op} on (host) group_right () {right}"
         # A filter on a key that is not unique fails in Prometheus 3 even where it leaves one element; 2.42 let it pass.

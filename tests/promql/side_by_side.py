@@ -3,7 +3,8 @@
     python tests/promql/side_by_side.py [--count 5000] [--seed 1]
 
 Prometheus 2.42 counts a sample on the left edge of a window in, Prometheus 3 and Tocsin do not; the generator keeps
-every edge off the samples. Results are the same when they have the same labels and values within 1e-9, or both fail.
+every edge off the samples. Every fourth is a range query. Results are the same when they have the same labels and
+values within 1e-9, or both fail.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
@@ -29,8 +31,11 @@ from expressions import Expressions, series  # noqa: E402 - the path is set abov
 
 from rules.api import EvalError, SeriesWindow, compile_expr, load_openmetrics, parse, to_api_json  # noqa: E402
 
-Answer = dict[tuple[tuple[str, str], ...], float] | None
-"""Values by label set; None when the evaluation failed."""
+Answer = dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] | None
+"""Times and values by label set; None when the evaluation failed."""
+STEP = 35_000
+STEPS = 6
+"""Of the range queries; no step touches a sample."""
 
 
 @dataclass
@@ -94,9 +99,12 @@ def _wait_ready(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("prometheus is not ready after 30 s")
 
 
-def ask(connection: http.client.HTTPConnection, expr: str, at: int) -> Answer:
-    query = urlencode({"query": expr, "time": f"{at / 1000:.3f}"})
-    connection.request("GET", f"/api/v1/query?{query}")
+def ask(connection: http.client.HTTPConnection, expr: str, at: int, *, ranged: bool) -> Answer:
+    query = {"query": expr, "time": f"{at / 1000:.3f}"}
+    if ranged:
+        end = f"{(at + STEP * STEPS) / 1000:.3f}"
+        query = {"query": expr, "start": query["time"], "end": end, "step": f"{STEP / 1000:.3f}"}
+    connection.request("GET", f"/api/v1/query{'_range' if ranged else ''}?{urlencode(query)}")
     answer = json.loads(connection.getresponse().read())
     if answer["status"] != "success":
         if answer["errorType"] != "execution":
@@ -105,18 +113,28 @@ def ask(connection: http.client.HTTPConnection, expr: str, at: int) -> Answer:
     return _values(answer["data"])
 
 
-def evaluate(window: SeriesWindow, expr: str, at: int) -> Answer:
+def evaluate(window: SeriesWindow, expr: str, at: int, *, ranged: bool) -> Answer:
+    query = compile_expr(parse(expr))
     try:
-        return _values(to_api_json(compile_expr(parse(expr)).instant(window, at)))
+        if ranged:
+            return _values(to_api_json(query.range(window, at, at + STEP * STEPS, STEP)))
+        return _values(to_api_json(query.instant(window, at)))
     except EvalError:
         return None
 
 
-def _values(data: dict[str, list[dict[str, dict[str, str] | list[str]]]]) -> Answer:
+def _values(data: dict[str, Any]) -> Answer:
     found = {}
     for item in data["result"]:
-        found[tuple(sorted(dict(item["metric"]).items()))] = float(list(item["value"])[1])
+        points = item["values"] if "values" in item else [item["value"]]
+        found[tuple(sorted(item["metric"].items()))] = [(float(at), float(value)) for at, value in points]
     return found
+
+
+def alike(ours: list[tuple[float, float]], theirs: list[tuple[float, float]]) -> bool:
+    if len(ours) != len(theirs):
+        return False
+    return all(a[0] == b[0] and close(a[1], b[1]) for a, b in zip(ours, theirs, strict=True))
 
 
 def close(a: float, b: float) -> bool:
@@ -131,19 +149,23 @@ def compare(count: int, seed: int) -> Comparison:
     expressions = Expressions(seed)
     result = Comparison()
     with prometheus(text) as port, closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        for _ in range(count):
+        for number in range(count):
             expr, at = expressions.vector(), expressions.time()
-            theirs, ours = ask(connection, expr, at), evaluate(window, expr, at)
+            ranged = number % 4 == 3
+            theirs = ask(connection, expr, at, ranged=ranged)
+            ours = evaluate(window, expr, at, ranged=ranged)
             if theirs is None or ours is None:
                 same = theirs is ours
                 result.failed += same
             else:
-                same = set(theirs) == set(ours) and all(close(ours[key], theirs[key]) for key in theirs)
+                same = set(theirs) == set(ours) and all(alike(ours[key], theirs[key]) for key in theirs)
                 result.empty += same and not theirs
             if same:
                 result.same += 1
             else:
-                result.differences.append(f"{expr}\n  at {at}\n  ours   {ours}\n  theirs {theirs}")
+                result.differences.append(
+                    f"{expr}\n  at {at}{' and later' if ranged else ''}\n  ours   {ours}\n  theirs {theirs}"
+                )
     return result
 
 
