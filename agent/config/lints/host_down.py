@@ -30,9 +30,9 @@ def check(rule: RuleContext) -> Iterator[Finding]:
 
 
 def _is_host(selector: VectorSelector) -> bool:
-    """Not one that names a collector, nor a job other than that of this host."""
+    """Not one that names a collector or the module of a target, nor a job other than that of this host."""
     for matcher in label_matchers(selector):
-        if matcher.name == "collector":
+        if matcher.name in ("collector", "module"):
             return False
         if matcher.name == "job":
             is_host = {
