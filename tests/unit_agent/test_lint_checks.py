@@ -26,6 +26,9 @@ AVAIL, SIZE = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
         '{__name__=~"anything.*"} > 1',
         "absent(node_load1) and on () node_procs_blocked == 0",
         "absent_over_time(node_load1[5m])",
+        'count by (instance) (ALERTS{alertname!="A"}) > 1',
+        'ALERTS{severity="info"} == 1',
+        'node_load1 > 4 and on () ALERTS{alertname="A"}',
         "last_over_time(node_load1[20s]) > 5",
         f"avg without (cpu) (rate({CPU}[5m])) > 0.9",
         f"sum without (mode) (avg without (cpu) (rate({CPU}[2m]))) * 100 > 90",
@@ -65,6 +68,8 @@ def test_good_expressions(expr: str) -> None:
 @pytest.mark.parametrize(
     ("expr", "check"),
     [
+        ('count by (instance) (ALERTS{alertname=~"A|B"}) > 1', "own-alerts"),
+        ('ALERTS{severity=~"warning|info"} == 1', "own-alerts"),
         ("node_laod1 > 1", "metric"),
         (f"sum by (instance) (rate({CPU}[1m])) / count by (instance) (node_nope) > 1", "metric"),
         ('{__name__="node_nope"} > 1', "metric"),

@@ -99,7 +99,8 @@ STEADY: Final = frozenset(
     """
     node_memory_MemTotal_bytes node_memory_SwapTotal_bytes node_memory_HardwareCorrupted_bytes
     node_filesystem_size_bytes node_filesystem_files node_network_mtu_bytes node_network_speed_bytes
-    node_network_flags node_processes_max_processes node_processes_max_threads node_systemd_units
+    node_network_flags node_timex_maxerror_seconds node_processes_max_processes node_processes_max_threads
+    node_systemd_units
     """.split()  # noqa: SIM905
 )
 """Gauges that change by steps and not by noise."""

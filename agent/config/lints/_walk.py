@@ -18,6 +18,7 @@ from rules.api import (
     Subquery,
     VectorSelector,
     parts,
+    regex_predicate,
 )
 
 ORDERINGS = frozenset({"<", "<=", ">", ">="})
@@ -69,6 +70,18 @@ def metric(selector: VectorSelector) -> str:
 
 def label_matchers(selector: VectorSelector) -> Iterator[Matcher]:
     return (matcher for matcher in selector.matchers if matcher.name != "__name__")
+
+
+def holds(matcher: Matcher, value: str) -> bool:
+    """Whether a label with this value, "" for none, passes the matcher."""
+    match matcher.op:
+        case MatchOp.EQ:
+            return value == matcher.value
+        case MatchOp.NE:
+            return value != matcher.value
+        case MatchOp.RE:
+            return bool(regex_predicate(matcher.value)(value))
+    return not regex_predicate(matcher.value)(value)
 
 
 def conditions(expr: Expr) -> Iterator[Binary]:

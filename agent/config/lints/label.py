@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from agent.config.lints._known import LABEL_VALUES
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import label_matchers, metric
-from rules.api import Matcher, MatchOp, did_you_mean, regex_predicate
+from agent.config.lints._walk import holds, label_matchers, metric
+from rules.api import did_you_mean
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -18,7 +18,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         for matcher in label_matchers(read.selector):
             place = at(read.selector, matcher)
             if labels is not None and matcher.name not in labels:
-                none = "leaves nothing out" if _holds(matcher, "") else "selects nothing"
+                none = "leaves nothing out" if holds(matcher, "") else "selects nothing"
                 near = did_you_mean(matcher.name, labels)
                 hint = near if near.startswith("did") else f"its labels are {', '.join(sorted(labels))}"
                 yield Finding(place, f"{name} has no label {matcher.name}: this matcher {none}", hint)
@@ -26,18 +26,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
             values = LABEL_VALUES.get((name, matcher.name), frozenset())
             if matcher.name == "job" and declared is not None:
                 values = declared.jobs
-            if values and not any(_holds(matcher, value) for value in values):
+            if values and not any(holds(matcher, value) for value in values):
                 near = did_you_mean(matcher.value, values)
                 hint = near if near.startswith("did") else f"it can be {', '.join(sorted(values))}"
                 yield Finding(place, f"{name} has no {matcher.name} that this matches: nothing is selected", hint)
-
-
-def _holds(matcher: Matcher, value: str) -> bool:
-    match matcher.op:
-        case MatchOp.EQ:
-            return value == matcher.value
-        case MatchOp.NE:
-            return value != matcher.value
-        case MatchOp.RE:
-            return bool(regex_predicate(matcher.value)(value))
-    return not regex_predicate(matcher.value)(value)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agent.config.lints._labels import LabelSet, labels_of
 from agent.config.lints._model import Finding, RuleContext, at
+from agent.config.lints._walk import SETS
 from rules.api import Binary, Matching
 
 
@@ -22,12 +23,9 @@ def check(rule: RuleContext) -> Iterator[Finding]:
                 continue
             names = ", ".join(lonely)
             message = f"the sides of '{node.op}' never match: only one has {names}, the {side} side has not"
-            common = sorted((lhs.possible or frozenset()) & (rhs.possible or frozenset()))
-            yield Finding(
-                at(node),
-                message,
-                f"write {node.op} on ({', '.join(common)}), with group_left where one side has more series",
-            )
+            common = ", ".join(sorted(lhs.certain & rhs.certain))
+            more = "" if node.op in SETS else ", with group_left where one side has more series"
+            yield Finding(at(node), message, f"write {node.op} on ({common}){more}")
             break
 
 

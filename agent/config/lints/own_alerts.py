@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import SETS, metric, selectors
+from agent.config.lints._walk import SETS, holds, metric, selectors
 from agent.config.lints._world import ENGINE_METRICS
-from rules.api import Binary, Expr, MatchOp, VectorSelector, parts, regex_predicate
+from rules.api import Binary, Expr, VectorSelector, parts
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
     if rule.alert is None:
         return
+    own = {**dict(rule.static_labels()), "alertname": rule.alert.name}
     for selector in _counted(rule.alert.expr):
-        if metric(selector) in ENGINE_METRICS and _takes(selector, rule.alert.name):
+        if metric(selector) in ENGINE_METRICS and _takes(selector, own):
             hint = f'add alertname!="{rule.alert.name}"'
             yield Finding(
                 at(selector), f"{metric(selector)} holds this alert too: once it fires it keeps itself alive", hint
@@ -34,13 +35,6 @@ def _counted(expr: Expr) -> Iterator[VectorSelector]:
             yield from _counted(part)
 
 
-def _takes(selector: VectorSelector, alert: str) -> bool:
-    for matcher in selector.matchers:
-        if matcher.name != "alertname":
-            continue
-        holds = (
-            matcher.value == alert if matcher.op in (MatchOp.EQ, MatchOp.NE) else regex_predicate(matcher.value)(alert)
-        )
-        if bool(holds) == (matcher.op in (MatchOp.NE, MatchOp.NRE)):
-            return False
-    return True
+def _takes(selector: VectorSelector, own: Mapping[str, str]) -> bool:
+    """Whether the selector may take the alert of a rule with these labels; of others nothing is known."""
+    return all(holds(matcher, own[matcher.name]) for matcher in selector.matchers if matcher.name in own)
