@@ -91,7 +91,8 @@ class Typing:
     # Operators
 
     def unary(self, sign: Token, operand: Operand) -> Operand:
-        if operand.type in (ValueType.STRING, ValueType.MATRIX):
+        # The parser library drops a plus without a word, whatever it stands before.
+        if operand.type in (ValueType.STRING, ValueType.MATRIX) and sign.text == "-":
             message = f"'{sign.text}' cannot stand before {_SAID[operand.type]}"
             self._mistake(operand.start, message, _mend(operand.type, ValueType.VECTOR))
             return Operand(None, sign.start)
