@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from agent.cli._errors import NO_INPUT, CommandError
+from agent.cli._errors import NO_OUTPUT, CommandError
 from agent.cli._output import clean
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def write_junit(path: Path, reports: Sequence[TestReport]) -> None:
     try:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}", NO_INPUT) from None
+        raise CommandError(f"{path} cannot be written: {error.strerror}", NO_OUTPUT) from None
 
 
 def _suite(report: TestReport) -> list[str]:

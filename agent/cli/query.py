@@ -22,13 +22,14 @@ SUMMARY = "Evaluate a PromQL expression on a running agent, or over an OpenMetri
 DETAILS = """\
 On a terminal: a table, and for a range the course of each series as a small chart; warnings and infos go
 to standard error. Elsewhere, and with --format json: what Prometheus's HTTP API answers. A time is unix
-seconds, RFC 3339, or now; without one a file is evaluated at its newest sample. --start, --end and --step
-together make a range query.
+seconds, RFC 3339, now or now-1h; of a file, now is its newest sample. --start makes a range query, up to
+now unless --end says otherwise, of about a hundred points unless --step does.
 
 examples:
   tocsin query 'node_load1'
   tocsin query 'rate(node_network_receive_bytes_total[1m])' --human
   tocsin query 'up == 0' --data dump.om --time 2026-01-31T12:00:00Z
+  tocsin query 'node_load1' --start now-1h
   tocsin query 'node_load1' --start 1700000000 --end 1700003600 --step 1m
   promtool tsdb dump-openmetrics data/ | tocsin query 'up' --data -
 
@@ -38,6 +39,8 @@ exit status:
 """
 MAX_STEPS = 11_000
 """Of a range query; Prometheus has the same bound."""
+POINTS = 100
+"""Of a range query whose step is not said."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,9 +61,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    ranged = [value for value in (args.start, args.end, args.step) if value is not None]
-    if ranged and (len(ranged) < 3 or args.time is not None):
-        raise CommandError("a range query takes --start, --end and --step, all three, and no --time", USAGE)
+    ranged = args.start is not None
+    if (ranged and args.time is not None) or (not ranged and (args.end is not None or args.step is not None)):
+        raise CommandError("a range query takes --start, may take --end and --step, and takes no --time", USAGE)
     answer = _local(args) if args.data is not None else _remote(args)
     good = answer.get("status") == "success"
     wanted = args.format or (Format.TEXT.value if sys.stdout.isatty() else Format.JSON.value)
@@ -91,26 +94,31 @@ def _pointed(expr: str) -> str:
     return ""
 
 
+def _range(args: argparse.Namespace, now: int) -> tuple[int, int, int]:
+    """Start, end and step in ms. Left out, the end is ``now``, and the step makes about a hundred points."""
+    start = to_moment(args.start, now)
+    end = now if args.end is None else to_moment(args.end, now)
+    if end < start:
+        raise CommandError("--end is before --start", USAGE)
+    step = max(1, -(-(end - start) // POINTS // 1000)) * 1000 if args.step is None else to_step(args.step)
+    if (end - start) // step > MAX_STEPS:
+        raise CommandError(f"more than {MAX_STEPS} points per series; use a longer step or a shorter range", USAGE)
+    return start, end, step
+
+
 def _local(args: argparse.Namespace) -> dict[str, Any]:
     from rules.api import EvalError, EvalOptions, ExprError, annotated_query, to_api_json  # noqa: PLC0415 - PromQL
 
     series = read_data(args.data)
-    now = int(time.time() * 1000)
+    now = newest(series, int(time.time() * 1000))
     options = EvalOptions(max_samples=50_000_000)
     try:
         query, notes = annotated_query(args.expr)
         if args.start is not None:
-            start, end = to_moment(args.start, now), to_moment(args.end, now)
-            if end < start:
-                raise CommandError("--end is before --start", USAGE)
-            step = to_step(args.step)
-            if (end - start) // step > MAX_STEPS:
-                raise CommandError(
-                    f"more than {MAX_STEPS} points per series; use a longer step or a shorter range", USAGE
-                )
+            start, end, step = _range(args, now)
             data = to_api_json(query.range(series, start, end, step, options))
         else:
-            at = newest(series, now) if args.time is None else to_moment(args.time, now)
+            at = now if args.time is None else to_moment(args.time, now)
             data = to_api_json(query.instant(series, at, options))
     except ExprError as error:
         return {"status": "error", "errorType": "bad_data", "error": str(error)}
@@ -125,19 +133,16 @@ def _remote(args: argparse.Namespace) -> dict[str, Any]:
     query = {"query": args.expr}
     if args.start is not None:
         path = "/api/v1/query_range"
-        query |= {
-            "start": _seconds(args.start, now),
-            "end": _seconds(args.end, now),
-            "step": f"{to_step(args.step) / 1000:.3f}",
-        }
+        start, end, step = _range(args, now)
+        query |= {"start": _seconds(start), "end": _seconds(end), "step": _seconds(step)}
     else:
         path = "/api/v1/query"
-        query |= {} if args.time is None else {"time": _seconds(args.time, now)}
+        query |= {} if args.time is None else {"time": _seconds(to_moment(args.time, now))}
     status, answer = Agent(args.url).raw("GET", path, query)
     if not isinstance(answer, dict) or "status" not in answer:
         raise CommandError(f"{clean(args.url)} answered {status} in an unknown form", FINDINGS)
     return answer
 
 
-def _seconds(text: str, now: int) -> str:
-    return f"{to_moment(text, now) / 1000:.3f}"
+def _seconds(ms: int) -> str:
+    return f"{ms / 1000:.3f}"

@@ -29,6 +29,7 @@ examples:
 
 exit status:
   0 all passed   1 a test failed, or a file is wrong   2 wrong usage   66 no such file
+  73 the report cannot be written
 """
 MAX_BYTES = 1 << 20
 _SCENARIOS = re.compile(rb"""^(?:\xef\xbb\xbf)?["']?scenarios["']?[ \t]*:""", re.MULTILINE)

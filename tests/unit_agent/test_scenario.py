@@ -111,6 +111,14 @@ def test_a_difference_is_a_diff_at_the_line_that_says_otherwise(tmp_path: Path) 
     )
 
 
+def test_a_time_that_differs_is_told_as_written(tmp_path: Path) -> None:
+    report = run(tmp_path, "- {at: 5m, expect: {alerts: [{since: 15s, fired_at: 1m, no_data_since: 3m}]}}")
+    (failure,) = report.cases[0].failures
+    assert failure.lines == (
+        " alerts:", " - fired_at: 1m", "-  no_data_since: 3m", "-  since: 15s", "+  no_data_since: none", "+  since: 0s",
+    )  # fmt: skip
+
+
 def test_a_promise_of_one_ticket_is_kept_or_told(tmp_path: Path) -> None:
     passes(tmp_path, "- {at: 5m, expect: {}}", more="  tickets: 1\n")
     report = run(tmp_path, "- {at: 5m, expect: {}}", more="  tickets: 2\n")
