@@ -197,7 +197,10 @@ class SelectorReader:
         """A duration, with a sign where it need not be positive."""
         if self._token.is_sign("+", "-") and self._peek().kind is Kind.NUMBER:
             if positive:
-                refuse(self._token, "a range has no sign; it always looks back", f"write it like {example}")
+                signed = self._next()
+                self._next()
+                self._check_computed()
+                refuse(signed, "a range has no sign; it always looks back", f"write it like {example}")
             self._next()
         token = self._token
         if token.kind is not Kind.NUMBER:
@@ -215,7 +218,8 @@ class SelectorReader:
 
     def _check_computed(self) -> None:
         """Refuse a duration that goes on as a calculation, or begins as one."""
-        token, behind = self._token, self._peek().kind is Kind.NUMBER or self._peek().is_sign("(")
+        token, after = self._token, self._peek()
+        behind = after.kind is Kind.NUMBER or after.is_sign("(") or after.is_word(*_COMPUTE)
         if token.is_sign("(") or (token.is_sign(*"+-*/%^") and behind) or (token.is_word(*_COMPUTE) and behind):
             refuse(
                 token, "durations that are computed are experimental in Prometheus", "write the duration, such as 10m"
