@@ -14,7 +14,7 @@ import msgspec
 from agent import log
 from agent.book import Book
 from agent.clock import Timeline
-from collectors.api import Sample, Scrape, Scraper
+from collectors.api import Sample, Scrape, Scraper, is_target
 from rules.api import Alert, AlertRow, AlertState, Engine, Evaluation, SeriesWindow
 
 JUMP_SAID_MS = 30_000
@@ -234,16 +234,20 @@ class Cycle:
 
         What it says while it goes on failing may change with every pass (a time, a pid); the status shows that.
         """
+        what = "target" if is_target(scrape.source) else "collector"
+        who = {what: scrape.source}
         if scrape.ok and scrape.source in self._failing:
             self._failing.remove(scrape.source)
-            _log.info("collector_recovered", collector=scrape.source)
+            _log.info(f"{what}_recovered", **who)
         elif not scrape.ok and scrape.source not in self._failing:
             self._failing.add(scrape.source)
-            _log.warning("collector_failed", collector=scrape.source, error=scrape.error)
+            _log.warning(f"{what}_failed", **who, error=scrape.error)
         if scrape.warnings != self._warned.get(scrape.source, ()):
+            if not scrape.warnings and what == "target":  # it warns of why it fails
+                _log.info("target_well", **who)
             self._warned[scrape.source] = scrape.warnings
             for warning in scrape.warnings:
-                _log.warning("collector_warns", collector=scrape.source, warning=warning)
+                _log.warning(f"{what}_warns", **who, warning=warning)
 
     def _say_rules(self) -> None:
         failing = {

@@ -18,7 +18,7 @@ from agent.objectives import objective_rows
 from agent.rule_view import explained
 from agent.store import IncidentQuery
 from agent.version import VERSION
-from collectors.api import Metric
+from collectors.api import Metric, is_target
 from rules.api import (
     Alert,
     AlertState,
@@ -275,7 +275,7 @@ def _count(number: int, thing: str) -> str:
 
 def _what(source: str) -> str:
     """A collector, or a target, whose source says its kind."""
-    return f"target {source}" if "/" in source else f"collector {source}"
+    return f"target {source}" if is_target(source) else f"collector {source}"
 
 
 def _targets(cycle: Cycle) -> Mapping[str, Any]:

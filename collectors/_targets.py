@@ -19,7 +19,8 @@ from collectors._model import CollectorError, Labels, Notice, Sample, gauge
 from collectors._scrape import Scrape, explain
 from collectors._series import SeriesCache
 
-SOURCE_FORM = "{kind}/{name}"
+_DIVIDER = "/"
+"""Between kind and name of a target; the name of a collector, which is that of a module, has none."""
 TARGET_METRICS = (
     gauge("up", "1 when the measuring itself worked, whatever it found; otherwise 0."),
     gauge("scrape_duration_seconds", "Seconds the last measurement took."),
@@ -49,7 +50,7 @@ class Target:
 
     @property
     def source(self) -> str:
-        return SOURCE_FORM.format(kind=self.kind, name=self.name)
+        return f"{self.kind}{_DIVIDER}{self.name}"
 
 
 @dataclass(slots=True)
@@ -195,6 +196,11 @@ class TargetScheduler:
         return Scrape(
             live.target.source, labels, at, tuple(stored), not error, error, tuple(warnings), seconds, dropped
         )
+
+
+def is_target(source: str) -> bool:
+    """Whether a source is a target, and not a collector."""
+    return _DIVIDER in source
 
 
 def spread(name: str) -> float:

@@ -46,12 +46,12 @@ from collectors._registry import (
     target_kinds,
 )
 from collectors._scrape import FRAME_METRICS, Scrape, Scraper, framed
-from collectors._targets import TARGET_METRICS, Target, TargetScheduler
+from collectors._targets import TARGET_METRICS, Target, TargetScheduler, is_target
 
 __all__ = [
     "FRAME_METRICS", "TARGET_METRICS", "Absent", "Collector", "CollectorError", "CollectorLoadError", "CollectorModule",
     "CredentialRef", "HostFS", "Labels", "Metric", "MetricType", "NameFilter", "Notice", "OptionProblem", "Reveal",
     "Sample", "Scrape", "Scraper", "Target", "TargetModule", "TargetScheduler", "Tree", "UnknownCollectorError",
-    "Unsupported", "available", "compile_pattern", "counter", "framed", "gauge", "is_builtin", "labels", "load",
-    "load_targets", "present", "target_kinds", "untyped",
+    "Unsupported", "available", "compile_pattern", "counter", "framed", "gauge", "is_builtin", "is_target", "labels",
+    "load", "load_targets", "present", "target_kinds", "untyped",
 ]  # fmt: skip

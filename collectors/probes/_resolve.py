@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from dataclasses import dataclass
 from time import monotonic
 
@@ -13,7 +13,10 @@ from collectors.probes._run import ProbeFailed, Run
 from collectors.probes.modules import IpVersion
 
 THREADS = 32
-"""getaddrinfo(3) blocks; a name whose look-up hangs holds one thread, however many targets have it."""
+"""getaddrinfo(3) blocks; a name whose look-up hangs holds one thread, however many targets have it.
+
+They are daemon threads: a resolver that is silent must not hold up the end of the process.
+"""
 _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
@@ -38,8 +41,8 @@ class Resolver:
     """Looks names up, each at most once at a time."""
 
     def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None
-        self._asked: dict[str, asyncio.Future[list[Address]]] = {}
+        self._room = asyncio.Semaphore(THREADS)
+        self._asked: dict[str, asyncio.Task[list[Address]]] = {}
 
     async def choose(self, host: str, prefer: IpVersion, fallback: bool, run: Run) -> Address:
         """The address to probe, recorded with the time it took to find it."""
@@ -68,21 +71,44 @@ class Resolver:
             return [_literal(literal)]
         asked = self._asked.get(host)
         if asked is None:
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(THREADS, "tocsin-resolve")
-            loop = asyncio.get_running_loop()
-            asked = self._asked[host] = loop.run_in_executor(self._threads, _look_up, host)
+            asked = self._asked[host] = asyncio.get_running_loop().create_task(self._ask(host))
             asked.add_done_callback(lambda done: self._answered(host, done))
+        # Whoever gives up leaves the question to those that wait for the same name, and to the next.
         return await asyncio.shield(asked)
 
-    def _answered(self, host: str, done: asyncio.Future[list[Address]]) -> None:
+    async def _ask(self, host: str) -> list[Address]:
+        async with self._room:
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[list[Address]] = loop.create_future()
+            threading.Thread(target=_answer, args=(loop, answer, host), name="tocsin-resolve", daemon=True).start()
+            return await answer
+
+    def _answered(self, host: str, done: asyncio.Task[list[Address]]) -> None:
         self._asked.pop(host, None)
         if not done.cancelled():
             done.exception()  # looked at: whoever asked may have given up meanwhile
 
-    def close(self) -> None:
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+
+def _answer(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[list[Address]], host: str) -> None:
+    """On a thread: look the name up, and give the loop what came of it."""
+    found: list[Address] | Exception
+    try:
+        found = _look_up(host)
+    except Exception as error:  # noqa: BLE001 - whoever asked gets it
+        found = error
+
+    def settle() -> None:
+        if answer.done():
+            return
+        if isinstance(found, Exception):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+    try:
+        loop.call_soon_threadsafe(settle)
+    except RuntimeError:  # the loop was closed while the resolver was silent: nobody waits any more
+        return
 
 
 def _look_up(host: str) -> list[Address]:

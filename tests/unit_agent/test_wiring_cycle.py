@@ -315,6 +315,31 @@ def test_a_collector_turned_off_leaves_its_alerts_without_data_and_its_incident_
     run(tmp_path, steps)
 
 
+def test_a_target_without_news_goes_on_and_one_taken_away_ends(tmp_path: Path) -> None:
+    async def steps(world: World) -> None:
+        world.scraper.values.clear()
+        world.scraper.waiting = frozenset({"probe/a"})
+        for _ in range(6):  # its interval is twice that of the passes
+            world.scraper.values["probe/a"] = {"disk_used": 0.95, "latency": 1}
+            await world.passes(1)
+            del world.scraper.values["probe/a"]
+            await world.passes(1)
+            assert set(world.cycle.stats.scrapes) == {"probe/a"}
+            assert world.states() == ["Full firing"], "a pass without news of it ended its series"
+        with said("target_warns", "target_well"):
+            for warnings in ((), ("refused",), ("refused",), ()):
+                world.scraper.warnings["probe/a"] = warnings
+                world.scraper.values["probe/a"] = {"disk_used": 0.95, "latency": 1}
+                await world.passes(1)
+        del world.scraper.values["probe/a"]
+        world.scraper.waiting = frozenset()
+        await world.passes(1)
+        assert set(world.cycle.stats.scrapes) == set()
+        assert world.states() == ["Full no_data"]
+
+    run(tmp_path, steps)
+
+
 def test_a_collector_is_replaced_between_two_passes(tmp_path: Path) -> None:
     async def steps(world: World) -> None:
         await world.passes(0.5)

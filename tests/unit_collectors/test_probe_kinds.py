@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -254,7 +255,30 @@ async def test_a_name_is_looked_up_once_at_a_time(monkeypatch: pytest.MonkeyPatc
     found = await asyncio.gather(*(resolver.addresses("name") for _ in range(20)))
     assert found == [[Address("127.0.0.1", 4)]] * 20
     assert asked == ["name"]
-    resolver.close()
+
+
+async def test_a_silent_resolver_holds_up_only_those_who_ask_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def look_up(host: str) -> list[Address]:
+        if host != "quick":
+            release.wait(10)
+        return [Address("127.0.0.1", 4)]
+
+    monkeypatch.setattr(_resolve, "_look_up", look_up)
+    resolver = _resolve.Resolver()
+    try:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await asyncio.gather(*(resolver.addresses(f"silent{n % 5}") for n in range(100)))
+        assert sum(thread.name == "tocsin-resolve" for thread in threading.enumerate()) == 5
+        async with asyncio.timeout(2):
+            assert await resolver.addresses("quick") == [Address("127.0.0.1", 4)]
+            assert await resolver.addresses("127.0.0.9") == [Address("127.0.0.9", 4)]
+    finally:
+        release.set()
+        await asyncio.gather(*(resolver.addresses(f"silent{n}") for n in range(5)))
 
 
 # DNS
