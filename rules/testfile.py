@@ -36,12 +36,13 @@ class ExpectedAlert:
 
 @dataclass(frozen=True, slots=True)
 class AlertTest:
-    """``at`` is ms after the start of the test."""
+    """``at`` is ms after the start of the test. ``annotations`` says whether they are compared."""
 
     at: int
     alertname: str
     expected: tuple[ExpectedAlert, ...]
     line: int
+    annotations: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class TestFile:
 _NO_SERIES: tuple[str, Labels] = ("", ())
 _TOP = ("rule_files", "evaluation_interval", "group_eval_order", "fuzzy_compare", "tests")
 _CASE = ("name", "interval", "input_series", "alert_rule_test", "promql_expr_test", "external_labels", "external_url",
-         "start_timestamp")  # fmt: skip
+         "start_timestamp", "ignore_annotations")  # fmt: skip
 
 
 UNKNOWN_KEY = "yaml/unknown-key"
@@ -140,12 +141,13 @@ class _Reader:
 
     def _case(self, node: Node, interval: int) -> Case:
         case = self._mapping(node, _CASE)
+        ignored = self._bool(case.get("ignore_annotations"))
         return Case(
             self._text(case.get("name")),
             self._duration(case.get("interval")) or interval,
             self._start(case.get("start_timestamp")),
             self._all_series(case.get("input_series")),
-            tuple(self._alert_test(item) for item in self._list(case.get("alert_rule_test"))),
+            tuple(self._alert_test(item, ignored) for item in self._list(case.get("alert_rule_test"))),
             tuple(self._expr_test(item) for item in self._list(case.get("promql_expr_test"))),
             self._pairs(case.get("external_labels")),
             self._text(case.get("external_url")),
@@ -170,17 +172,24 @@ class _Reader:
         values = self._read(entry.get("values") or node, parse_values, nothing)
         return InputSeries(name, labels, tuple(values))
 
-    def _alert_test(self, node: Node) -> AlertTest:
-        entry = self._mapping(node, ("eval_time", "alertname", "exp_alerts"))
+    def _alert_test(self, node: Node, ignored: bool) -> AlertTest:
+        entry = self._mapping(node, ("eval_time", "alertname", "exp_alerts", "ignore_annotations"))
+        ignored = ignored or self._bool(entry.get("ignore_annotations"))
         name = self._text(entry.get("alertname"))
         if not name and isinstance(node, Mapping):
             self._problem(node, "an alert test needs 'alertname'", "name the alert that is tested")
         expected = []
         for item in self._list(entry.get("exp_alerts")):
             alert = self._mapping(item, ("exp_labels", "exp_annotations"))
+            written = alert.get("exp_annotations")
+            if ignored and self._pairs(written) and written is not None:
+                self._problem(
+                    written, "annotations are expected where 'ignore_annotations' is set", "remove one of them"
+                )
             labels = dict(self._pairs(alert.get("exp_labels"))) | {"alertname": name}
             expected.append(ExpectedAlert(tuple(sorted(labels.items())), self._pairs(alert.get("exp_annotations"))))
-        return AlertTest(self._duration(entry.get("eval_time")) or 0, name, tuple(expected), node.line)
+        at = self._duration(entry.get("eval_time"))
+        return AlertTest(at, name, tuple(expected), node.line, annotations=not ignored)
 
     def _expr_test(self, node: Node) -> ExprTest:
         entry = self._mapping(node, ("expr", "eval_time", "exp_samples"))

@@ -134,7 +134,7 @@ def _filler(window: SeriesWindow, case: Case) -> Callable[[int], None]:
 
 def _check_alerts(test: AlertTest, engine: Engine) -> TestFailure | None:
     got = sorted(
-        (alert.labels, tuple(sorted((name, text) for name, text in alert.annotations.items() if text)))
+        (alert.labels, tuple(sorted(pair for pair in alert.annotations.items() if pair[1] and test.annotations)))
         for alert in engine.alerts()
         if alert.rule == test.alertname and alert.state is AlertState.FIRING
     )

@@ -195,6 +195,17 @@ def test_only_chosen_tests_are_run(tmp_path: Path) -> None:
     assert run_test_file(path, chosen=lambda name: name != "a case").cases == ()
 
 
+@pytest.mark.parametrize("where", ["test", "case"])
+def test_annotations_may_be_left_out_of_the_comparison(where: str, tmp_path: Path) -> None:
+    own = "ignore_annotations: true, " if where == "test" else ""
+    body = f"alert_rule_test: [{{eval_time: 3m, alertname: Twice, {own}exp_alerts: [{{exp_labels: LABELS}}]}}]"
+    body += "\nignore_annotations: true" if where == "case" else ""
+    assert run_test_file(write(tmp_path, body.replace("LABELS", "{i: '1', severity: page}"))).passed
+    assert not run_test_file(write(tmp_path, body.replace("LABELS", "{i: '2', severity: page}"))).passed
+    both = body.replace("LABELS", "{i: '1', severity: page}, exp_annotations: {summary: s}")
+    assert "where 'ignore_annotations' is set" in str(run_test_file(write(tmp_path, both)))
+
+
 def test_a_broken_rule_file_is_reported_and_nothing_runs(tmp_path: Path) -> None:
     path = write(tmp_path, PASSING["scalar"])
     (tmp_path / "rules.yml").write_text("groups: 5\n")
