@@ -41,6 +41,7 @@ class CycleStats:
     last_lag: float = 0.0
     last_evaluation: float = 0.0
     refused_samples: int = 0
+    storage_full: bool = False
     rule_failures: int = 0
     rules_waiting: int = 0
     rules_failing: dict[str, str] = field(default_factory=dict)
@@ -114,8 +115,7 @@ class Cycle:
         async with self._lock:
             scrapes = await self.scraper.cycle(at)
             for scrape in scrapes:
-                taken = self._series.ingest(scrape.source, scrape.samples, scrape.at, failed=not scrape.ok)
-                self.stats.refused_samples += taken.refused
+                self._series.ingest(scrape.source, scrape.samples, scrape.at, failed=not scrape.ok)
                 self._say(scrape)
             sources = self.scraper.sources
             for gone in self.stats.scrapes.keys() - sources:
@@ -127,6 +127,7 @@ class Cycle:
             self.stats.scrapes = known | {scrape.source: scrape for scrape in scrapes}
             self._series.ingest(OWN_SOURCE, self._own(), at)
             await self._evaluate(at)
+            self._say_storage()
             self._series.end_unclaimed(at, sources)
             await self._book.flush()
             self.stats.cycles += 1
@@ -248,6 +249,17 @@ class Cycle:
             self._warned[scrape.source] = scrape.warnings
             for warning in scrape.warnings:
                 _log.warning(f"{what}_warns", **who, warning=warning)
+
+    def _say_storage(self) -> None:
+        """One line when samples begin to be refused, and one when all find room again."""
+        refused = self._series.refused - self.stats.refused_samples
+        if refused and not self.stats.storage_full:
+            held = self._series.stats()
+            mend = "raise collect.max_series or collect.max_samples, or measure less"
+            _log.warning("storage_full", refused=refused, series=held.series, samples=held.samples, mend=mend)
+        elif self.stats.storage_full and not refused:
+            _log.info("storage_has_room", refused_since_start=self._series.refused)
+        self.stats.refused_samples, self.stats.storage_full = self._series.refused, refused > 0
 
     def _say_rules(self) -> None:
         failing = {

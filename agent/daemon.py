@@ -95,7 +95,7 @@ class Daemon:
         self.rule_files.take(loaded)
         self.started_at = timeline.now()
         self.url = ""
-        self.series = SeriesWindow()
+        self.series = SeriesWindow(max_series=config.collect.max_series, max_samples=config.collect.max_samples)
         self.engine = Engine(self.series, interval_ms=config.collect.interval, external_labels=config.identity.labels)
         self.history = History(state, self.series, self.engine)
         self.declared: Mapping[str, Metric] = {}
@@ -457,6 +457,7 @@ class Daemon:
         self._set_up_log(config)
 
         def rules_and_policy() -> None:
+            self.series.budget(config.collect.max_series, config.collect.max_samples)
             self.engine.load(loaded.rules, interval_ms=config.collect.interval, unread=unread(loaded))
             self.book.ctx = parts.context
 

@@ -185,6 +185,9 @@ class View:
         found = [] if d.store.healthy else [f"the state in {d.state} cannot be written; it is kept in memory meanwhile"]
         if d.history.stats.error:
             found.append(f"the past that long windows need cannot be written to {d.state}: {d.history.stats.error}")
+        if d.cycle.stats.storage_full:
+            held = _count(d.series.stats().series, "series")
+            found.append(f"the storage is full ({held}) and refuses samples; raise collect.max_series or max_samples")
         for each in backends:
             if each.state is not GateState.UP:
                 found.append(f"backend {each.backend} is {each.state.value}: {each.last_error or 'no reason given'}")

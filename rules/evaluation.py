@@ -189,8 +189,10 @@ class RecordingRunner(Runner):
         if len(recorded) != len(elements):
             raise EvalError("vector contains metrics with the same labelset after applying rule labels")
         samples = [(name, labels, value, None) for labels, value in recorded.items()]
-        self._settings.series.ingest(self._source(), samples, at - offset)
+        taken = self._settings.series.ingest(self._source(), samples, at - offset)
         self._settings.results.clear()
+        if taken.refused:
+            raise EvalError(f"no room for {taken.refused} of the {len(samples)} series: the storage is full")
         return []
 
     def _labelled(self, labels: Labels) -> Labels:

@@ -88,8 +88,9 @@ class SeriesWindow:
     def __init__(
         self, *, max_series: int = 100_000, max_samples: int = 8_000_000, default_retention: int = 600_000
     ) -> None:
-        self._max_series = max_series
-        self._max_samples = max_samples
+        self.budget(max_series, max_samples)
+        self.refused = 0
+        """Samples refused since the start because there was no room for them, or for their series."""
         self._default_retention = default_retention
         self._retention: Mapping[str, int] = {}
         self._series: dict[tuple[str, Labels], Series] = {}
@@ -103,6 +104,11 @@ class SeriesWindow:
         self._unclaimed: set[str] = set()
 
     # Writing
+
+    def budget(self, max_series: int, max_samples: int) -> None:
+        """Hold at most so many from here on. What is held already stays, until its time has passed."""
+        self._max_series = max_series
+        self._max_samples = max_samples
 
     def ingest(
         self,
@@ -155,7 +161,10 @@ class SeriesWindow:
     def append(self, name: str, labels: Labels, at: int, value: float) -> bool:
         """Store one sample outside any source, such as a rule's output; False when out of order or over budget."""
         series = self._series.get((name, labels)) or self._admit(name, dict(labels), None)
-        return series is not None and self._put_alone(series, at, value)
+        if series is None or self._samples >= self._max_samples:
+            self.refused += 1
+            return False
+        return self._put_alone(series, at, value)
 
     def _ingest_steady(self, origin: _Source, rest: Iterator[RawSample], cycle: int) -> tuple[int, RawSample | None]:
         """The fast path while the source repeats its last cycle.
@@ -218,6 +227,7 @@ class SeriesWindow:
             if slot not in seen:
                 self._store(slot.series, origin, cycle, at, STALE, alone=False)
         origin.slots = list(seen)
+        self.refused += refused
         return Ingest(added, out_of_order, new_series, refused)
 
     def _store(self, series: Series, origin: _Source, cycle: int, at: int, value: float, *, alone: bool) -> bool:

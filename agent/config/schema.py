@@ -111,6 +111,26 @@ class Collect(Section, frozen=True):
             examples=["5s"],
         ),
     ] = 5_000
+    max_series: Annotated[
+        int,
+        Meta(
+            description="So many series are held in memory, about 1.1 kB each. Samples of further ones are refused, "
+            "which is counted, logged and shown by `tocsin status`.",
+            ge=1_000,
+            le=10_000_000,
+            examples=[200_000],
+        ),
+    ] = 100_000
+    max_samples: Annotated[
+        int,
+        Meta(
+            description="So many samples are held in memory, about 8 bytes each. How many are needed: series times the "
+            "collections in the longest window that a rule looks over.",
+            ge=10_000,
+            le=1_000_000_000,
+            examples=[20_000_000],
+        ),
+    ] = 8_000_000
     host: Annotated[
         CollectorChoice,
         Meta(

@@ -398,6 +398,25 @@ def test_a_rule_that_fails_is_one_line_and_its_recovery_another(tmp_path: Path) 
     run(tmp_path, steps)
 
 
+def test_a_full_storage_is_one_line_and_its_end_another(tmp_path: Path) -> None:
+    async def steps(world: World) -> None:
+        await world.passes(1.5)
+        held = world.series.stats().series
+        world.series.budget(held, 1_000_000)
+        world.set(more=1.0)
+        with said("storage_full"):
+            await world.passes(3)
+        assert world.cycle.stats.storage_full
+        assert world.cycle.stats.refused_samples == 3
+        world.series.budget(held + 1, 1_000_000)
+        with said("storage_has_room"):
+            await world.passes(2)
+        assert not world.cycle.stats.storage_full
+        assert world.cycle.stats.refused_samples == 3
+
+    run(tmp_path, steps)
+
+
 def test_a_state_that_is_restored_and_not_wanted_is_removed(tmp_path: Path) -> None:
     async def main(loop: virtual.VirtualLoop) -> None:
         world = World(loop, tmp_path)

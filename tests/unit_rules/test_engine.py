@@ -504,3 +504,14 @@ def test_the_queries_of_all_templates_of_a_rule_share_its_time() -> None:
     assert time.thread_time() - started < 1  # alone, each of the 400 would have taken its 50 ms
     annotations = dict(next(iter(run.engine.alerts())).annotations)
     assert all("timed out" in text for text in annotations.values())
+
+
+def test_a_recording_rule_says_when_there_is_no_room_for_its_series() -> None:
+    window = SeriesWindow(max_series=2)
+    file, _ = parse_rule_file("groups: [{name: g, rules: [{record: r, expr: x}]}]", "t.yml")
+    assert file is not None
+    engine = Engine(window, interval_ms=15_000, start=Start.WARM)
+    engine.load([file])
+    window.ingest("s", [("x", (("a", "1"),), 1.0, None), ("x", (("a", "2"),), 1.0, None)], 1_000)
+    (failure,) = engine.evaluate_due(1_000).failures
+    assert failure.error == "no room for 2 of the 2 series: the storage is full"

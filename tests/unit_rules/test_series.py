@@ -157,6 +157,10 @@ def test_over_budget_is_refused_and_counted_and_the_rest_kept() -> None:
     assert window.ingest("s", [sample("m", A, 1), sample("m", B, 2)], 1000) == Ingest(1, 0, 1, refused=1)
     assert window.ingest("s", [sample("m", A, 1), sample("m", B, 2)], 2000) == Ingest(added=1, refused=1)
     assert not window.append("n", A, 3000, 1.0)
+    assert window.refused == 3
+    window.budget(2, 1_000)
+    assert window.append("n", A, 3000, 1.0)
+    assert window.refused == 3
     window = SeriesWindow(max_samples=3)
     window.ingest("s", [sample("m", A, 1), sample("m", B, 2)], 1000)
     assert window.ingest("s", [sample("m", A, 3), sample("m", B, 4)], 2000) == Ingest(added=1, refused=1)
