@@ -120,8 +120,8 @@ _FIXED = {
     "node_timex_sync_status": 1.0, "node_reboot_required": 0.0, "node_textfile_scrape_error": 0.0,
     "node_memory_MemTotal_bytes": 3e7, "node_memory_SwapTotal_bytes": 3e7, "node_network_up": 1.0,
     "node_network_info": 1.0,
-    "node_network_carrier": 1.0, "ifAdminStatus": 1.0, "ifHighSpeed": 1000.0, "hrStorageSize": 2e7, "node_md_disks": 0.0,
-    "node_memory_HardwareCorrupted_bytes": 0.0, "bgpPeerAdminStatus": 2.0, "ifOperStatus": 1.0,
+    "node_network_carrier": 1.0, "ifAdminStatus": 1.0, "ifHighSpeed": 1000.0, "hrStorageSize": 2e7,
+    "node_md_disks": 0.0, "node_memory_HardwareCorrupted_bytes": 0.0, "bgpPeerAdminStatus": 2.0, "ifOperStatus": 1.0,
 }  # fmt: skip
 _STATES = {
     "node_systemd_unit_state": {("state", "active")},
