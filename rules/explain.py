@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rules.evidence import COMPARISONS
 from rules.files import AlertingRule
 from rules.lookback import duration, has_absent, longest_reach, parts
+from rules.promql.api_json import api_value
 from rules.promql.ast import (
     Aggregate,
     At,
@@ -152,7 +153,7 @@ def _selector(selector: VectorSelector) -> str:
 def _when(offset: int, at: At | None) -> str:
     text = ""
     if at is not None:
-        text = f" @ {at.time / 1000:g}" if at.kind is AtKind.TIME else f" @ {at.kind.value}()"
+        text = f" @ {api_value(at.time / 1000)}" if at.kind is AtKind.TIME else f" @ {at.kind.value}()"
     if offset:
         text += f" offset {'-' if offset < 0 else ''}{duration(abs(offset))}"
     return text

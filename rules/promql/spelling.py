@@ -34,7 +34,7 @@ STRAY: Final = re.compile(f"[{chr(_PRIVATE + 0x80)}-{chr(_PRIVATE + 0xFF)}]")
 _FAR: Final = 200_000_000_000
 """Seconds; year 8307."""
 _NAMES: Final = frozenset({"anchored", "smoothed"})
-_WORTH_A_LOOK: Final = re.compile(r"\d_|0[xX]_|@\s*-|\\[x0-7]|`|anchored|smoothed|offset\s*[-+]?\s*[0.]", re.IGNORECASE)
+_WORTH_A_LOOK: Final = re.compile(r"\d_|0[xX]_|@|\\[x0-7]|`|anchored|smoothed|offset\s*[-+]?\s*[0.]", re.IGNORECASE)
 _NOTHING: Final = re.compile(r"0+(?:ms|[smhdwy])?|0[xX]0+|0*\.0+|0+\.0*")
 _PART: Final = re.compile(r"(\d+)(ms|[smhdwy])")
 _OPENING: Final = frozenset("([,+-*/%^<>=!")
@@ -82,7 +82,9 @@ def _written(found: Sequence[Token], index: int) -> str | None:
     if _offset_of_nothing(found, index):
         return ""
     if token.kind == "number" and before == "-" and index > 1 and found[index - 2].text == "@":
-        return f"{_FAR + _seconds(token.text):.3f}"
+        return f"{_FAR + _seconds(token.text, '-'):.3f}"
+    if token.kind == "number" and (before == "@" or (before == "+" and index > 1 and found[index - 2].text == "@")):
+        _seconds(token.text, "")
     if token.kind == "number" and "_" in token.text and _UNDERSCORES.fullmatch(token.text):
         return token.text.replace("_", "")
     return None
@@ -101,8 +103,8 @@ def _offset_of_nothing(found: Sequence[Token], index: int) -> bool:
     return index <= number < len(found) and _NOTHING.fullmatch(found[number].text) is not None
 
 
-def _seconds(text: str) -> float:
-    """The value of a number or duration behind ``@ -``."""
+def _seconds(text: str, sign: str) -> float:
+    """The value of a number or duration behind ``@``."""
     plain = text.replace("_", "")
     parts = _PART.findall(plain)
     try:
@@ -113,7 +115,9 @@ def _seconds(text: str) -> float:
     except (ValueError, OverflowError):
         seconds = math.nan
     if not seconds < _FAR / 10:
-        raise ExprError(f"timestamp out of bounds for @ modifier: -{text}", "use seconds since 1970, start() or end()")
+        raise ExprError(
+            f"timestamp out of bounds for @ modifier: {sign}{text}", "use seconds since 1970, start() or end()"
+        )
     return seconds
 
 

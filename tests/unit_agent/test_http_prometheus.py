@@ -384,3 +384,11 @@ async def test_the_client_may_shorten_the_lookback(web_app: Listening) -> None:
 
 async def test_an_expression_is_laid_out(web_app: Listening) -> None:
     assert await web_app.data("/api/v1/format_query", query="sum(rate(a[5m]))by(x)") == "sum by (x) (rate(a[5m]))"
+    for text in (
+        '{"a.b", "c d"="\\\\"}',
+        "m @ -1",
+        "m @ 1603774568.125",
+        'sum by ("a.b") (m)',
+        "m and on (offset) (by)",
+    ):
+        assert (await web_app.data("/api/v1/format_query", query=text)).replace("  ", "").split() == text.split()
