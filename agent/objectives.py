@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def objective_rows(
     slos: tuple[Slo, ...], calendars: Mapping[str, Calendar], series: SeriesWindow, now: int
 ) -> list[Mapping[str, Any]]:
-    """One for each objective. ``objective`` and ``availability`` are in percent; ``budget_left`` is a share of 1, negative
-    when overspent. What is not known yet is None.
+    """One for each objective. ``objective`` and ``availability`` are in percent, ``budget_left`` is a share of 1 and
+    negative when overspent. What is not known yet is None.
     """
     if not slos:
         return []

@@ -10,10 +10,20 @@ from agent.config.checks import Path_, Source, repeated
 from agent.config.scalars import duration_text
 from agent.config.schema import Config
 from agent.config.slo import Planned, Slo
+from agent.config.slo_rules import slo_text, takes_a_range
 from agent.config.words import quoted
 from agent.core.calendar import DAY as MINUTES
 from agent.core.calendar import Calendar, DatedWindow, WeeklyWindow
-from rules.api import ExprError, Problem, ValueType, VectorSelector, did_you_mean, parse, value_type
+from rules.api import (
+    ExprError,
+    Problem,
+    ValueType,
+    VectorSelector,
+    did_you_mean,
+    parse,
+    parse_rule_file,
+    value_type,
+)
 
 MAX_INTERVAL = 60_000
 _GIVES = {ValueType.SCALAR: "a number", ValueType.STRING: "a text", ValueType.MATRIX: "a range of samples"}
@@ -32,16 +42,30 @@ def check_slos(config: Config, source: Source, broken: frozenset[str]) -> Iterat
     services = None if "catalogue" in broken else [service.name for service in config.catalogue.services]
     for number, slo in enumerate(config.slo):
         path: Path_ = ("slo", number)
+        wrong = list(_one(source, path, slo))
+        yield from wrong or _made(source, path, slo, config.collect.interval)
         if services and slo.service and slo.service not in services:
             message = f"there is no service {quoted(slo.service)} in the catalogue"
             hint = did_you_mean(slo.service, services)
             yield source.problem((*path, "service"), message, hint, "config/reference")
-        for key in ("good", "total", "indicator"):
-            text = getattr(slo, key)
-            if text is not None:
-                yield from _expression(source, (*path, key), key, text)
-        if slo.planned is not None:
-            yield from _planned(source, (*path, "planned"), slo.planned)
+
+
+def _one(source: Source, path: Path_, slo: Slo) -> Iterator[Problem]:
+    for key in ("good", "total", "indicator"):
+        text = getattr(slo, key)
+        if text is not None:
+            yield from _expression(source, (*path, key), key, text)
+    if slo.planned is not None:
+        yield from _planned(source, (*path, "planned"), slo.planned)
+
+
+def _made(source: Source, path: Path_, slo: Slo, interval: int) -> Iterator[Problem]:
+    """What is right by itself and makes a wrong rule all the same, such as a comment behind an expression."""
+    _, problems = parse_rule_file(slo_text([slo], interval), source.file)
+    for problem in problems[:1]:
+        message = f"the rules of objective {quoted(slo.name)} would be wrong: {problem.message}"
+        hint = "write its expressions on one line each, without comments; tocsin check --show-slo shows what is made"
+        yield source.problem(path, message, hint, problem.check)
 
 
 def _expression(source: Source, path: Path_, key: str, text: str) -> Iterator[Problem]:
@@ -56,19 +80,10 @@ def _expression(source: Source, path: Path_, key: str, text: str) -> Iterator[Pr
             hint = "write an expression whose value is 1 while the service works and 0 while it does not"
             yield source.problem(path, f"'indicator' gives {_GIVES[kind]}", hint, "promql/type")
         return
-    if not isinstance(expr, VectorSelector) or not _takes_a_range(text):
+    if not isinstance(expr, VectorSelector) or not takes_a_range(text):
         message = f"'{key}' must be a plain selector of counters"
         hint = 'write it without functions, as in requests_total{code!~"5.."}: the rules put rate() around it'
         yield source.problem(path, message, hint, "promql/type")
-
-
-def _takes_a_range(text: str) -> bool:
-    """False where something behind the selector (offset, a comment) would come before the window."""
-    try:
-        parse(f"rate({text.strip()}[1m])")
-    except ExprError:
-        return False
-    return True
 
 
 def _planned(source: Source, path: Path_, planned: Planned) -> Iterator[Problem]:

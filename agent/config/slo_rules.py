@@ -14,7 +14,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from agent.config.scalars import duration_text
-from rules.api import Group, RuleFile, VectorSelector, parse, parse_rule_file
+from rules.api import ExprError, Group, RuleFile, parse, parse_rule_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,12 +87,15 @@ class _Rules:
     def _counters(self) -> Iterator[str]:
         for kind, minute in (("events", self._events()), ("errors", self._errors())):
             yield self._record(f"slo:{kind}:minute", f"{minute} < Inf{self._unless_planned()}")
-            known = (
-                f"(last_over_time(slo:{kind}:total{self._me}[6h])"
-                f" or last_over_time(slo:{kind}:hourly{self._me}[{self._window}]))"
-            )
             new = f"slo:{kind}:minute{self._me}"
-            yield self._record(f"slo:{kind}:total", f"({known} or 0 * {new})\n  + ({new} or 0 * {known})")
+            yield self._record(f"slo:{kind}:total", f"({self._known(kind)}\n  or 0 * {new}) + {new}")
+
+    def _known(self, kind: str) -> str:
+        """The counter as it was last, however long ago: while nothing is counted, it is not there."""
+        return (
+            f"(last_over_time(slo:{kind}:total{self._me}[6h])"
+            f" or last_over_time(slo:{kind}:hourly{self._me}[{self._window}]))"
+        )
 
     def _events(self) -> str:
         if self._slo.indicator is not None:
@@ -112,7 +115,7 @@ class _Rules:
 
     def _level(self) -> str:
         text = (self._slo.indicator or "").strip()
-        if isinstance(parse(text), VectorSelector):
+        if takes_a_range(text):
             return f"min(avg_over_time({text}[1m]))"
         return f"min(avg_over_time(({text})[1m:{duration_text(min(self._interval, MINUTE))}]))"
 
@@ -130,14 +133,13 @@ class _Rules:
 
     def _reports(self) -> Iterator[str]:
         errors, events = (
-            f"(slo:{kind}:total{self._me} - (last_over_time(slo:{kind}:start{self._me}[2h]) or "
-            f"0 * slo:{kind}:total{self._me}))"
+            f"({self._known(kind)}\n    - (last_over_time(slo:{kind}:start{self._me}[{self._window}]) or 0 * {self._known(kind)}))"
             for kind in ("errors", "events")
         )
         service = {"service": self._slo.service} if self._slo.service else {}
         labels = {**service, "window": self._window}
         yield self._record("slo:objective:ratio", f"vector({_plain(1 - self._allowed)})", labels)
-        yield self._record("slo:availability:ratio", f"1 - {errors}\n  / ({events} > 0)", labels)
+        yield self._record("slo:availability:ratio", f"1 - {errors}\n/ ({events} > 0)", labels)
         availability = f'slo:availability:ratio{{slo="{self._slo.name}", window="{self._window}"}}'
         yield self._record("slo:error_budget:remaining", f"1 - (1 - {availability}) / {_plain(self._allowed)}", labels)
 
@@ -195,8 +197,19 @@ class _Rules:
         return _rule("alert", f"{ALERT}-{slo.name}", expr, labels, annotations)
 
 
+def takes_a_range(text: str) -> bool:
+    """Whether a window can stand behind the expression: it is a selector, without an offset or a comment."""
+    try:
+        parse(f"rate({text.strip()}[1m])")
+    except ExprError:
+        return False
+    return True
+
+
 def _rule(kind: str, name: str, expr: str, labels: dict[str, str], annotations: dict[str, str] | None = None) -> str:
     lines = [f"- {kind}: {name}\n", "  expr: |\n", indent(expr.strip(), " " * 4), "\n", "  labels:\n"]
+    if kind == "alert":  # where labels are templates
+        labels = {key: value.replace("{{", '{{ "{{" }}') for key, value in labels.items()}
     lines += [f"    {key}: {_quoted(value)}\n" for key, value in labels.items()]
     if annotations:
         lines += ["  annotations:\n", *(f"    {key}: {_quoted(value)}\n" for key, value in annotations.items())]

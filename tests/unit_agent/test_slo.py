@@ -112,10 +112,13 @@ class Agent:
 
     def run(self, minutes: int, **values: float | None) -> None:
         for _ in range(minutes * 4):
-            self.at += INTERVAL
-            samples = [(name, (("job", "web"),), float(v), None) for name, v in values.items() if v is not None]
-            self.window.ingest("s", samples, self.at)
-            self.engine.evaluate_due(self.at)
+            self.step(**values)
+
+    def step(self, **values: float | None) -> None:
+        self.at += INTERVAL
+        samples = [(name, (("job", "web"),), float(v), None) for name, v in values.items() if v is not None]
+        self.window.ingest("s", samples, self.at)
+        self.engine.evaluate_due(self.at)
 
     def value(self, expr: str) -> float | None:
         found = compile_expr(parse(expr)).instant(self.window, self.at, EvalOptions())
@@ -175,7 +178,37 @@ def test_the_status_says_how_each_objective_stands() -> None:
     assert (shop["service"], shop["availability"], shop["budget_left"]) == ("web-shop", None, None)
 
 
-def test_no_traffic_proves_nothing() -> None:
+@pytest.mark.parametrize("late", range(4))
+def test_an_event_is_counted_once_wherever_it_falls_in_its_minute(late: int) -> None:
+    agent = Agent(SHOP)
+    agent.run(3, shop_requests_total=1000.0)
+    for _ in range(late):
+        agent.step(shop_requests_total=1000.0)
+    agent.run(3, shop_requests_total=1100.0)
+    assert agent.value("slo:events:total") == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "indicator: 'up offset 5m'", "indicator: 'up @ 0'", 'indicator: "up # comment"', 'indicator: "up\\n"',
+        "indicator: 'up and on () vector(1)'", "indicator: 'up[5m]'", "indicator: '{__name__=~\"up|down\"}'",
+        "indicator: up, labels: {team: '{{ shop'}, service: '{{ $x }}'", "indicator: up, labels: {team: \"it's\"}",
+        "indicator: 'up) or (up'", "good: 'a{b=\"it''s\"}', total: a", "good: \"a # x\", total: a",
+        "good: up, total: 'up @ end()'",
+    ],
+)  # fmt: skip
+def test_whatever_is_written_is_a_rule_or_a_mistake(tmp_path: Path, entry: str) -> None:
+    path = tmp_path / "tocsin.yaml"
+    path.write_text(f"slo:\n  - {{name: a, {entry}}}\n")
+    loaded = load(path)
+    assert (loaded.config is None) == bool(loaded.errors)
+    if loaded.config is not None:
+        assert "slo:a" in {group.name for file in loaded.rules for group in file.groups}
+    assert all(problem.line == 2 for problem in loaded.problems)
+
+
+def test_without_traffic_nothing_is_counted() -> None:
     agent = Agent(SHOP)
     agent.run(10, shop_requests_total=5.0)
     assert agent.value("slo:events:total") == 0.0
