@@ -12,7 +12,7 @@ from enum import Enum
 
 from rules.alerting import AlertRow, held_row
 from rules.coldstart import PAUSE, Waiting, WaitsFor, Watched, demands
-from rules.evaluation import AlertingRunner, Health, Recovery, RuleKey, Settings
+from rules.evaluation import AlertingRunner, Health, RecordingRunner, Recovery, RuleKey, Settings
 from rules.files import Group, RuleFile
 from rules.history import Stretch
 from rules.lookback import LONG
@@ -110,12 +110,14 @@ class Engine:
     # The past of a former process
 
     def long_reads(self) -> frozenset[str]:
-        """The metrics that the rules read further back than an hour: worth keeping over a restart.
-
-        A selector that names no metric has no part in it.
+        """The metrics worth keeping over a restart: those that rules read further back than an hour, and those that a
+        rule records from what it recorded before. A selector that names no metric has no part in it.
         """
-        runners = self._runners()
-        return frozenset(name for runner in runners for name, back in runner.reads() if name and back > LONG)
+        names: set[str] = set()
+        for runner in self._runners():
+            own = runner.rule.name if isinstance(runner, RecordingRunner) else None
+            names.update(name for name, back in runner.reads() if name and (back > LONG or name == own))
+        return frozenset(names)
 
     def take_up(self, stretch: Stretch, at: int) -> int:
         """Put a stretch of a former process's past back, after ``load`` and before anything else; in order of time.
@@ -283,13 +285,19 @@ class Engine:
         lookback has passed. A pending one goes on where it was, the outage not counted, or starts over when that was
         longer than an hour. An alert whose rule is gone ends with the next evaluation.
         """
+        rows = list(rows)
+        # A clock that is now behind that of the former process: what it did last, it did now.
+        ahead = max(0, max((row.evaluated_at for row in rows), default=at) - at)
         by_key = {runner.key: runner for runner in self._alerting()}
-        by_name = {(runner.key.rule, runner.key.labels): runner for runner in reversed(list(self._alerting()))}
-        for row in rows:
+        by_name: dict[object, list[AlertingRunner]] = {}
+        for alerting in self._alerting():
+            by_name.setdefault((alerting.key.rule, alerting.key.labels), []).append(alerting)
+        for row in (each.moved(-ahead) if ahead else each for each in rows):
             if row.state is AlertState.PENDING and downtime_ms > RESTORE_TOLERANCE:
                 continue
             key = RuleKey(row.file, row.group, row.rule, row.rule_labels, row.nth)
-            runner = by_key.get(key) or by_name.get((row.rule, row.rule_labels))
+            moved = by_name.get((row.rule, row.rule_labels), [])[: row.nth + 1]
+            runner = by_key.get(key) or (moved[-1] if moved else None)
             if runner is None:
                 if row.state is not AlertState.PENDING:
                     self._orphans.append(row)

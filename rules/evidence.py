@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from rules.gaps import counted
 from rules.look import Look, Truth, Verdict
 from rules.lookback import metric, parts
 from rules.model import Labels
@@ -62,7 +61,7 @@ class Evidence:
         self._queries: dict[int, Query] = {}
         self._present: dict[int, Expr] = {}
         self._carriers: dict[int, Expr] = {}
-        self._counted: dict[int, Expr] = {}
+        self._carried: dict[int, Subquery] = {}
         self._windows: dict[tuple[int, int], MatrixSelector] = {}
 
     @property
@@ -116,11 +115,11 @@ class Evidence:
         """The window of a selector over so many ms, kept so that its identity is stable."""
         return self._windows.setdefault((id(selector), span), MatrixSelector(selector, span))
 
-    def counted(self, window: Subquery) -> Expr:
-        """The expression that counts the steps of this window that had anything to judge."""
-        found = self._counted.get(id(window))
+    def carried(self, window: Subquery) -> Subquery:
+        """The window with a sample for each step that had anything to judge."""
+        found = self._carried.get(id(window))
         if found is None:
-            found = self._counted[id(window)] = counted(window, self.carrier(window.expr))
+            found = self._carried[id(window)] = replace(window, expr=self.carrier(window.expr))
         return found
 
     def recorded(self, name: str) -> Sequence[Recorded]:

@@ -12,8 +12,8 @@ its window has no samples. Three things make data partial:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from rules.promql.ast import Binary, Call, Expr, MatrixSelector, Subquery, VectorSelector
@@ -28,6 +28,10 @@ SPANNING = frozenset({"rate", "increase", "delta", "changes", "resets"})
 """Functions whose value falls when a part of their window has no samples. One in ten may be missing, or a machine so
 busy that it leaves out a cycle now and then would never see such an alert end.
 """
+
+
+_JITTER = 0.1
+"""Of a step: samples do not come to the millisecond."""
 
 
 class Gaps:
@@ -54,10 +58,14 @@ class Gaps:
             case Call() if expr.func in ABSENT:
                 return True
             case Call(args=(MatrixSelector() as window,)) if expr.func in COUNTING | SPANNING:
-                spare = 0.1 if expr.func in SPANNING else 0.0
-                return not self._interrupted(window, target, spare) and self.none(window, target, span)
-            case Call(args=(Subquery() as window,)) if expr.func in COUNTING and self._missed(window, target):
-                return False
+                offset, spare = window.selector.offset, 0.1 if expr.func in SPANNING else 0.0
+                fixed = window.selector.at is not None
+                return (fixed or not self._missed(window, target, offset, spare)) and self.none(window, target, span)
+            case Call(args=(Subquery() as window,)) if expr.func in COUNTING:
+                steps = self._look.carried(window)
+                fixed = window.at is not None
+                missed = not fixed and self._missed(steps, target, window.offset, 0.0)
+                return not missed and self.none(window, target, span)
             case Binary(op="and"):
                 return self._none_of_and(expr, target, span)
             case Binary(op="unless"):
@@ -97,30 +105,20 @@ class Gaps:
             for look, before, inner in self._look.recorded(selector, target, self._before)
         )
 
-    def _interrupted(self, window: MatrixSelector, target: Target, spare: float) -> bool:
-        """Whether more than a ``spare`` share of the samples is missing from the window of a series."""
-        if window.selector.at is not None:
-            return False
-        start = self._look.at - window.selector.offset - window.range
-        start = max(start, self._look.at if self._since is None else self._since)
+    def _missed(self, window: MatrixSelector | Subquery, target: Target, offset: int, spare: float) -> bool:
+        """Whether more than a ``spare`` share of the samples of a series is missing from its window."""
+        end = self._look.at - offset
+        start = max(end - window.range, self._look.at if self._since is None else self._since)
         before = {} if self._before is None else {line.labels: line for line in self._before.lines(window, target)}
         for line in self._look.lines(window, target):
             was = before.get(line.labels)
-            if _missing(line.times, start, () if was is None else was.times) > spare * len(line.times):
+            if _missing(line.times, start, end, () if was is None else was.times) > spare * len(line.times):
                 return True
         return False
 
-    def _missed(self, window: Subquery, target: Target) -> bool:
-        """Whether some steps of the window found nothing to judge."""
-        if window.at is not None:
-            return False
-        step, end = window.step or self._look.options.default_step, self._look.at - window.offset
-        steps = end // step - max(end - window.range, end if self._since is None else self._since) // step
-        return any(element.value < steps for element in self._look.elements(self._look.counted(window), target))
 
-
-def _missing(times: Sequence[int], start: int, before: Sequence[int]) -> int:
-    """How many samples are missing since ``start``, by the usual step, which those ``before`` tell too; all when it is
+def _missing(times: Sequence[int], start: int, end: int, before: Sequence[int]) -> int:
+    """How many samples are missing in start..end, by the usual step, which those ``before`` tell too; all when it is
     not known.
     """
     steps = [late - early for early, late in pairwise(times)]
@@ -128,9 +126,5 @@ def _missing(times: Sequence[int], start: int, before: Sequence[int]) -> int:
     if not usual:
         return len(times)
     step = usual[(len(usual) - 1) // 2]
-    return sum(round(each / step) - 1 for each in steps) + max(0, round((times[0] - start) / step) - 1)
-
-
-def counted(window: Subquery, carrier: Expr) -> Call:
-    """How many steps of the window had anything to judge."""
-    return Call("count_over_time", (replace(window, expr=carrier),))
+    first, last = (times[0] - start) / step - _JITTER, (end - times[-1]) / step + _JITTER
+    return sum(round(each / step) - 1 for each in steps) + max(0, ceil(first) - 1) + max(0, floor(last))

@@ -141,7 +141,7 @@ class Look:
                 was = None if before is None else before.other(recorded.evidence, before.at)
                 yield self.other(recorded.evidence, self.at), was, inner
 
-    def lines(self, window: MatrixSelector, target: Target) -> Sequence[Line]:
+    def lines(self, window: MatrixSelector | Subquery, target: Target) -> Sequence[Line]:
         """The samples of a window, of the series that match the target."""
         key = id(window), target.without, target.names
         found = self._lines.get(key)
@@ -168,8 +168,8 @@ class Look:
             found = self._losses[key] = {target.part_of(each.labels) for each in series if each.lost}
         return target.key in found
 
-    def counted(self, window: Subquery) -> Expr:
-        return self._evidence.counted(window)
+    def carried(self, window: Subquery) -> Subquery:
+        return self._evidence.carried(window)
 
     def branches(self, labels: Labels) -> frozenset[int]:
         """The sides of ``or`` that tell anything about this alert now; both of one where neither does."""
@@ -231,6 +231,11 @@ class Look:
 
     def _absence(self, expr: Expr, target: Target) -> Verdict:
         """Why there is no such element: FALSE when fresh data leaves it out, UNKNOWN when data is missing."""
+        if isinstance(expr, Binary) and expr.matching is not None and expr.matching.include:
+            # It goes by other labels now: a join that names the host, say, after the host was renamed.
+            moved = self.elements(expr, target.ignoring(frozenset(expr.matching.include)))
+            if moved:
+                return Verdict(Truth.FALSE, moved[0].value)
         match expr:
             case Binary(op="and"):
                 return self._no_and(expr, target)

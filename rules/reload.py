@@ -56,11 +56,14 @@ def build(
                 if runner is None:
                     fresh.append((run.runners, len(run.runners) - 1))
             groups.append(run)
-    moved = {(runner.kind, runner.key.rule, runner.key.labels): runner for runner in reversed(left.values())}
+    moved: dict[object, list[Runner]] = {}
+    for gone in reversed(left.values()):
+        moved.setdefault((gone.kind, gone.key.rule, gone.key.labels), []).append(gone)
     retired = list(left.values())
     for runners, place in fresh:
         runner = runners[place]
-        source = moved.pop((runner.kind, runner.key.rule, runner.key.labels), None)
+        sources = moved.get((runner.kind, runner.key.rule, runner.key.labels))
+        source = sources.pop() if sources else None
         if isinstance(runner, AlertingRunner) and isinstance(source, AlertingRunner):
             take_over(runner, source)
             source.rows = {}  # it is still retired, to end its series, but its alerts live on

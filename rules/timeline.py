@@ -204,7 +204,7 @@ class Series:
         return added + len(values) - 1
 
     def linger(self) -> int:
-        """Stay with one stale marker, for the newest cycle, though nothing else is held; returns how many were added."""
+        """Stay, with one stale marker for the newest cycle and nothing else; returns how many were added."""
         self.first = self.moved = self.fell = self.timeline.stop - 1
         self.values.append(STALE)
         self.nan = True
