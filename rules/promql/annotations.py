@@ -16,6 +16,7 @@ from typing import Any, Final
 from rules.promql import histogram
 from rules.promql.ast import Aggregate, Call, Expr, Watched
 from rules.promql.compile import compile_expr
+from rules.promql.errors import ExprError
 from rules.promql.parse import parse
 from rules.promql.positions import CallSite, call_sites
 from rules.promql.query import Query
@@ -102,7 +103,11 @@ class Notes:
 def annotated_query(text: str, *, experimental: bool = False) -> tuple[Query, Notes]:
     """``text`` as a query that fills the notes whenever it is evaluated; ``ExprError`` as from ``parse``."""
     notes = Notes()
-    return compile_expr(annotated(parse(text, experimental=experimental), text, notes)), notes
+    try:
+        expr = annotated(parse(text, experimental=experimental), text, notes)
+    except RecursionError:  # the caller stood deep in its own stack already
+        raise ExprError("expression is nested too deeply", "split it with recording rules") from None
+    return compile_expr(expr), notes
 
 
 def annotated(expr: Expr, text: str, notes: Notes) -> Expr:

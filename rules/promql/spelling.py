@@ -77,6 +77,8 @@ def _written(found: Sequence[Token], index: int) -> str | None:
         return _characters(token.text)
     if token.kind == "word" and token.text in _NAMES:
         return _name(found, index)
+    if token.text == "{" and before in _NAMES and _name(found, index - 1) == "":
+        return f'{{"{before}",'
     if token.text == "-" and before == "@":
         return ""
     if _offset_of_nothing(found, index):
@@ -133,9 +135,15 @@ def _name(found: Sequence[Token], index: int) -> str | None:
         if _grouped(found, index):
             return f'"{word}"'
         after = found[index + 1].text if index + 1 < len(found) else ""
-        # Inside braces a name needs no help; a selector with braces is left to the library's message.
-        return None if after in ("=", "!", "{", "(") else f'{{"{word}"}}'
+        if after == "{":
+            return ""  # the name moves into the braces
+        return None if after == "(" or _in_braces(found, index) else f'{{"{word}"}}'
     return None
+
+
+def _in_braces(found: Sequence[Token], index: int) -> bool:
+    """Whether the token is the name of a label among matchers, where it needs no help."""
+    return next((token.text == "{" for token in reversed(found[:index]) if token.text in ("{", "}")), False)
 
 
 def _ends_grouping(found: Sequence[Token], index: int) -> bool:

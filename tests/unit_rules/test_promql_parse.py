@@ -278,6 +278,8 @@ def test_any_text_is_an_expression_or_a_named_error(text: str) -> None:
         (r'x{a="\xc3\xa9\n\"", b="\303\251"}', 'x{a="é\\n\\"",b="é"}'),
         (r"x{a='\xc3\xa9\''}", """x{a="é'"}"""),
         ("anchored + on (smoothed) smoothed", '{"anchored"} + on ("smoothed") {"smoothed"}'),
+        ("anchored{} / smoothed{a='1'} + x{anchored='2'}", '{"anchored"} / {"smoothed", a="1"} + x{anchored="2"}'),
+        ("anchored != 5 or clamp(x, 1, 2) == smoothed", '{"anchored"} != 5 or clamp(x, 1, 2) == {"smoothed"}'),
         ("sum by (anchored, a) (x) > smoothed", 'sum by ("anchored", a) (x) > {"smoothed"}'),
         ("x{anchored='a_1'} # 1_000 is a comment", "x{anchored='a_1'}"),
         ("x offset 0 + max_over_time(y[5m:1m] offset -0s) + offset - 0", "x + max_over_time(y[5m:1m]) + (offset) - 0"),
