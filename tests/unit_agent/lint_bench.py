@@ -50,10 +50,15 @@ collect:
 
 
 @cache
+def configured(text: str) -> Config:
+    """A configuration from its text."""
+    root, _ = read_yaml(text, "c")
+    assert root is not None
+    loaded = load_section(root, "c")
+    assert loaded.config is not None, [str(problem) for problem in loaded.problems]
+    return loaded.config
+
+
 def probing() -> Config:
     """The defaults with two targets."""
-    root, _ = read_yaml(PROBING, "c")
-    assert root is not None
-    config = load_section(root, "c").config
-    assert config is not None
-    return config
+    return configured(PROBING)

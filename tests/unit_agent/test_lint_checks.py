@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from lint_bench import defaults, found, names, one, probing, rule_file
+from lint_bench import configured, defaults, found, names, one, probing, rule_file
 
 from agent.cli import main
+from agent.config.schema import Config
 
 CPU = "node_cpu_seconds_total"
 AVAIL, SIZE = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
@@ -26,6 +27,12 @@ AVAIL, SIZE = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
         '{__name__=~"anything.*"} > 1',
         "absent(node_load1) and on () node_procs_blocked == 0",
         "absent_over_time(node_load1[5m])",
+        "node_forks_total < 100",
+        'max by (instance, release) (node_uname_info{release="6.1"}) == 1',
+        'node_uname_info{release="6.1", version="x"} == 1 unless node_load1 > 5',
+        'node_network_mtu_bytes{device!~""} > 9000',
+        "sysUpTime < 0 or sysUpTime / 100 < 300",
+        "node_uname_info * on (instance) group_right (nodename) node_load1 > 5",
         'count by (instance) (ALERTS{alertname!="A"}) > 1',
         'ALERTS{severity="info"} == 1',
         'node_load1 > 4 and on () ALERTS{alertname="A"}',
@@ -70,6 +77,8 @@ def test_good_expressions(expr: str) -> None:
     [
         ('count by (instance) (ALERTS{alertname=~"A|B"}) > 1', "own-alerts"),
         ('ALERTS{severity=~"warning|info"} == 1', "own-alerts"),
+        ("node_uname_info * on (instance) group_right (nodname) node_load1 > 5", "grouping"),
+        ("quantile_over_time(-1, node_load1[5m]) > 5", "quantile"),
         ("node_laod1 > 1", "metric"),
         (f"sum by (instance) (rate({CPU}[1m])) / count by (instance) (node_nope) > 1", "metric"),
         ('{__name__="node_nope"} > 1', "metric"),
@@ -165,6 +174,10 @@ def test_labels_and_annotations(texts: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("expr", "timing", "expected"),
     [
+        ("node_procs_running < 1", "for: 5m", []),
+        ("1 > node_procs_running", "for: 5m", []),
+        ("1 < node_procs_running", "for: 5m", ["flap"]),
+        ("node_load1 > 1", "for: 5m", ["flap"]),
         ("node_load1 > 5", "for: 5m, keep_firing_for: 1m", []),
         ("node_load1 > 5", "for: 5m", ["flap"]),
         ("node_load1 > 5", "keep_firing_for: 5m", []),
@@ -282,6 +295,68 @@ def test_metrics_of_targets_have_their_own_labels_and_interval(expr: str, expect
     assert names(expr, config=probing()) == expected
 
 
+def test_ticks_are_told_below_a_minute_only() -> None:
+    assert names("sysUpTime < 300") == ["metric", "ticks"]
+    assert names("sysUpTime < 0 or sysUpTime > 5 or sysUpTime < 30000 or sysUpTime / 100 < 300") == ["metric"]
+
+
 def test_metrics_of_targets_are_unknown_without_targets() -> None:
     (problem,) = found(one("probe_success == 0"))
     assert problem.hint == "there are no targets that give it: list them under collect.probes"
+
+
+def rules_of(*rules: str, head: str = "") -> str:
+    return f"groups:\n  - name: g\n{head}    rules:\n" + "".join(f"      - {{{rule}}}\n" for rule in rules)
+
+
+FULL = "annotations: {summary: s, runbook_url: r}, keep_firing_for: 5m"
+
+
+def checks_of(text: str, config: Config | None = None) -> list[str]:
+    return [problem.check.removeprefix("lint/") for problem in found(text, config)]
+
+
+def test_what_has_lost_its_instance_is_told_once() -> None:
+    assert checks_of(rules_of("record: 'a:b', expr: 'max(sum by (job) (node_load1))'")) == ["fleet"]
+
+
+def test_grades_may_differ_in_time_alone() -> None:
+    rule = f"alert: A, expr: node_load1 > 5, {FULL}"
+    grades = [
+        f"{rule}, labels: {{severity: {word}}}, for: {wait}" for word, wait in (("info", "5m"), ("warning", "1h"))
+    ]
+    assert checks_of(rules_of(*grades)) == []
+    assert checks_of(rules_of(*(grade.replace("1h", "5m") for grade in grades))) == ["grades"]
+
+
+def test_a_row_of_the_classification_may_grade_an_alert_instead_of_its_severity() -> None:
+    rule = rules_of(f"alert: A, expr: node_load1 > 5, {FULL}")
+    graded = configured("classification: {rules: [{matchers: ['alertname=\"A\"'], urgency: 1}]}")
+    other = configured("classification: {rules: [{matchers: ['alertname=\"B\"'], urgency: 1}]}")
+    assert (checks_of(rule), checks_of(rule, other), checks_of(rule, graded)) == (["severity"], ["severity"], [])
+
+
+def test_any_metric_may_come_from_a_text_file() -> None:
+    rule = one("shop_orders_waiting > 5")
+    assert checks_of(rule) == ["metric"]
+    assert checks_of(rule, configured("collect: {host: {textfile: {directories: [/var/lib/shop]}}}")) == []
+
+
+def test_a_rule_after_the_first_of_two_recordings_is_in_order() -> None:
+    record = "record: 'a:b', expr: node_load1"
+    later = record + ", labels: {x: y}"
+    alert = f"alert: A, expr: 'a:b > 5', labels: {{severity: info}}, {FULL}"
+    assert checks_of(rules_of(record, alert, later)) == []
+    assert checks_of(rules_of(alert, record, later)) == ["order"]
+
+
+def test_rules_of_a_slow_group_see_what_it_records() -> None:
+    rules = ("record: 'a:b', expr: node_load1", f"alert: A, expr: 'a:b > 5', labels: {{severity: info}}, {FULL}")
+    assert checks_of(rules_of(*rules, head="    interval: 1h\n")) == []
+
+
+def test_a_format_for_a_share_may_have_its_own_percent_sign() -> None:
+    share = "node_memory_SwapFree_bytes / node_memory_SwapTotal_bytes < 0.1"
+    texts = "labels: {severity: info}, keep_firing_for: 5m, annotations: {runbook_url: r, summary: '%s'}"
+    assert names(share, texts % "{{ $value }}%") == ["humanize"]
+    assert names(share, texts % '{{ printf "%.2f" $value }}%') == []

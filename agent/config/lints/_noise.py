@@ -13,11 +13,13 @@ from collectors.api import MetricType
 from rules.api import Binary, Call, Expr, MatrixSelector, Subquery, VectorSelector
 
 _NOISY_CALLS = frozenset({"rate", "irate", "delta", "idelta", "deriv"})
+_BELOW = {True: ("<", ">="), False: (">", "<=")}
+"""Operators that ask for less than one, or at least one, by whether the value stands first."""
 _TIMES = ("_time_seconds", "_timestamp_seconds", "_trigger_seconds", "_not_after", "_expiry", "_mtime_seconds")
 
 
 def noisy_conditions(rule: RuleContext) -> Iterator[Binary]:
-    """Orderings between something noisy and a limit other than zero. (Above zero is an event, not a level.)"""
+    """Orderings between something noisy and a limit. Above zero or below one is no level: something is there or not."""
     if rule.alert is None:
         return
     for condition in conditions(rule.alert.expr):
@@ -25,7 +27,8 @@ def noisy_conditions(rule: RuleContext) -> Iterator[Binary]:
             continue
         for value, limit in ((condition.lhs, condition.rhs), (condition.rhs, condition.lhs)):
             fixed = range_of(limit, rule.world)
-            if fixed.point and fixed.low and _is_noisy(value, rule.world):
+            there_or_not = fixed.low == 0 or (fixed.low == 1 and condition.op in _BELOW[value is condition.lhs])
+            if fixed.point and not there_or_not and _is_noisy(value, rule.world):
                 yield condition
 
 
