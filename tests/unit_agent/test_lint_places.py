@@ -63,7 +63,7 @@ def _count(rules: RuleFile, text: str) -> int:
 
 def test_what_is_no_call_is_not_counted_as_one() -> None:
     text = HEAD + "        expr: rate(node_forks_total[5m] @ start()) > 1 and irate(node_forks_total[5m]) > 2\n"
-    assert [(p.column, p.check) for p in found(text)] == [(65, "lint/irate")]
+    assert [(p.column, p.check) for p in found(text)] == [(60, "lint/irate")]
 
 
 def test_keys_of_the_group_and_of_a_merged_mapping_are_found() -> None:
