@@ -154,7 +154,8 @@ class Cycle:
             self._turn_began = time.perf_counter()
 
     async def _evaluation(self, at: int) -> Evaluation:
-        work = self._engine.evaluating(at)
+        complete = self.scraper.sources <= self.stats.scrapes.keys()
+        work = self._engine.evaluating(at, complete=complete)
         while True:
             try:
                 next(work)

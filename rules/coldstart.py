@@ -21,8 +21,9 @@ _EVER = -(2**62)
 
 
 class WaitsFor(Enum):
-    """What cold start holds a rule back for: a second cycle, or its window."""
+    """What cold start holds a rule back for: everything measured once, a second cycle of it, or its window."""
 
+    EVERYTHING = "everything"
     TWO_CYCLES = "two_cycles"
     WINDOW = "window"
 
@@ -43,6 +44,8 @@ class Waiting:
     offset: int = 0
 
     def __str__(self) -> str:
+        if self.reason is WaitsFor.EVERYTHING:
+            return "a first measurement of everything, since it sums up or asks for what is not there"
         if self.reason is WaitsFor.TWO_CYCLES:
             return "a second cycle, since it asks for what is not there"
         window = f"half of the {duration(self.span)}" if self.span else "a sample"

@@ -131,12 +131,12 @@ class Engine:
 
     # Evaluation
 
-    def evaluate_due(self, at: int) -> Evaluation:
+    def evaluate_due(self, at: int, *, complete: bool = True) -> Evaluation:
         """Evaluate the groups whose interval has passed, in order, all at the same time ``at``.
 
         One rule's error stops no other. ``at`` must be later than in the last call, or nothing is done.
         """
-        work = self.evaluating(at)
+        work = self.evaluating(at, complete=complete)
         while True:
             try:
                 next(work)
@@ -144,16 +144,19 @@ class Engine:
                 evaluation: Evaluation = done.value
                 return evaluation
 
-    def evaluating(self, at: int) -> Generator[None, None, Evaluation]:
+    def evaluating(self, at: int, *, complete: bool = True) -> Generator[None, None, Evaluation]:
         """``evaluate_due`` in steps of one rule, for a caller who has other things to do in between.
 
+        ``complete`` says that everything that is measured was measured at least once: before, nothing is counted, and
+        nothing is missed.
         Until it has ended, rules must not be loaded and times not be moved.
         """
         started = time.perf_counter()
         if self._last_at is not None and at <= self._last_at:
             return Evaluation(at, (), (), 0, 0, 0.0)
         self._last_at = at
-        self._cycles += 1
+        if complete or self._cycles:
+            self._cycles += 1
         if self._watched.look(at, self._settings.interval):
             for runner in self._runners():
                 runner.ready_from = None
@@ -162,16 +165,21 @@ class Engine:
         failures: list[Failure] = []
         evaluated = waiting = 0
         for run in self._groups:
-            if not self._due(run, at):
+            due = self._due(run, at)
+            if not due and not run.waits:
                 continue
             group_started = time.perf_counter()
-            gap = at - run.evaluated_at if run.evaluated_at is not None else 0
-            run.evaluated_at = at
+            gap = at - run.evaluated_at if due and run.evaluated_at is not None else 0
+            run.evaluated_at = at if due else run.evaluated_at
+            run.waits = False
             for runner in run.runners:
+                if not due and runner.waiting is None:
+                    continue  # only those that wait are asked before their group is due again
                 if gap > PAUSE * self._interval(run.group) and isinstance(runner, AlertingRunner):
                     runner.skipped(gap - self._interval(run.group))
                 if (wait := self._wait(runner, at)) is not None:
                     runner.wait(wait)
+                    run.waits = True
                     waiting += 1
                     continue
                 outcome = runner.evaluate(at, self._offset(run.group), run.group.limit)
@@ -212,10 +220,11 @@ class Engine:
         return self._window_wait(runner, at) or self._cycle_wait(runner, at)
 
     def _cycle_wait(self, runner: Runner, at: int) -> Waiting | None:
-        if not runner.needs_two_cycles or self._cycles >= 2:
+        if self._cycles >= runner.cycles_needed:
             return None
-        key = runner.key
-        return Waiting(key.file, key.group, key.rule, WaitsFor.TWO_CYCLES, at + self._settings.interval)
+        key, first = runner.key, self._cycles == 0
+        reason = WaitsFor.EVERYTHING if first else WaitsFor.TWO_CYCLES
+        return Waiting(key.file, key.group, key.rule, reason, at + self._settings.interval)
 
     def _window_wait(self, runner: Runner, at: int) -> Waiting | None:
         if not runner.reaches or (runner.ready_from is not None and at >= runner.ready_from):

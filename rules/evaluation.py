@@ -114,7 +114,7 @@ class Runner:
         self.waiting: Waiting | None = None
         self.demands: list[Demand] | None = None
         self.ready_from: int | None = None
-        self.needs_two_cycles = lookback.has_absent(rule.expr)
+        self.cycles_needed = 2 if lookback.has_absent(rule.expr) else 1 if lookback.has_sum(rule.expr) else 0
         self.reaches = tuple(reach for reach in set(lookback.reaches(rule.expr)) if reach.waits)
         self._settings = settings
         self._query = compile_expr(rule.expr, settings.pool)

@@ -88,6 +88,11 @@ def has_absent(expr: Expr) -> bool:
     return any(has_absent(part) for part in parts(expr))
 
 
+def has_sum(expr: Expr) -> bool:
+    """Whether the expression is about how much or how many there is altogether."""
+    return isinstance(expr, Aggregate) or any(has_sum(part) for part in parts(expr))
+
+
 def parts(expr: Expr) -> tuple[Expr, ...]:
     """The direct parts of an expression."""
     match expr:

@@ -19,7 +19,7 @@ Runner = AlertingRunner | RecordingRunner
 class GroupRun:
     """A group with its rules at work, and when it was last evaluated."""
 
-    __slots__ = ("evaluated_at", "file", "group", "runners", "seconds")
+    __slots__ = ("evaluated_at", "file", "group", "runners", "seconds", "waits")
 
     def __init__(self, file: str, group: Group, runners: list[Runner]) -> None:
         self.file = file
@@ -27,6 +27,8 @@ class GroupRun:
         self.runners = runners
         self.evaluated_at: int | None = None
         self.seconds = 0.0
+        self.waits = False
+        """Whether a rule was held back at the last evaluation."""
 
 
 def build(
@@ -47,7 +49,7 @@ def build(
             run = GroupRun(file.file, group, [])
             before = last.get((file.file, group.name))
             if before is not None:
-                run.evaluated_at = before.evaluated_at
+                run.evaluated_at, run.waits = before.evaluated_at, before.waits
             counts: Counter[object] = Counter()
             for rule in group.rules:
                 key = _key(file.file, group.name, rule, counts)

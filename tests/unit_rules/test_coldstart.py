@@ -182,3 +182,31 @@ def test_slow_samples_are_no_gaps() -> None:
     watched.add([*(hour * HOUR for hour in range(5)), *(hour * HOUR for hour in range(12, 16))], 5 * MINUTE)
     watched.look(16 * HOUR, MINUTE)
     assert watched.covered(0, 16 * HOUR) == 7 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("expr", "waits"), [("x > 5", 0), ("sum(x) > 5", 2), ("count(x == 1) < 3 or y", 2), ("absent(y)", 3)]
+)
+def test_before_everything_was_measured_nothing_is_summed_up_or_missed(expr: str, waits: int) -> None:
+    """A target that is measured every few minutes comes later than the first pass."""
+    machine = Machine(rule(expr))
+    held = []
+    for complete in (False, False, True, True, True):
+        machine.at += MINUTE
+        machine.window.ingest("s", [("x", (("i", "1"),), 9.0, None)], machine.at)
+        held.append(bool(machine.engine.evaluate_due(machine.at, complete=complete).waiting))
+    assert held == [True] * waits + [False] * (5 - waits)
+
+
+def test_a_slow_group_does_not_wait_a_whole_interval_for_a_second_cycle() -> None:
+    files, problems = parse_rule_file(
+        "groups: [{name: g, interval: 1h, rules: [{alert: A, expr: absent(y)}, {alert: B, expr: x > 5}]}]", "f.yml"
+    )
+    assert files is not None, problems
+    machine = Machine(files)
+    evaluated = []
+    for _ in range(4):
+        machine.at += MINUTE
+        machine.window.ingest("s", [("x", (("i", "1"),), 9.0, None)], machine.at)
+        evaluated.append(machine.engine.evaluate_due(machine.at).evaluated)
+    assert evaluated == [1, 1, 0, 0]
