@@ -61,7 +61,10 @@ def execute(args: argparse.Namespace) -> int:
         extra += found
     if loaded.config is not None:
         named = [] if alone else [Subject(file, _text(file, loaded)) for file in loaded.rules]
-        problems += lint([*named, *extra], loaded.config, known=loaded.rules)
+        # A file that the configuration names, and the command too, is one file.
+        listed = {subject.file.file for subject in named}
+        further = [each for each in extra if str(Path(each.file.file).absolute()) not in listed]
+        problems += lint([*named, *further], loaded.config, known=loaded.rules)
     problems = sorted(set(problems))
     errors = sum(problem.severity.value == "error" for problem in problems)
     warnings = len(problems) - errors

@@ -9,6 +9,7 @@ import pytest
 from lint_bench import configured, defaults, found, names, one, probing, rule_file
 
 from agent.cli import main
+from agent.config.lints import Subject, lint
 from agent.config.schema import Config
 
 CPU = "node_cpu_seconds_total"
@@ -226,9 +227,12 @@ def test_a_copy_of_a_shipped_rule_is_found_beside_the_pack_and_not_without_it() 
         "        keep_firing_for: 5m\n        labels: {severity: warning, component: memory, category: system}\n"
         "        annotations: {summary: s, runbook_url: r}\n"
     )
-    (problem,) = found(text, known=defaults().rules)
-    assert (problem.line, problem.column, problem.check) == (4, 9, "lint/duplicate")
-    assert found(text) == []
+    config = defaults().config
+    assert config is not None
+    subjects = [Subject(rule_file(text), text), *map(Subject, defaults().rules)]
+    (problem, *_) = sorted(lint(subjects, config), key=lambda problem: problem.file != "r.yml")
+    assert (problem.file, problem.line, problem.column, problem.check) == ("r.yml", 4, 9, "lint/duplicate")
+    assert found(text, known=defaults().rules) == []  # a file checked alone: the packs need not be on
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def findings(name: str, text: str) -> list[Problem]:
     assert rules is not None, [str(problem) for problem in problems]
     config = LOADED.config
     assert config is not None
-    found = lint([Subject(rules, text)], config, known=LOADED.rules)
-    return sorted(problem for problem in found if problem.check == f"lint/{name}")
+    found = lint([Subject(rules, text), *map(Subject, LOADED.rules)], config)
+    return sorted(problem for problem in found if problem.check == f"lint/{name}" and problem.file == rules.file)
 
 
 def test_every_page_is_of_a_check() -> None:

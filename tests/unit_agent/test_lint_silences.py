@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from lint_bench import defaults, found
 from msgspec.structs import replace
 
+from agent.cli import main
 from agent.config.load import load_section
 from agent.config.schema import AllowedLint, Config, Lints
 from rules.api import read_yaml
@@ -106,3 +111,19 @@ def test_names_in_the_configuration_are_checked() -> None:
     assert root is not None
     (problem,) = load_section(root, "c").problems
     assert (problem.line, problem.column, problem.hint) == (1, 48, "did you mean 'flap'?")
+
+
+def test_the_running_agent_loads_no_check() -> None:
+    code = "import sys, agent.app, agent.config.load as l; l.load(None); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "agent.config.lint_names" in loaded
+    assert [name for name in loaded if "lints" in name or name == "rules.template.look"] == []
+
+
+def test_a_file_named_twice_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "c.yaml").write_text("rules: {packs: [], files: [r.yml]}\n")
+    (tmp_path / "r.yml").write_text(RULES.replace("irate", "rate"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "--strict", "--config", "c.yaml", "r.yml"]) == 0
+    (tmp_path / "copy.yml").write_text(RULES.replace("irate", "rate"))
+    assert main(["check", "--strict", "--config", "c.yaml", "copy.yml"]) == 1

@@ -24,7 +24,7 @@ class Subject:
 
 
 def lint(subjects: Iterable[Subject], config: Config, known: Sequence[RuleFile] = ()) -> list[Problem]:
-    """Warnings about the rules of ``subjects``; ``known`` are further files whose rules they may use or repeat."""
+    """Warnings about the rules of ``subjects``; ``known`` are further files whose recorded metrics they use."""
     subjects = list(subjects)
     world = World(config, [subject.file for subject in subjects], known)
     return [problem for subject in subjects for problem in _file(subject, world)]

@@ -21,13 +21,15 @@ ENGINE_METRICS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 
 class World:
-    """``subjects`` are the files being checked, ``known`` further files whose recorded metrics they may use."""
+    """``subjects`` are the files being checked, which are in force together; ``known`` are further ones whose recorded
+    metrics they may use.
+    """
 
     def __init__(self, config: Config, subjects: Sequence[RuleFile], known: Iterable[RuleFile]) -> None:
         self.config = config
         self.interval = config.collect.interval
-        files = {file.file: file for file in (*known, *subjects)}
-        self.files = tuple(files.values())
+        self.subjects = tuple(subjects)
+        self.files = (*(file for file in known if file.file not in {each.file for each in subjects}), *subjects)
         self.open_ended = bool(getattr(config.collect.host.options.get("textfile"), "directories", ()))
         """Files of people may bring any metric: an unknown one is no mistake."""
         self.metrics = origins(config)
@@ -48,7 +50,7 @@ class World:
     @cached_property
     def alerts(self) -> dict[str, list[tuple[RuleFile, AlertingRule]]]:
         found: dict[str, list[tuple[RuleFile, AlertingRule]]] = {}
-        for file in self.files:
+        for file in self.subjects:
             for group in file.groups:
                 for rule in group.rules:
                     if isinstance(rule, AlertingRule):

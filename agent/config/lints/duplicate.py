@@ -24,7 +24,8 @@ def _others(rule: RuleContext) -> Iterator[tuple[str, Rule]]:
     if rule.alert is not None:
         yield from ((file.file, other) for file, other in rule.world.alerts[rule.alert.name])
     else:
-        yield from ((file.file, other) for file, _, other in rule.world.recorded[rule.rule.name])
+        found = rule.world.recorded[rule.rule.name]
+        yield from ((file.file, other) for file, _, other in found if file in rule.world.subjects)
 
 
 def _labels(rule: Rule) -> tuple[tuple[str, str], ...]:
