@@ -132,14 +132,15 @@ class _Rules:
                 yield self._record(f"slo:sli_error:ratio_rate{window}", f"{errors}\n  / ({events} > 0)")
 
     def _reports(self) -> Iterator[str]:
-        errors, events = (
-            f"({self._known(kind)}\n    - (last_over_time(slo:{kind}:start{self._me}[{self._window}]) or 0 * {self._known(kind)}))"
-            for kind in ("errors", "events")
-        )
+        for kind in ("events", "errors"):
+            start = f"last_over_time(slo:{kind}:start{self._me}[{self._window}])"
+            known = self._known(kind)
+            yield self._record(f"slo:{kind}:window", f"{known}\n  - ({start} or 0 * {known})")
         service = {"service": self._slo.service} if self._slo.service else {}
         labels = {**service, "window": self._window}
         yield self._record("slo:objective:ratio", f"vector({_plain(1 - self._allowed)})", labels)
-        yield self._record("slo:availability:ratio", f"1 - {errors}\n/ ({events} > 0)", labels)
+        ratio = f"slo:errors:window{self._me} / (slo:events:window{self._me} > 0)"
+        yield self._record("slo:availability:ratio", f"1 - {ratio}", labels)
         availability = f'slo:availability:ratio{{slo="{self._slo.name}", window="{self._window}"}}'
         yield self._record("slo:error_budget:remaining", f"1 - (1 - {availability}) / {_plain(self._allowed)}", labels)
 

@@ -269,7 +269,15 @@ def test_members_that_are_over_and_told_are_forgotten_in_a_long_incident():
 
 def test_chinese_annotations_are_taken_for_chinese_tickets():
     world = World(context(language=Language.ZH))
-    texts = {"summary": "Disk full", "summary_zh": "磁盘已满"}
+    texts = {
+        "summary": "Disk full", "summary_zh": "磁盘已满",
+        "runbook_url": "runbooks/Disk.md", "runbook_url_zh": "runbooks/Disk.md#含义",
+    }  # fmt: skip
     assert "磁盘已满" in world.opened(alert(annotations=texts)).title
+    assert world.live.members[0].runbook == "runbooks/Disk.md#含义"
     english = World(context())
     assert "Disk full" in english.opened(alert(annotations=texts)).title
+    assert english.live.members[0].runbook == "runbooks/Disk.md"
+    untranslated = World(context(language=Language.ZH))
+    untranslated.opened(alert(annotations={"summary": "Disk full", "runbook_url": "runbooks/Disk.md"}))
+    assert untranslated.live.members[0].runbook == "runbooks/Disk.md"

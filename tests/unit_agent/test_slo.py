@@ -226,6 +226,8 @@ def test_the_window_moves_on(tmp_path: Path) -> None:
         "slo:errors:hourly",
         "slo:events:start",
         "slo:errors:start",
+        "slo:events:window",
+        "slo:errors:window",
         "slo:availability:ratio",
     )
     kept = [rule for rule in rules if rule.get("record") in wanted]
