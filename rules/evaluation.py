@@ -126,9 +126,10 @@ class Runner:
         try:
             outcome = Outcome(self._apply(self._elements(at - offset), at, offset, limit))
             self.health, self.error = Health.OK, ""
-        except EvalError as error:
-            outcome = Outcome([], str(error))
-            self.health, self.error = Health.ERR, str(error)
+        except (EvalError, RecursionError) as error:
+            deep = "expression is nested too deeply; split it with recording rules"
+            self.health, self.error = Health.ERR, str(error) if isinstance(error, EvalError) else deep
+            outcome = Outcome([], self.error)
         self.evaluated_at = at
         self.seconds = time.perf_counter() - started
         return outcome

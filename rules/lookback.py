@@ -1,4 +1,7 @@
-"""How far back an expression reads: what must be kept, and what a young process cannot answer yet."""
+"""How far back an expression reads: what must be kept, and what a young process cannot answer yet.
+
+Nothing here recurses: rules are loaded wherever the caller stands in its own stack.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +30,18 @@ _REMEMBERS = frozenset({"last_over_time"})
 
 def reads(expr: Expr, back: int = 0) -> Iterator[tuple[str, int]]:
     """Each metric read ("" for a selector without a definite name) and how many ms before now, the lookback apart."""
-    match expr:
-        case VectorSelector():
-            yield metric(expr), back + max(0, expr.offset)
-        case MatrixSelector():
-            yield from reads(expr.selector, back + expr.range)
-        case Subquery():
-            yield from reads(expr.expr, back + expr.range + max(0, expr.offset))
-        case _:
-            for part in parts(expr):
-                yield from reads(part, back)
+    waiting = [(expr, back)]
+    while waiting:
+        part, back = waiting.pop()
+        match part:
+            case VectorSelector():
+                yield metric(part), back + max(0, part.offset)
+            case MatrixSelector():
+                waiting.append((part.selector, back + part.range))
+            case Subquery():
+                waiting.append((part.expr, back + part.range + max(0, part.offset)))
+            case _:
+                waiting.extend((inner, back) for inner in reversed(parts(part)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +66,20 @@ def reaches(expr: Expr, offset: int = 0, span: int = 0) -> Iterator[Reach]:
 
     ``last_over_time`` only remembers: it needs no more of its window than the one sample it gives.
     """
-    match expr:
-        case Call(args=(MatrixSelector(selector=selector), *_)) if expr.func in _REMEMBERS:
-            yield from reaches(selector, offset, span)
-        case VectorSelector():
-            yield Reach(metric(expr), max(0, offset + expr.offset), span)
-        case MatrixSelector():
-            yield from reaches(expr.selector, offset, span + expr.range)
-        case Subquery():
-            yield from reaches(expr.expr, offset + expr.offset, span + expr.range)
-        case _:
-            for part in parts(expr):
-                yield from reaches(part, offset, span)
+    waiting = [(expr, offset, span)]
+    while waiting:
+        part, offset, span = waiting.pop()
+        match part:
+            case Call(args=(MatrixSelector(selector=selector), *_)) if part.func in _REMEMBERS:
+                waiting.append((selector, offset, span))
+            case VectorSelector():
+                yield Reach(metric(part), max(0, offset + part.offset), span)
+            case MatrixSelector():
+                waiting.append((part.selector, offset, span + part.range))
+            case Subquery():
+                waiting.append((part.expr, offset + part.offset, span + part.range))
+            case _:
+                waiting.extend((inner, offset, span) for inner in reversed(parts(part)))
 
 
 def longest_reach(expr: Expr) -> Reach | None:
@@ -83,9 +90,13 @@ def longest_reach(expr: Expr) -> Reach | None:
 
 def has_absent(expr: Expr) -> bool:
     """Whether the expression is about something not being there."""
-    if isinstance(expr, Call) and expr.func in _ABSENT:
-        return True
-    return any(has_absent(part) for part in parts(expr))
+    waiting = [expr]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Call) and part.func in _ABSENT:
+            return True
+        waiting.extend(parts(part))
+    return False
 
 
 def has_sum(expr: Expr) -> bool:

@@ -107,6 +107,7 @@ def _reduce(reducer: Reducer, inner: ColumnPlan, group_of: Callable[[str, Labels
         frame, values = inner(ctx, t)
         if not values:
             return EMPTY
+        ctx.tick(len(values))
         groups.look(frame, ctx)
         return groups.frame, [reducer(pick(values)) for pick in groups.picks]
 
@@ -121,6 +122,7 @@ def _quantile(param: ScalarPlan, inner: ColumnPlan, group_of: Callable[[str, Lab
         frame, values = inner(ctx, t)
         if not values:
             return EMPTY
+        ctx.tick(len(values))
         groups.look(frame, ctx)
         return groups.frame, [numbers.quantile(q, pick(values)) for pick in groups.picks]
 

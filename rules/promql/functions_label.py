@@ -11,10 +11,14 @@ from typing import Any, Final
 from rules.model import Labels
 from rules.promql.ast import Expr, MatchOp, MatrixSelector, VectorSelector
 from rules.promql.columns import EMPTY, ColumnPlan, Frame
-from rules.promql.errors import ExprError
+from rules.promql.errors import EvalError, ExprError
 from rules.promql.match import compile_regex
 from rules.promql.values import Context, Item, MatrixPlan, VectorPlan, check_unique, set_label
 
+MAX_VALUE: Final = 4_096
+"""Characters of a label value that a function may make. Nested in each other, a few would fill the memory."""
+_PIECE: Final = 64
+"""Characters of text that cost as much as reading a sample."""
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
@@ -36,17 +40,35 @@ def _set(item: Item, label: str, value: str) -> Item:
 
 def expand(template: str, match: Any) -> str:
     """Go's ``Regexp.Expand``: ``$1``, ``$name``, ``${name}``, ``$$``; an unknown group is empty, a lone ``$`` stays."""
+    size = len(template)
 
     def replace(reference: re.Match[str]) -> str:
+        nonlocal size
         if reference[1]:
             return "$"
         group = reference[2] or reference[3]
         try:
-            return match.group(int(group) if group.isdigit() else group) or ""
+            text: str = match.group(int(group) if group.isdigit() else group) or ""
         except (IndexError, KeyError):
             return ""
+        size += len(text)
+        if size > MAX_VALUE + len(template):
+            raise _too_long("label_replace")
+        return text
 
-    return _REFERENCE.sub(replace, template)
+    made = _REFERENCE.sub(replace, template)
+    if len(made) > MAX_VALUE:
+        raise _too_long("label_replace")
+    return made
+
+
+def _too_long(function: str) -> EvalError:
+    return EvalError(f"{function}() makes a label value of more than {MAX_VALUE} characters")
+
+
+def _charge(ctx: Context, size: int) -> None:
+    """Account for a text of so many characters before work is done on it."""
+    ctx.charge(1 + size // _PIECE)
 
 
 def label_replace_plan(vector: VectorPlan, target: str, template: str, source: str, pattern: str) -> VectorPlan:
@@ -56,7 +78,9 @@ def label_replace_plan(vector: VectorPlan, target: str, template: str, source: s
     def plan(ctx: Context, t: int) -> list[Item]:
         out: list[Item] = []
         for item in vector(ctx, t):
-            match = fullmatch(_get(item[0], item[1], source))
+            value = _get(item[0], item[1], source)
+            _charge(ctx, len(value))
+            match = fullmatch(value)
             out.append(item if match is None else _set(item, target, expand(template, match)))
         check_unique(out)
         return out
@@ -71,6 +95,10 @@ def label_join_plan(vector: VectorPlan, target: str, separator: str, sources: Se
         out: list[Item] = []
         for item in vector(ctx, t):
             parts = [_get(item[0], item[1], source) for source in sources]
+            size = sum(map(len, parts)) + len(separator) * (len(parts) - 1)
+            if size > MAX_VALUE:
+                raise _too_long("label_join")
+            _charge(ctx, size)
             out.append(_set(item, target, separator.join(parts)))
         check_unique(out)
         return out

@@ -112,6 +112,7 @@ DATES: Final[dict[str, ValueFunction]] = {
 def map_plan(function: ValueFunction, vector: ColumnPlan, params: Sequence[ScalarPlan]) -> ColumnPlan:
     def plan(ctx: Context, t: int) -> Column:
         frame, values = vector(ctx, t)
+        ctx.tick(len(values))
         given = [repeat(param(ctx, t)) for param in params]
         return frame.unnamed(ctx), list(map(function, values, *given))
 

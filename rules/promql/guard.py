@@ -15,7 +15,7 @@ from rules.promql.errors import ExprError
 
 MAX_BYTES: Final = 16 * 1024
 MAX_DEPTH: Final = 64
-MAX_OPERATORS: Final = 400
+MAX_OPERATORS: Final = 250
 
 _TOKEN: Final = re.compile(
     r"""

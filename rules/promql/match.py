@@ -53,6 +53,10 @@ def regex_predicate(pattern: str) -> Predicate:
     return matches_simple
 
 
+def _is_simple(pattern: str) -> bool:
+    return all(map(_SIMPLE.fullmatch, pattern.split("|")))
+
+
 def _predicate(matcher: Matcher) -> Predicate:
     wanted = matcher.value
     match matcher.op:
@@ -67,19 +71,26 @@ def _predicate(matcher: Matcher) -> Predicate:
             return lambda value: not holds(value)
 
 
+_REGEX: Final = 500
+"""A question to a regex engine, in elements worked on."""
+
+
 class SeriesMatcher:
     """A selector's matchers, compiled. ``name`` is the metric name when one is demanded, for lookup by index."""
 
-    __slots__ = ("_tests", "name")
+    __slots__ = ("_tests", "name", "slow")
 
     def __init__(self, matchers: Iterable[Matcher]) -> None:
         self.name: str | None = None
+        self.slow = False
+        """Whether a regex engine is asked about each series."""
         self._tests: list[tuple[str, Predicate]] = []
         for matcher in matchers:
             if matcher.name == "__name__" and matcher.op is MatchOp.EQ and self.name is None:
                 self.name = matcher.value
             else:
                 self._tests.append((matcher.name, _predicate(matcher)))
+                self.slow |= matcher.op in (MatchOp.RE, MatchOp.NRE) and not _is_simple(matcher.value)
 
     def matches(self, name: str, labels: Labels) -> bool:
         if self.name is not None and name != self.name:
@@ -93,3 +104,17 @@ class SeriesMatcher:
             if not test(values.get(label, "")):
                 return False
         return True
+
+
+class TimedMatcher(SeriesMatcher):
+    """The same matcher with an eye on the clock: over thousands of series a nasty regex may take seconds."""
+
+    __slots__ = ("_tick",)
+
+    def __init__(self, matcher: SeriesMatcher, tick: Callable[[int], None]) -> None:
+        self.name, self.slow, self._tests = matcher.name, matcher.slow, matcher._tests
+        self._tick = tick
+
+    def matches(self, name: str, labels: Labels) -> bool:
+        self._tick(_REGEX)
+        return super().matches(name, labels)

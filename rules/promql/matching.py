@@ -86,6 +86,7 @@ def set_plan(op: str, lhs: ColumnPlan, rhs: ColumnPlan, matching: Matching) -> C
         left, right = lhs(ctx, t), rhs(ctx, t)
         if not left[1] or not right[1]:
             return EMPTY
+        ctx.tick(len(left[1]) + len(right[1]))
         compare(left[0], right[0])
         return subset(*left, mask)
 
@@ -93,6 +94,7 @@ def set_plan(op: str, lhs: ColumnPlan, rhs: ColumnPlan, matching: Matching) -> C
         left, right = lhs(ctx, t), rhs(ctx, t)
         if not left[1] or not right[1]:
             return left if left[1] else right
+        ctx.tick(len(left[1]) + len(right[1]))
         compare(left[0], right[0])
         return joined, [*left[1], *compress(right[1], mask)]
 
@@ -100,6 +102,7 @@ def set_plan(op: str, lhs: ColumnPlan, rhs: ColumnPlan, matching: Matching) -> C
         left, right = lhs(ctx, t), rhs(ctx, t)
         if not left[1] or not right[1]:
             return left
+        ctx.tick(len(left[1]) + len(right[1]))
         compare(left[0], right[0])
         return subset(*left, mask)
 
@@ -153,6 +156,7 @@ def _paired_plan(combine: Combine, lhs: ColumnPlan, rhs: ColumnPlan, pair: Pairi
         right, right_values = rhs(ctx, t)
         if not left_values or not right_values:
             return EMPTY
+        ctx.tick(len(left_values) + len(right_values))
         if pairs is None or not pairs.fit(left, right, ctx.delayed):
             pairs = pair(left, right, ctx)
         if not pairs.frame.names:

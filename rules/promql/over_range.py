@@ -81,7 +81,7 @@ def over_selector_plan(
 
     def plan(ctx: Context, t: int) -> Column:
         given = [param(ctx, t) for param in params]
-        family = selection.look(ctx.source)
+        family = selection.look(ctx)
         if family is None:
             return EMPTY
         hi = refer(ctx, t)

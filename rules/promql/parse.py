@@ -77,8 +77,9 @@ def parse(text: str, *, experimental: bool = False) -> Expr:
 
 def _native(text: str) -> Any:
     """The library's tree. Its messages have no position; ``diagnose`` finds most of them again, with one."""
+    spelled = respell(text)
     try:
-        return native.parse(respell(text))
+        return native.parse(spelled)
     except (ValueError, OverflowError) as error:
         raise ExprError(str(error)) from None
     except BaseException as error:  # the library's panic has a class of its own that nobody can import

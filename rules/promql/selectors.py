@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rules.family import Family
 from rules.promql.ast import At, AtKind, Matcher, MatrixSelector, Subquery, VectorSelector
 from rules.promql.columns import EMPTY, Column, ColumnPlan, Frame, Subset
-from rules.promql.match import SeriesMatcher
+from rules.promql.match import SeriesMatcher, TimedMatcher
 from rules.promql.values import Context, Item, MatrixPlan, Row, Source, VectorPlan, Window
 
 Reference = Callable[[Context, int], int]
@@ -25,11 +25,12 @@ class Selection:
         self.family: Family | None = None
         self.frame = EMPTY[0]
 
-    def look(self, source: Source) -> Family | None:
+    def look(self, ctx: Context) -> Family | None:
         """The family as it is now, with ``frame`` as its names and labels; None when there are no series."""
+        source = ctx.source
         generation = source.generation(self._matcher.name)
         if source is not self._source or generation != self._generation:
-            series = source.select(self._matcher)
+            series = source.select(TimedMatcher(self._matcher, ctx.tick) if self._matcher.slow else self._matcher)
             self.family = Family(series) if series else None
             self.frame = Frame([one.name for one in series], [one.labels for one in series])
             self._source, self._generation = source, generation
@@ -55,7 +56,7 @@ def instant_plan(selector: VectorSelector, selection: Selection) -> ColumnPlan:
     subset = Subset()
 
     def plan(ctx: Context, t: int) -> Column:
-        family = selection.look(ctx.source)
+        family = selection.look(ctx)
         if family is None:
             return EMPTY
         ctx.charge(len(family.series))
@@ -73,7 +74,7 @@ def timestamp_plan(selector: VectorSelector, selection: Selection) -> VectorPlan
     def plan(ctx: Context, t: int) -> list[Item]:
         hi = refer(ctx, t)
         lo = hi - ctx.options.lookback - ctx.edge
-        family = selection.look(ctx.source)
+        family = selection.look(ctx)
         series = () if family is None else family.series
         ctx.charge(len(series))
         return [(s.name, s.labels, found[0] / 1000) for s in series if (found := s.latest(lo, hi)) is not None]
@@ -91,7 +92,7 @@ def range_plan(selector: MatrixSelector, selection: Selection) -> MatrixPlan:
         lo = hi - span
         edge = lo - ctx.edge
         rows: list[Row] = []
-        family = selection.look(ctx.source)
+        family = selection.look(ctx)
         for series in () if family is None else family.series:
             samples = series.window(edge, hi)
             if samples is not None:

@@ -113,9 +113,13 @@ class Context:
         self.left -= samples
         if self.left < 0:
             raise EvalError("query processing would load too many samples into memory in query execution")
+        self.tick(samples)
+
+    def tick(self, elements: int) -> None:
+        """Look at the clock after so much work on elements that were paid for when they were read."""
         if self._deadline is not None:
             # To read the clock costs as much as to read twenty samples.
-            self._unclocked -= samples + _CALL
+            self._unclocked -= elements + _CALL
             if self._unclocked < 0:
                 self._unclocked = _CLOCK_EVERY
                 if self._deadline():
