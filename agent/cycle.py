@@ -15,7 +15,7 @@ from agent import log
 from agent.book import Book
 from agent.clock import Timeline
 from collectors.api import Sample, Scrape, Scraper, is_target
-from rules.api import Alert, AlertRow, AlertState, Engine, Evaluation, SeriesWindow
+from rules.api import Alert, AlertRow, AlertState, Engine, Evaluation, SeriesWindow, forecast
 
 JUMP_SAID_MS = 30_000
 PAUSE_CYCLES = 4
@@ -25,6 +25,9 @@ TURN_S = 0.02
 ROUNDS = 5
 """Of the loop, in one turn: a request takes some (accept, read, answer, write)."""
 OWN_SOURCE = "tocsin"
+FORECAST_AFTER = 3
+"""Passes after a start or a reload until it is known which series there are and how often they come."""
+SAMPLE_BYTES = 9
 _log = log.get("cycle")
 
 
@@ -42,6 +45,7 @@ class CycleStats:
     last_evaluation: float = 0.0
     refused_samples: int = 0
     storage_full: bool = False
+    samples_wanted: int = 0
     rule_failures: int = 0
     rules_waiting: int = 0
     rules_failing: dict[str, str] = field(default_factory=dict)
@@ -74,6 +78,7 @@ class Cycle:
         self._lock = asyncio.Lock()
         self._faster = asyncio.Event()
         self._turn_began = 0.0
+        self._forecast_in = FORECAST_AFTER
 
     async def run(self) -> None:
         """Pass after pass until cancelled. A pass that takes longer than the interval skips the ones it covers."""
@@ -145,6 +150,7 @@ class Cycle:
             if interval_ms != self.interval_ms:
                 self._faster.set()
             self.scraper, self.interval_ms = scraper, interval_ms
+            self._forecast_in = FORECAST_AFTER
 
     async def _turn(self) -> None:
         """Let others have the loop when this pass has had it for long: a storm keeps nobody waiting."""
@@ -261,6 +267,21 @@ class Cycle:
         elif self.stats.storage_full and not refused:
             _log.info("storage_has_room", refused_since_start=self._series.refused)
         self.stats.refused_samples, self.stats.storage_full = self._series.refused, refused > 0
+        if self._forecast_in == 0:
+            self._say_forecast()
+        self._forecast_in -= 1
+
+    def _say_forecast(self) -> None:
+        """Whether there will be room for what the rules look back on: said when they are new, not when it is full."""
+        wanted = forecast(self._series, self.interval_ms)
+        self.stats.samples_wanted = wanted.samples
+        if wanted.samples > self._series.max_samples:
+            _log.warning(
+                "rules_want_more_than_fits", samples=wanted.samples, room=self._series.max_samples,
+                megabytes=round(wanted.samples * SAMPLE_BYTES / 1e6), most=wanted.metric,
+                most_samples=wanted.metric_samples, kept_hours=round(wanted.kept / 3_600_000, 1),
+                mend="look back less far, record a sum and look back on that, or raise collect.max_samples",
+            )  # fmt: skip
 
     def _say_rules(self) -> None:
         failing = {

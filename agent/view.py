@@ -188,6 +188,11 @@ class View:
         if d.cycle.stats.storage_full:
             held = _count(d.series.stats().series, "series")
             found.append(f"the storage is full ({held}) and refuses samples; raise collect.max_series or max_samples")
+        if d.cycle.stats.samples_wanted > d.series.max_samples:
+            found.append(
+                f"the rules look back on {d.cycle.stats.samples_wanted} samples and there is room for"
+                f" {d.series.max_samples}; the log says for which metric, and how to mend it"
+            )
         for each in backends:
             if each.state is not GateState.UP:
                 found.append(f"backend {each.backend} is {each.state.value}: {each.last_error or 'no reason given'}")

@@ -103,6 +103,10 @@ class SeriesWindow:
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         self._unclaimed: set[str] = set()
 
+    @property
+    def max_samples(self) -> int:
+        return self._max_samples
+
     # Writing
 
     def budget(self, max_series: int, max_samples: int) -> None:
@@ -290,7 +294,8 @@ class SeriesWindow:
         self._retention = dict(needs)
         self._default_retention = default_ms
 
-    def _kept(self, name: str) -> int:
+    def kept(self, name: str) -> int:
+        """How many ms the samples of this metric are kept."""
         return self._retention.get(name, self._default_retention)
 
     def rebase(self, delta_ms: int) -> None:
@@ -315,7 +320,7 @@ class SeriesWindow:
         dead: list[Series] = []
         for series in self._series.values():
             timeline = series.timeline
-            horizon = now - self._kept(series.name)
+            horizon = now - self.kept(series.name)
             self._samples -= series.trim(timeline.after(horizon))
             if not series.values and series.lost and timeline.times:
                 self._samples += series.linger()
@@ -384,14 +389,14 @@ class SeriesWindow:
             self._unclaimed.add(stretch.source)
         timeline = origin.timeline if origin is not None else Timeline(shared=False)
         last = -(2**62) if timeline.last is None else timeline.last
-        kept = max((self._kept(part.name) for part in stretch.parts), default=0)
+        kept = max((self.kept(part.name) for part in stretch.parts), default=0)
         skip, end = bisect_right(stretch.times, max(now - kept, last)), bisect_right(stretch.times, now)
         if skip >= end:
             return 0
         first = timeline.extend(stretch.times[skip:end]) - skip
         taken = 0
         for part in stretch.parts:
-            begin = max(bisect_right(stretch.times, now - self._kept(part.name)), part.start, skip)
+            begin = max(bisect_right(stretch.times, now - self.kept(part.name)), part.start, skip)
             values = part.values[begin - part.start : end - part.start]
             if not values or self._samples + len(values) > self._max_samples:
                 continue

@@ -457,3 +457,14 @@ def test_a_thousand_faults_leave_nothing_behind_in_memory(tmp_path: Path) -> Non
         assert len({count for _, count in seen[1:]}) == 1, seen
 
     run(tmp_path, steps)
+
+
+def test_rules_that_want_more_than_fits_are_told_before_it_is_full(tmp_path: Path) -> None:
+    async def steps(world: World) -> None:
+        world.series.budget(1_000, 50)
+        with said("rules_want_more_than_fits"):
+            await world.passes(4)
+        assert world.cycle.stats.samples_wanted > 50
+        assert not world.cycle.stats.storage_full
+
+    run(tmp_path, steps)

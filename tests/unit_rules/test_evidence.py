@@ -56,6 +56,8 @@ I1: Labels = (("i", "1"),)
 D1: Labels = (("d", "a"), ("i", "1"))
 RENAMED = 'label_replace(x > 5, "d", "/dev/$1", "d", "(.*)")'
 RENAMED_A: Labels = (("d", "/dev/a"),)
+HOST_A: Labels = (("i", "1"), ("n", "a"))
+PAIR, NAMED = {"x{i=1,d=a}": 9}, {"x{i=1}": 9}
 FALSE, UNKNOWN = Truth.FALSE, Truth.UNKNOWN
 
 
@@ -84,6 +86,10 @@ FALSE, UNKNOWN = Truth.FALSE, Truth.UNKNOWN
         ("count(x > 5) > 1", (), {"x{i=1}": 9, "x{i=2}": 9}, {}, UNKNOWN, None),
         ("sum by(i)(x > 5) > 1", I1, {"x{i=1,d=a}": 9}, {"x{i=1,d=a}": 2}, FALSE, 2),
         ("sum without(d)(x > 5) > 1", I1, {"x{i=1,d=a}": 9}, {"x{i=2,d=a}": 2}, UNKNOWN, None),
+        ("count by (i) (x > y) > 0", I1, PAIR | {"y{i=1,d=a}": 3}, PAIR | {"y{i=1,d=a}": 10}, FALSE, None),
+        ("count by (i) (x > y) > 0", I1, PAIR | {"y{i=1,d=a}": 3}, PAIR | {"y{i=1,d=b}": 3}, UNKNOWN, None),
+        ("x * on (i) group_left (n) u > 5", HOST_A, NAMED | {"u{i=1,n=a}": 1}, NAMED | {"u{i=1,n=b}": 1}, FALSE, 9),
+        ("x * on (i) group_left (n) u > 5", HOST_A, NAMED | {"u{i=1,n=a}": 1}, NAMED, UNKNOWN, None),
         ("absent(y)", (), {}, {"y{i=1}": 1}, FALSE, None),
         ("rate(x[2m]) >= 0", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
         ("count_over_time(x[2m]) >= 8", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
@@ -261,7 +267,9 @@ def test_a_sum_without_one_of_its_series_is_no_evidence(expr: str) -> None:
         truths = []
         for cycle in range(11, 60):
             at = feed(filled, cycle, {"x{i=1,d=a}": 9, "y{i=1}": 3}, failed=failed)
-            if I1 not in result(expr, filled, at):
+            if I1 in result(expr, filled, at):
+                true_at = at
+            else:
                 truths.append(verdict_at(expr, I1, filled, at, true_at))
         assert truths[0].truth is truths[5].truth is UNKNOWN
         assert truths[0].partial
