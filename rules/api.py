@@ -19,7 +19,7 @@ from rules.forecast import Forecast, forecast
 from rules.history import DamagedHistory, Record, Stretch, pack, records, unpack
 from rules.lookback import parts
 from rules.model import Alert, AlertState, Labels, Problem, Severity
-from rules.notation import NotationError, parse_series, parse_values
+from rules.notation import MAX_ALL_VALUES, NotationError, parse_series, parse_values
 from rules.openmetrics import OpenMetricsError, load_openmetrics
 from rules.promql.annotations import Notes, annotated_query
 from rules.promql.api_json import api_value, to_api_json
@@ -65,16 +65,16 @@ from rules.testreport import CaseResult, TestFailure, TestReport, diff
 from rules.unittest import run_test_file
 
 __all__ = [
-    "Aggregate", "Alert", "AlertRow", "AlertState", "AlertingRule", "Binary", "Call", "Card", "CaseResult",
-    "DamagedHistory", "Documents", "Element", "Engine", "EvalError", "EvalOptions", "Evaluation", "Evidence",
-    "Expr", "ExprError", "Failure", "Forecast", "Group", "GroupStatus", "Health", "Ingest", "Labels", "Line",
-    "Mapping", "MatchOp", "Matcher", "Matching", "Matrix", "MatrixSelector", "Negate", "Node", "NotationError",
-    "Notes", "Number", "OpenMetricsError", "Problem", "Query", "RawSample", "Record", "RecordingRule", "Recovery",
-    "Result", "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence", "SeriesMatcher", "SeriesWindow",
-    "Severity", "Start", "Stats", "Stretch", "String", "StringResult", "Subquery", "Template", "TestFailure",
-    "TestReport", "Truth", "ValueType", "Vector", "VectorSelector", "Verdict", "Waiting", "WaitsFor",
-    "annotated_query", "api_value", "compile_expr", "did_you_mean", "diff", "exercise_alert", "explain_rule",
-    "forecast", "is_stale", "load_openmetrics", "pack", "parse", "parse_rule_file", "parse_series", "parse_values",
-    "parts", "places_in", "prettify", "read_rule_file", "read_texts", "read_yaml", "records", "recovery_text",
-    "regex_predicate", "run_test_file", "to_api_json", "unpack", "value_type",
+    "MAX_ALL_VALUES", "Aggregate", "Alert", "AlertRow", "AlertState", "AlertingRule", "Binary", "Call", "Card",
+    "CaseResult", "DamagedHistory", "Documents", "Element", "Engine", "EvalError", "EvalOptions", "Evaluation",
+    "Evidence", "Expr", "ExprError", "Failure", "Forecast", "Group", "GroupStatus", "Health", "Ingest", "Labels",
+    "Line", "Mapping", "MatchOp", "Matcher", "Matching", "Matrix", "MatrixSelector", "Negate", "Node",
+    "NotationError", "Notes", "Number", "OpenMetricsError", "Problem", "Query", "RawSample", "Record",
+    "RecordingRule", "Recovery", "Result", "RuleFile", "RuleStatus", "Scalar", "ScalarResult", "Sequence",
+    "SeriesMatcher", "SeriesWindow", "Severity", "Start", "Stats", "Stretch", "String", "StringResult", "Subquery",
+    "Template", "TestFailure", "TestReport", "Truth", "ValueType", "Vector", "VectorSelector", "Verdict", "Waiting",
+    "WaitsFor", "annotated_query", "api_value", "compile_expr", "did_you_mean", "diff", "exercise_alert",
+    "explain_rule", "forecast", "is_stale", "load_openmetrics", "pack", "parse", "parse_rule_file", "parse_series",
+    "parse_values", "parts", "places_in", "prettify", "read_rule_file", "read_texts", "read_yaml", "records",
+    "recovery_text", "regex_predicate", "run_test_file", "to_api_json", "unpack", "value_type",
 ]  # fmt: skip

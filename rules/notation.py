@@ -15,6 +15,9 @@ from rules.promql.parse import parse
 from rules.staleness import STALE
 
 MAX_VALUES = 1_000_000
+"""Of one series."""
+MAX_ALL_VALUES = 5_000_000
+"""Of all series of a file: a few letters may stand for a million values each."""
 
 _NUMBER = r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[iI][nN][fF]|[nN][aA][nN])"
 _ITEM = re.compile(rf"(?P<start>{_NUMBER})(?:(?P<sign>[+-])(?P<step>{_NUMBER}))?(?:x(?P<times>\d+))?")

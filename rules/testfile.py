@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from rules.model import Labels, Problem, Severity
-from rules.notation import NotationError, parse_series, parse_values
+from rules.notation import MAX_ALL_VALUES, NotationError, parse_series, parse_values
 from rules.promql.ast import Expr, Number
 from rules.promql.errors import ExprError
 from rules.promql.parse import parse
@@ -119,6 +119,7 @@ class _Reader:
     def __init__(self, file: str, problems: list[Problem]) -> None:
         self._file = file
         self._problems = problems
+        self._room = MAX_ALL_VALUES
 
     def file(self, node: Node) -> TestFile:
         top = self._mapping(node, _TOP)
@@ -169,8 +170,15 @@ class _Reader:
         entry = self._mapping(node, ("series", "values"))
         name, labels = self._read(entry.get("series") or node, parse_series, _NO_SERIES)
         nothing: list[float | None] = []
-        values = self._read(entry.get("values") or node, parse_values, nothing)
+        values = self._read(entry.get("values") or node, self._values, nothing)
         return InputSeries(name, labels, tuple(values))
+
+    def _values(self, text: str) -> list[float | None]:
+        values = parse_values(text) if self._room >= 0 else []
+        self._room -= len(values)
+        if self._room < 0:
+            raise NotationError(f"all series together have more than {MAX_ALL_VALUES} values")
+        return values
 
     def _alert_test(self, node: Node, ignored: bool) -> AlertTest:
         entry = self._mapping(node, ("eval_time", "alertname", "exp_alerts", "ignore_annotations"))

@@ -6,9 +6,10 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 START_MS = 1_700_000_000_000
 
 
@@ -45,6 +46,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def now_ms(self) -> int:
         """The timeline of this loop: milliseconds since the epoch."""
         return self._start_ms + self.elapsed_ms()
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """At once and in this thread: a clock that jumps would run away while another thread works."""
+        return asyncio.wrap_future((executor or Inline()).submit(func, *args), loop=self)
 
 
 class Inline(Executor):

@@ -29,6 +29,7 @@ from agent.scenario.schema import (
     Written,
 )
 from rules.api import (
+    MAX_ALL_VALUES,
     Labels,
     NotationError,
     Problem,
@@ -149,10 +150,18 @@ class _Reader(Binder):
         hooks: dict[type, Callable[[Binder, YamlNode, str], object]] = {
             Written: lambda _, node, __: Written(node),
             SeriesName: _notation(lambda text: SeriesName(*parse_series(text))),
-            Values: _notation(lambda text: Values(tuple(map(_given, parse_values(text))))),
+            Values: _notation(self._values),
             Moment: _moment,
         }
         super().__init__(file, hooks)
+        self._room = MAX_ALL_VALUES
+
+    def _values(self, text: str) -> Values:
+        values = parse_values(text) if self._room >= 0 else []
+        self._room -= len(values)
+        if self._room < 0:
+            raise NotationError(f"all series together have more than {MAX_ALL_VALUES} values")
+        return Values(tuple(map(_given, values)))
 
     def read(self, root: YamlNode) -> tuple[Scene, ...]:
         whole = self.struct(root, ScenarioFile, "")

@@ -315,6 +315,13 @@ def test_a_mistake_has_a_place_and_nothing_runs(text: str, message: str, tmp_pat
     assert message in str(report)
 
 
+def test_few_letters_for_very_many_values_are_refused(tmp_path: Path) -> None:
+    series = ", ".join(f"{{series: x{number}, values: 0x999999}}" for number in range(2_000))
+    text = f"scenarios: [{{name: a, input_series: [{series}], steps: [{{at: 0s, restart: 0s}}]}}]\n"
+    report = run_scenarios(tmp_path / "s.yml", text.encode())
+    assert "error: all series together have more than 5000000 values" in str(report.errors[0])
+
+
 def test_names_that_are_not_there_fail(tmp_path: Path) -> None:
     steps = "- {at: 1m, collectors_down: [disk]}\n- {at: 1m, backends_down: [snow]}\n"
     steps += "- {at: 2m, person: {act: note, backend: snow}}"

@@ -190,6 +190,15 @@ def test_unknown_keys_may_be_ignored(tmp_path: Path) -> None:
     assert [problem.line for problem in report.problems] == [13, 8]
 
 
+def test_few_letters_for_very_many_values_are_refused(tmp_path: Path) -> None:
+    series = ", ".join(f"{{series: x{number}, values: 0x999999}}" for number in range(2_000))
+    path = tmp_path / "t.yml"
+    path.write_text(f"tests: [{{input_series: [{series}]}}]\n")
+    report = run_test_file(path)
+    assert len(report.errors) == 1_995
+    assert "error: all series together have more than 5000000 values" in str(report.errors[0])
+
+
 def test_only_chosen_tests_are_run(tmp_path: Path) -> None:
     path = write(tmp_path, FAILING["it should fire"])
     assert run_test_file(path, chosen=lambda name: name != "a case").cases == ()
