@@ -53,11 +53,11 @@ class Evidence:
         nodes = list(_nodes(expr))
         self._ors = {id(node): 2 * number for number, node in enumerate(n for n in nodes if is_or(n))}
         self._scalars = [node for node in nodes if isinstance(node, Call) and node.func == "scalar"]
-        self._careful = {
-            id(node)
-            for node in nodes
-            if any(isinstance(n, MatrixSelector | Subquery) or is_or(n) for n in _nodes(node))
-        }
+        self._careful: set[int] = set()
+        for node in reversed(nodes):  # parts before what they are parts of: a long chain is walked once
+            own = isinstance(node, MatrixSelector | Subquery) or is_or(node)
+            if own or any(id(part) in self._careful for part in parts(node)):
+                self._careful.add(id(node))
         self._queries: dict[int, Query] = {}
         self._present: dict[int, Expr] = {}
         self._carriers: dict[int, Expr] = {}

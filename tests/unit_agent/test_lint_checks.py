@@ -238,9 +238,9 @@ def test_a_copy_of_a_shipped_rule_is_found_beside_the_pack_and_not_without_it() 
 @pytest.mark.parametrize(
     "expr",
     [
-        "node_load1" + " + node_load1" * 380 + " > 1",
-        "node_load1 > 1" + " and node_load1 > 1" * 190,
-        "node_load1 ^ " * 300 + "node_load1 > 1",
+        "node_load1" + " + node_load1" * 240 + " > 1",
+        "node_load1 > 5" + " and node_load1 > 5" * 120,
+        "node_load1 ^ " * 240 + "node_load1 > 1",
         "(" * 60 + "node_load1" + ")" * 60 + " > 1",
     ],
     ids=["chain", "sets", "powers", "parentheses"],
