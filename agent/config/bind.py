@@ -2,8 +2,9 @@
 
 The types are msgspec Structs and what their fields may be: nested Structs, tuples and lists, dicts, ``| None``, unions
 told apart by the kind of node, Enum, Literal, bool, int, float, str, durations (an ``int`` whose ``Meta`` says
-``extra={"unit": "ms"}``), all with ``Meta`` constraints. A message names the key, says what was found and how to mend
-it. What stands where a credential belongs is never quoted: it may be the secret itself.
+``extra={"unit": "ms"}``, and ``"go": True`` where Go's form belongs), all with ``Meta`` constraints. A message names the
+key, says what was found and how to mend it. What stands where a credential belongs is never quoted: it may be the secret
+itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, cast
 import msgspec
 import msgspec.inspect as mi
 
-from agent.config.scalars import BadScalarError, duration_text, to_bool, to_duration, to_float, to_int
+from agent.config.scalars import BadScalarError, duration_text, to_bool, to_duration, to_float, to_go_duration, to_int
 from agent.config.words import CREDENTIALS, describe, join, label, name_in_text, quoted, type_words
 from rules.api import Mapping, Node, Problem, Scalar, Sequence, did_you_mean
 
@@ -221,7 +222,8 @@ class Binder:
                 case mi.BoolType():
                     return to_bool(node.value)
                 case mi.IntType() if extra.get("unit") == "ms":
-                    return self._in_range(node, to_duration(node.value), wanted, name, duration_text)
+                    read = to_go_duration if extra.get("go") else to_duration
+                    return self._in_range(node, read(node.value), wanted, name, duration_text)
                 case mi.IntType():
                     return self._in_range(node, to_int(node.value), wanted, name, str)
                 case mi.FloatType():

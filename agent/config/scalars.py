@@ -17,6 +17,8 @@ _DURATION = re.compile(
     r"(?:([0-9]+)y)?(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?(?:([0-9]+)ms)?", re.ASCII
 )
 _UNITS = (("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000))
+_GO_PART = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,9})?)(ns|us|µs|ms|s|m|h)", re.ASCII)
+_GO_UNITS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
 _UNIT_MS = (*(ms for _, ms in _UNITS), 1)
 _MAX_DURATION = 100 * 31_536_000_000
 
@@ -65,6 +67,20 @@ def to_duration(text: str) -> int:
     if total > _MAX_DURATION:
         raise BadScalarError("a duration of at most 100y", "write a shorter time")
     return total
+
+
+def to_go_duration(text: str) -> int:
+    """Milliseconds of a duration as Go programs take it in their configuration: ``1.5s``, ``1h2m``, ``300ms``."""
+    if text == "0":
+        return 0
+    parts = _GO_PART.findall(text) if 0 < len(text) <= 64 else []
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        hint = f"add a unit: {text}s" if _INT.fullmatch(text) else "write units from large to small: 1h30m, 1.5s, 500ms"
+        raise BadScalarError("a duration", hint)
+    total = sum(float(number) * _GO_UNITS[unit] for number, unit in parts)
+    if total > _MAX_DURATION:
+        raise BadScalarError("a duration of at most 100y", "write a shorter time")
+    return round(total)
 
 
 def duration_text(ms: int) -> str:

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from collectors._options import CredentialRef, Unsupported
 
-Millis = Annotated[int, Meta(extra={"unit": "ms"}, ge=0, le=600_000)]
+Millis = Annotated[int, Meta(extra={"unit": "ms", "go": True}, ge=0, le=600_000)]
 IpVersion = Literal["ip4", "ip6"]
 Patterns = Annotated[tuple[str, ...], Meta(max_length=100)]
 _NO = Unsupported()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config.scalars import BadScalarError, duration_text, to_bool, to_duration, to_float, to_int
+from agent.config.scalars import BadScalarError, duration_text, to_bool, to_duration, to_float, to_go_duration, to_int
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,17 @@ def test_booleans_and_numbers() -> None:
                           (to_float, "1e999"), (to_float, "inf"), (to_int, "9" * 30)):  # fmt: skip
         with pytest.raises(BadScalarError):
             convert(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("1.5s", 1500), ("300ms", 300), ("1h2m", 3_720_000), ("0", 0), ("2.s", 2000), ("1500us", 2), ("1m1m", 120_000)],
+)
+def test_durations_of_go(text: str, ms: int) -> None:
+    assert to_go_duration(text) == ms
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "1.5", "1d", "-1s", "1s ", "1e3s", "９s", "9" * 15 + "h"])
+def test_what_is_no_duration_of_go(text: str) -> None:
+    with pytest.raises(BadScalarError):
+        to_go_duration(text)

@@ -107,6 +107,15 @@ async def test_a_server_that_drips_costs_no_more_than_the_timeout() -> None:
     assert found.phase("probe_http_duration_seconds", "connect") > 0
 
 
+async def test_ipv6_in_the_url() -> None:
+    seen: list[Asked] = []
+    async with serve(http(ok(), seen), host="::1") as port:
+        found = await probe(module("http"), f"http://[::1]:{port}/")
+    assert found.ok, found.why
+    assert found["probe_ip_protocol"] == 6
+    assert seen[0].headers["host"] == f"[::1]:{port}"
+
+
 async def test_refused_and_unknown() -> None:
     async with serve(says(b"")) as port:
         pass
