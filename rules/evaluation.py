@@ -65,20 +65,27 @@ class Settings:
     pool: Pool = field(default_factory=Pool)
     results: Results = field(default_factory=dict)
     _options: EvalOptions | None = None
-    _end: float = 0.0
+    _end: float | None = None
 
     def options(self) -> EvalOptions:
-        """Evaluation options whose time starts to run now. CPU time: a starved host must not make rules fail."""
-        self._end = time.thread_time() + self.rule_cpu_ms / 1000
+        """Evaluation options whose time starts to run with the first look at the clock."""
+        self._end = None
         if self._options is None or self._options.default_step != self.interval:
             self._options = EvalOptions(
                 lookback=self.lookback,
                 default_step=self.interval,
                 left_closed=self.left_closed,
-                deadline=lambda: time.thread_time() > self._end,
+                deadline=self._late,
                 results=self.results,
             )
         return self._options
+
+    def _late(self) -> bool:
+        """CPU time, not wall time: a starved host must not make rules fail."""
+        now = time.thread_time()
+        if self._end is None:
+            self._end = now + self.rule_cpu_ms / 1000
+        return now > self._end
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ class Query:
         """The value at ``at`` (ms). ``EvalError`` when there is none; never take an error for an empty result."""
         ctx = Context(source, at, at, options)
         if self._vector is not None:
-            return Vector(at, list(map(Element._make, finish(self._vector(ctx, at), ctx))))
+            column = self._vector(ctx, at)
+            # Most rules find nothing, and there are hundreds of them.
+            return Vector(at, list(map(Element._make, finish(column, ctx))) if column[1] else ())
         if self._scalar is not None:
             return ScalarResult(at, self._scalar(ctx, at))
         if self._matrix is not None:

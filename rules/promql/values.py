@@ -106,7 +106,7 @@ class Context:
         self.edge = 1 if options.left_closed else 0
         self._deadline = options.deadline
         self.left = options.max_samples
-        self._unclocked = _CLOCK_EVERY
+        self._unclocked = 0
 
     def charge(self, samples: int) -> None:
         """Account for samples read (or subquery steps begun) before work is done on them."""

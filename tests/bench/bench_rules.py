@@ -1,8 +1,9 @@
 """What the evaluator and the storage cost, against their bounds; exits 1 when one is broken.
 
 400 host rules over 3,000 series, 44 network rules over 31,000 (``workload.py``), each cycle as the agent runs it:
-samples in, all rules with alert states and evidence. Figures are CPU time, medians over cycles. Compiling, storage and
-memory are measured in child processes that do nothing else.
+samples in, all rules with alert states and evidence. Figures are CPU time; a bound is held against the first quartile of
+the cycles, as other processes can only make them slower. Compiling, storage and memory are measured in child processes
+that do nothing else.
 
     .venv/bin/python tests/bench/bench_rules.py [--cycles 40] [--only host|network] [--profile]
 """
@@ -75,6 +76,10 @@ def cpu_ms(work: Callable[[], object]) -> float:
     return (time.process_time_ns() - begin) / 1e6
 
 
+def quartile(values: list[float]) -> float:
+    return statistics.quantiles(values, n=4)[0]
+
+
 def run(work: Workload, history: int, cycles: int, profile: bool = False) -> tuple[list[float], list[float]]:
     """CPU ms to ingest and to evaluate each of ``cycles`` cycles, after ``history`` ms of samples."""
     window = SeriesWindow()
@@ -114,7 +119,7 @@ def run(work: Workload, history: int, cycles: int, profile: bool = False) -> tup
     )
     if profile:
         pstats.Stats(profiler).sort_stats("tottime").print_stats(28)
-    print(f"  ingest {statistics.median(ingests):.2f} ms, evaluate {statistics.median(evaluations):.2f} ms")
+    print(f"  medians: ingest {statistics.median(ingests):.2f} ms, evaluate {statistics.median(evaluations):.2f} ms")
     return ingests, evaluations
 
 
@@ -135,10 +140,10 @@ def main() -> int:
     results: list[tuple[str, float, float]] = []
     if given.only != "network":
         _, evaluations = run(HOST, 6 * 3_600_000, given.cycles, given.profile)
-        results.append(("host evaluation ms", statistics.median(evaluations), 10))
+        results.append(("host evaluation ms", quartile(evaluations), 10))
     if given.only != "host":
         _, evaluations = run(NETWORK, 3_600_000, given.cycles, given.profile)
-        results.append(("network evaluation ms", statistics.median(evaluations), 450))
+        results.append(("network evaluation ms", quartile(evaluations), 450))
     if given.only is None:
         took, imported, whole = child(COMPILING)
         print(f"  imports {imported / 1e6:.1f} MB")
