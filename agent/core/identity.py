@@ -20,7 +20,7 @@ ALL_LABELS = "..."
 
 STAND_IN = "~sha256:"
 LONGEST_PART = 256
-"""Longer label values (label text may be hostile) stand in the key by their beginning and their SHA-256."""
+"""Longer names and values of labels (they may be hostile) stand in the key by their beginning and their SHA-256."""
 
 
 def fault_key(rule: str, ci_id: str, grouping: Iterable[tuple[str, str]]) -> str:
@@ -28,7 +28,7 @@ def fault_key(rule: str, ci_id: str, grouping: Iterable[tuple[str, str]]) -> str
 
     Unambiguous, because JSON quotes every part. Used as a database key and hashed into ids; not meant for people.
     """
-    labels = {name: bounded(value) for name, value in grouping}
+    labels = {bounded(name): bounded(value) for name, value in grouping}
     return json.dumps([bounded(rule), bounded(ci_id), labels], separators=(",", ":"), sort_keys=True)
 
 

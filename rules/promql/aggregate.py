@@ -30,7 +30,8 @@ def greatest(values: Sequence[float]) -> float:
 
 
 def deviation(values: Sequence[float]) -> float:
-    return math.sqrt(numbers.variance(values))
+    spread = numbers.variance(values)
+    return math.nan if spread < 0 else math.sqrt(spread)  # below zero where huge values cancelled
 
 
 REDUCERS: Final[dict[str, Reducer]] = {

@@ -12,6 +12,7 @@ from math import isnan
 from typing import Final
 
 from rules.model import Labels
+from rules.promql.numbers import divide
 from rules.promql.values import Context, Item, ScalarPlan, VectorPlan, set_label, unnamed
 
 Bucket = tuple[float, float]
@@ -52,9 +53,9 @@ def bucket_quantile(q: float, buckets: Sequence[Bucket]) -> float:
         return merged[-2][0]
     end, count = merged[index]
     if index == 0:
-        return end if end <= 0 else end * (rank / count)
+        return end if end <= 0 else end * divide(rank, count)  # an empty one gives NaN for q = 0, as in the reference
     start, before = merged[index - 1]
-    return start + (end - start) * ((rank - before) / (count - before))
+    return start + (end - start) * divide(rank - before, count - before)
 
 
 def bucket_fraction(lower: float, upper: float, buckets: Sequence[Bucket]) -> float:
