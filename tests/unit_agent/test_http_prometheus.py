@@ -287,6 +287,40 @@ async def test_rules_come_in_pages(web_app: Listening) -> None:
         assert (await web_app.error("/api/v1/rules", **wrong))[:2] == (400, "bad_data")
 
 
+GRAFANA = [
+    # saved and tested; what it may do is looked up
+    ("POST", "query", {"query": "1+1", "time": "4"}),
+    ("GET", "status/buildinfo", {}),
+    ("GET", "rules", {}),
+    # the editor: metrics, their help, labels and values, with the matchers chosen so far
+    ("GET", "label/__name__/values", {"start": f"{T - 3600}", "end": f"{T}", "limit": "40000"}),
+    ("GET", "label/__name__/values", {"match[]": '{instance="a"}', "start": f"{T - 3600}", "end": f"{T}"}),
+    ("GET", "metadata", {"limit": "40000"}),
+    ("GET", "labels", {"match[]": "load", "start": f"{T - 3600}.123", "end": f"{T}.456"}),
+    ("POST", "labels", {"start": f"{T - 3600}", "end": f"{T}"}),
+    ("GET", "label/instance/values", {"match[]": 'load{instance!=""}', "start": f"{T - 3600}", "end": f"{T}"}),
+    ("GET", "series", {"match[]": 'load{instance=~"a|b"}', "start": f"{T - 3600}", "end": f"{T}", "limit": "40000"}),
+    ("POST", "series", {"match[]": "load", "start": f"{T - 3600}", "end": f"{T}"}),
+    # a panel, its exemplars, a table, the state of alerts
+    ("POST", "query_range", {"query": "rate(load[1m0s])", "start": f"{T - 3600}", "end": f"{T}", "step": "15"}),
+    ("POST", "query_exemplars", {"query": "load", "start": f"{T - 3600}", "end": f"{T}"}),
+    ("POST", "query", {"query": "topk(5, load)", "time": f"{T}.5", "timeout": "30s"}),
+    ("GET", "rules", {"type": "alert", "rule_name[]": "A", "rule_group[]": "g", "file[]": "f"}),
+    ("GET", "alerts", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "parameters"), GRAFANA)
+async def test_a_data_source_of_grafana_gets_its_answers(
+    web_app: Listening, method: str, path: str, parameters: dict[str, str]
+) -> None:
+    given = {"params": parameters} if method == "GET" else {"data": parameters}
+    headers = {"User-Agent": "Grafana/12.1.0", "X-Grafana-Referer": "http://grafana.example/d/x", "Accept": "*/*"}
+    async with web_app.client.request(method, f"/api/v1/{path}", headers=headers, **given) as reply:
+        assert reply.status == 200, await reply.text()
+        assert (await reply.json())["status"] == "success"
+
+
 async def test_what_grafana_asks_when_a_data_source_is_saved(web_app: Listening) -> None:
     async with web_app.client.post("/api/v1/query?query=1%2B1&time=4") as reply:
         assert (await reply.json())["data"] == {"resultType": "scalar", "result": [4, "2"]}
