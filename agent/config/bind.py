@@ -2,9 +2,9 @@
 
 The types are msgspec Structs and what their fields may be: nested Structs, tuples and lists, dicts, ``| None``, unions
 told apart by the kind of node, Enum, Literal, bool, int, float, str, durations (an ``int`` whose ``Meta`` says
-``extra={"unit": "ms"}``, and ``"go": True`` where Go's form belongs), all with ``Meta`` constraints. A message names the
-key, says what was found and how to mend it. What stands where a credential belongs is never quoted: it may be the secret
-itself.
+``extra={"unit": "ms"}``, and ``"go": True`` where Go's form belongs), all with ``Meta`` constraints. A message names
+the key, says what was found and how to mend it. What stands where a credential belongs is never quoted: it may be the
+secret itself.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any])
         return binder.problem(node, str(error), "", "config/plugin")
     for key, _ in node.items:
         if key.value not in known:
-            hint = did_you_mean(key.value, known)
+            hint = did_you_mean(key.value, known) or "docs/configuration.md lists them"
             binder.problem(key, f"there is no collector {quoted(key.value)}", hint, "config/collector")
     untouched: list[str] = []
     for collector in sorted(known):
