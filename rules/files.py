@@ -202,7 +202,8 @@ class _Reader:
         if kind not in (ValueType.VECTOR, ValueType.SCALAR):
             message = f"the expression gives a {_GIVES[kind]}, a rule needs an instant vector or a scalar"
             hint = "wrap it in a function such as rate()" if kind is ValueType.MATRIX else "use a metric"
-            self._error(node or rule, message, hint, "promql/type")
+            line, column = self._inside(node or rule, len(text) - len(text.lstrip()))
+            self._problems.append(Problem(self._file, line, column, message, hint, "promql/type"))
         return text, expr
 
     def _refuse_expression(self, node: Node, text: str, error: ExprError) -> None:
