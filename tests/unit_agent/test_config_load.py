@@ -299,13 +299,13 @@ PLUGIN = "import msgspec\nMETRICS = ()\nclass Options(msgspec.Struct): pass\ndef
 def test_a_plugin_that_cannot_be_built_is_a_mistake_with_its_place(
     offer: Callable[[str, str, str], None], tmp_path: Path, code: str, message: str
 ) -> None:
-    offer("collectors", "entropy", PLUGIN + code)
+    offer("collectors", "geiger", PLUGIN + code)
     offer("integrations", "plain", PLUGIN + code)
-    text = "collect: {host: {entropy: {}}}\nintegrations: {tickets: {type: plain}}\n"
+    text = "collect: {host: {geiger: {}}}\nintegrations: {tickets: {type: plain}}\n"
     first, second = load(write(tmp_path / "c.yaml", text)).errors
     assert (first.line, second.line) == (1, 2)
     assert {first.check, second.check} == {"config/plugin"}
-    assert "collector 'entropy'" in first.message
+    assert "collector 'geiger'" in first.message
     assert message in first.message
     assert "integration 'tickets' of type 'plain'" in second.message
     assert message in second.message
