@@ -73,8 +73,18 @@ def execute(args: argparse.Namespace) -> int:
     else:
         for problem in problems:
             print(_line(problem))
+        if loaded.config is not None and loaded.config.slo and not alone:
+            print(_made(loaded))
         print(_verdict(errors, warnings))
     return FINDINGS if errors or (warnings and args.strict) else 0
+
+
+def _made(loaded: Loaded) -> str:
+    """What the section ``slo`` comes to."""
+    groups = [group for file in loaded.rules if file.file == loaded.file for group in file.groups]
+    rules = sum(len(group.rules) for group in groups)
+    count = len(groups) // 2
+    return f"{count} objective{'s' if count > 1 else ''} made {rules} rules; print them with: tocsin check --show-slo"
 
 
 def _show_slo(loaded: Loaded) -> int:
