@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -300,3 +302,20 @@ def test_times_before_1970(text: str, time: int) -> None:
     assert isinstance(parsed, VectorSelector)
     assert parsed.at is not None
     assert parsed.at.time == time
+
+
+def test_what_promtool_takes_is_taken_and_nothing_else() -> None:
+    """The file holds the verdicts of Debian's promtool, and what Prometheus 3 sees otherwise."""
+    known = json.loads((Path(__file__).parent / "golden" / "expressions.json").read_text(encoding="utf-8"))
+    good = known["accepted"] + known["accepted_since_3"]
+    bad = known["refused"] + known["renamed_since_3"] + known["refused_at_evaluation_only"]
+    assert len(good) + len(bad) > 380
+    assert [text for text in good + bad if _compiles(text)] == good
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile_expr(parse(text))
+    except ExprError:
+        return False
+    return True
