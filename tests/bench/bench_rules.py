@@ -1,9 +1,9 @@
 """What the evaluator and the storage cost, against their bounds; exits 1 when one is broken.
 
 400 host rules over 3,000 series, 44 network rules over 31,000 (``workload.py``), each cycle as the agent runs it:
-samples in, all rules with alert states and evidence. Figures are CPU time; a bound is held against the first quartile of
-the cycles, as other processes can only make them slower. Compiling, storage and memory are measured in child processes
-that do nothing else.
+samples in, all rules with alert states and evidence. Figures are CPU time; a bound is held against the first quartile
+of the cycles, as other processes can only make them slower. Compiling, storage and memory are measured in child
+processes that do nothing else.
 
     .venv/bin/python tests/bench/bench_rules.py [--cycles 40] [--only host|network] [--profile]
 """

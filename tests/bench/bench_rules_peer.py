@@ -5,7 +5,7 @@ figure is the smaller of two: the best ``prometheus_rule_group_last_duration_sec
 for each evaluation (with its few scrapes), which other processes do not stretch. Ours is the best CPU time of
 ``Engine.evaluate_due``. Prometheus evaluates every 10 s here; what one evaluation costs does not depend on that.
 
-    .venv/bin/python tests/bench/bench_rules_peer.py [--seconds 100] [--only host|network]
+    .venv/bin/python tests/bench/bench_rules_peer.py [--seconds 62] [--only host|network]
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def durations(work: Workload, seconds: int) -> tuple[list[float], float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=100)
+    parser.add_argument("--seconds", type=int, default=62)
     parser.add_argument("--only", choices=("host", "network"))
     given = parser.parse_args()
     if shutil.which("prometheus") is None or shutil.which("promtool") is None:
