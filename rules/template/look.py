@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
+from rules.template.functions import FUNCTIONS
 from rules.template.parser import (
     Action,
     Body,
@@ -35,7 +36,7 @@ class Uses:
 
     ``labels`` are the names read from ``$labels``. ``applied`` are functions that ``$value`` is given to, ``verbs`` the
     formats it is printed with, ``whole`` the comparisons of it with a whole number. ``percent`` says that a percent
-    sign follows it.
+    sign follows it. ``miscounted`` are calls with a number of arguments that their function never takes, in words.
     """
 
     labels: frozenset[str]
@@ -45,6 +46,7 @@ class Uses:
     verbs: frozenset[str]
     whole: tuple[str, ...]
     percent: bool
+    miscounted: tuple[str, ...]
 
 
 def uses(tree: Tree) -> Uses:
@@ -60,6 +62,7 @@ def uses(tree: Tree) -> Uses:
         verbs=frozenset(chain.from_iterable(_verbs(before, command, root) for before, command, root in given)),
         whole=tuple(chain.from_iterable(_whole(before, command, root) for before, command, root in given)),
         percent=any(_before_percent(body, root) for body, root in bodies),
+        miscounted=tuple(chain.from_iterable(_miscounted(before, command) for before, command, _ in commands)),
     )
 
 
@@ -131,6 +134,16 @@ def _arguments(before: Command | None, command: Command) -> list[Operand]:
 def _takes_value(before: Command | None, command: Command, root: bool) -> bool:
     arguments = _arguments(before, command)
     return bool(_name(command)) and bool(arguments) and _is_value(arguments[-1], root)
+
+
+def _miscounted(before: Command | None, command: Command) -> Iterator[str]:
+    spec = FUNCTIONS.get(_name(command))
+    given = len(_arguments(before, command))
+    if spec is not None and (given < spec.least or (spec.most is not None and given > spec.most)):
+        wanted = str(spec.least) if spec.most == spec.least else f"at least {spec.least}"
+        if spec.most is not None and spec.most != spec.least:
+            wanted = f"{spec.least} to {spec.most}"
+        yield f"{_name(command)} takes {wanted} argument{'s' * (wanted != '1')}, and is given {given}"
 
 
 def _verbs(before: Command | None, command: Command, root: bool) -> Iterator[str]:

@@ -147,6 +147,10 @@ INFO = "labels: {severity: info}"
         ("{{ if ($value | gt 1) }}x{{ end }}", ["template-type"]),
         ("{{ if eq (len $labels) 1 }}x{{ end }}", []),
         ('{{ $value | printf "%d" }}', ["template-type"]),
+        ("{{ $value | humanize 2 }}", ["template-type"]),
+        ("{{ humanize }}", ["template-type"]),
+        ('{{ "x" | reReplaceAll "a" "b" }}', []),
+        ('{{ reReplaceAll "a" "b" }}', ["template-type"]),
         ('{{ printf "%.1f" $value }}', []),
     ],
 )

@@ -1,4 +1,4 @@
-"""A template that fails when it is expanded: Go does not compare a float with a whole number."""
+"""A template that fails when it is expanded: Go neither compares a float with a whole number nor counts arguments."""
 
 from __future__ import annotations
 
@@ -23,3 +23,5 @@ def check(rule: RuleContext) -> Iterator[Finding]:
                 if _WHOLE_VERB.search(verb):
                     message = f"printf {verb!r} in '{name}' is for whole numbers, and $value is a float"
                     yield Finding(at_key(key, name), message, "use %.0f, or humanize")
+            for call in used.miscounted:
+                yield Finding(at_key(key, name), f"in '{name}', {call}", "what is piped in counts as the last one")
