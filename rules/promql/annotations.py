@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
-from math import isnan
+from math import isnan, nan
 from typing import Any, Final
 
 from rules.promql import histogram
@@ -116,6 +116,13 @@ def annotated(expr: Expr, text: str, notes: Notes) -> Expr:
     return watched
 
 
+class _Asked:
+    """The quantile that the call being evaluated asks for: it evaluates that argument first. NaN when there is none."""
+
+    def __init__(self) -> None:
+        self.q = nan
+
+
 class _Watcher:
     """Walks the tree in the order of its text, so that the n-th watched call is the n-th call site."""
 
@@ -133,7 +140,7 @@ class _Watcher:
             site = next(self._sites, None) if node.op in WATCHED else None
             param, inner = self.walk(node.param), self.walk(node.expr)
             if node.op == "quantile":
-                param = Watched(param, self._watch_quantile(_place(site, 0, inside=True)))
+                param = Watched(param, self._watch_quantile(_place(site, 0, inside=True), _Asked()))
             return replace(node, param=param, expr=inner)
         if not is_dataclass(node) or isinstance(node, type):
             return node
@@ -145,13 +152,18 @@ class _Watcher:
             return Watched(node, self._watch_sort("" if site is None else f" ({site.name})"))
         if node.func in ("rate", "increase"):
             args[0] = Watched(args[0], self._watch_counters(_place(site, 0, inside=True)))
-        elif node.func in ("quantile_over_time", "histogram_quantile"):
-            args[0] = Watched(args[0], self._watch_quantile(_place(site, 0)))
+        asked = _Asked()
+        if node.func == "quantile_over_time":
+            args[0] = Watched(args[0], self._watch_quantile("", asked, silent=True))
+            args[1] = Watched(args[1], self._watch_quantile_rows(_place(site, 0), asked))
+        elif node.func == "histogram_quantile":
+            args[0] = Watched(args[0], self._watch_quantile(_place(site, 0), asked))
         elif node.func == "histogram_quantiles":
-            args[2:] = [Watched(arg, self._watch_quantile(_place(site, at))) for at, arg in enumerate(args[2:], 2)]
+            places = enumerate(args[2:], 2)
+            args[2:] = [Watched(arg, self._watch_quantile(_place(site, at), asked)) for at, arg in places]
         if node.func in _BUCKETS:
             at = _BUCKETS[node.func]
-            args[at] = Watched(args[at], self._watch_buckets(_place(site, at), node.func != "histogram_fraction"))
+            args[at] = Watched(args[at], self._watch_buckets(_place(site, at), asked))
         return replace(node, args=tuple(args))
 
     def _watch_sort(self, where: str) -> Callable[[VectorPlan], VectorPlan]:
@@ -165,13 +177,27 @@ class _Watcher:
 
         return watch
 
-    def _watch_quantile(self, where: str) -> Callable[[ScalarPlan], ScalarPlan]:
+    def _watch_quantile(self, where: str, asked: _Asked, *, silent: bool = False) -> Callable[[ScalarPlan], ScalarPlan]:
         def watch(scalar: ScalarPlan) -> ScalarPlan:
             def plan(ctx: Context, t: int) -> float:
-                q = scalar(ctx, t)
-                if not 0 <= q <= 1:
-                    self._notes.add(_QUANTILE + _g(q), where)
-                return q
+                asked.q = scalar(ctx, t)
+                if not silent and not 0 <= asked.q <= 1:
+                    self._notes.add(_QUANTILE + _g(asked.q), where)
+                return asked.q
+
+            return plan
+
+        return watch
+
+    def _watch_quantile_rows(self, where: str, asked: _Asked) -> Callable[[MatrixPlan], MatrixPlan]:
+        """A quantile over time is spoken of when there is something to take it of."""
+
+        def watch(matrix: MatrixPlan) -> MatrixPlan:
+            def plan(ctx: Context, t: int) -> tuple[list[Row], Window]:
+                rows, window = matrix(ctx, t)
+                if rows and not 0 <= asked.q <= 1:
+                    self._notes.add(_QUANTILE + _g(asked.q), where)
+                return rows, window
 
             return plan
 
@@ -190,7 +216,7 @@ class _Watcher:
 
         return watch
 
-    def _watch_buckets(self, where: str, monotonic: bool) -> Callable[[VectorPlan], VectorPlan]:
+    def _watch_buckets(self, where: str, asked: _Asked) -> Callable[[VectorPlan], VectorPlan]:
         def watch(vector: VectorPlan) -> VectorPlan:
             def plan(ctx: Context, t: int) -> list[Item]:
                 items = vector(ctx, t)
@@ -198,7 +224,7 @@ class _Watcher:
                     bound = dict(labels).get("le", "")
                     if histogram.parse_bound(bound) is None:
                         self._notes.add(f"{_BUCKET}{quote(bound)}{_for_metric(name)}", where)
-                if monotonic:
+                if 0 <= asked.q <= 1:  # otherwise nobody looks at the counts; a fraction asks for no quantile
                     for (name, _), buckets in histogram.histograms(items).items():
                         self._say_forced(name if ctx.delayed else "", histogram.fallen(buckets), t, where)
                 return items

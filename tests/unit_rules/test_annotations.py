@@ -67,6 +67,10 @@ FORCED = (
         ("histogram_quantile(-0.5, good_bucket)", [f"{QUANTILE} -0.5 (1:20)"]),
         ("histogram_quantile(0.5, good_bucket)", []),
         ("sort(heat)", []),
+        ("quantile_over_time(2, nope[5m])", []),
+        ("quantile(2, nope)", [f"{QUANTILE} 2 (1:10)"]),
+        ("histogram_quantile(2, nope)", [f"{QUANTILE} 2 (1:20)"]),
+        ('histogram_quantile(-1, h_bucket{le!~"much|"})', [f"{QUANTILE} -1 (1:20)"]),
         (
             'histogram_quantile(0.5, h_bucket{le!~"much|"})',
             [
