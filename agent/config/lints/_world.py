@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,22 @@ import collectors.api
 from agent.config.lints._sources import Origin, metrics_of, origins
 from agent.config.schema import Config
 from collectors.api import MetricType
-from rules.api import AlertingRule, Group, RecordingRule, RuleFile
+from rules.api import AlertingRule, Expr, Group, RecordingRule, RuleFile
 
 NEAR = 0.85
 """How like a name must be to be offered: a letter wrong, not another metric of the same kind."""
 MOST_NEAREST = 300
 """Looking for one takes milliseconds; a file of ten thousand unknown names has another mistake than spelling."""
 ENGINE_METRICS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
+
+Identity = tuple[type, str, tuple[tuple[str, str], ...]]
+"""Kind, name and labels as written."""
+
+
+def identity(rule: AlertingRule | RecordingRule) -> Identity:
+    if isinstance(rule, RecordingRule):
+        return RecordingRule, rule.name, rule.labels
+    return AlertingRule, rule.name, tuple((name, template.source) for name, template in rule.labels)
 
 
 class World:
@@ -48,14 +57,24 @@ class World:
         return found
 
     @cached_property
-    def alerts(self) -> dict[str, list[tuple[RuleFile, AlertingRule]]]:
-        found: dict[str, list[tuple[RuleFile, AlertingRule]]] = {}
-        for file in self.subjects:
-            for group in file.groups:
-                for rule in group.rules:
-                    if isinstance(rule, AlertingRule):
-                        found.setdefault(rule.name, []).append((file, rule))
+    def conditions(self) -> dict[tuple[str, int, Expr], list[tuple[RuleFile, AlertingRule]]]:
+        """Alerts of one name, one ``for`` and one condition, in order."""
+        found: dict[tuple[str, int, Expr], list[tuple[RuleFile, AlertingRule]]] = {}
+        for file, rule in self._checked():
+            if isinstance(rule, AlertingRule):
+                found.setdefault((rule.name, rule.for_, rule.expr), []).append((file, rule))
         return found
+
+    @cached_property
+    def twins(self) -> dict[Identity, list[tuple[RuleFile, AlertingRule | RecordingRule]]]:
+        """Rules that make the same alerts or series."""
+        found: dict[Identity, list[tuple[RuleFile, AlertingRule | RecordingRule]]] = {}
+        for file, rule in self._checked():
+            found.setdefault(identity(rule), []).append((file, rule))
+        return found
+
+    def _checked(self) -> Iterator[tuple[RuleFile, AlertingRule | RecordingRule]]:
+        return ((file, rule) for file in self.subjects for group in file.groups for rule in group.rules)
 
     def declared(self, name: str) -> Origin | None:
         """A metric of this agent whose labels and type are known; not one that a rule records."""

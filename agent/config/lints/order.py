@@ -10,6 +10,8 @@ from rules.api import RecordingRule
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
+    if not any(metric(read.selector) in rule.world.recorded for read in rule.reads):
+        return
     rules = rule.group.rules
     own = next(number for number, each in enumerate(rules) if each is rule.rule)
     before = {each.name for each in rules[: own + 1] if isinstance(each, RecordingRule)}

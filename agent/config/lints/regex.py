@@ -11,6 +11,7 @@ from rules.api import MatchOp
 
 _SPECIAL = re.compile(r"[.*+?()\[\]{}|^$\\]")
 _ANCHOR = re.compile(r"(?:^|(?<=\|))\^|(?<!\\)\$(?=\||$)")
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _PLAIN = {MatchOp.RE: "=", MatchOp.NRE: "!="}
 
 
@@ -19,13 +20,14 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         for matcher in label_matchers(read.selector):
             if matcher.op not in _PLAIN:
                 continue
-            place, written = at(read.selector, matcher), f'{matcher.name}{matcher.op.value}"{matcher.value}"'
+            label = matcher.name if _IDENTIFIER.fullmatch(matcher.name) else f'"{matcher.name}"'
+            place, written = at(read.selector, matcher), f'{label}{matcher.op.value}"{matcher.value}"'
             if matcher.op is MatchOp.RE and matcher.value in (".*", "^.*$", "(.*)"):
                 yield Finding(place, f"{written} takes everything, also series without this label", "remove it")
             elif matcher.op is MatchOp.NRE and matcher.value in (".*", "^.*$", "(.*)"):
-                yield Finding(place, f"{written} takes nothing", f'write {matcher.name}="" for series without it')
+                yield Finding(place, f"{written} takes nothing", f'write {label}="" for series without it')
             elif matcher.value and not _SPECIAL.search(matcher.value):
-                plain = f'{matcher.name}{_PLAIN[matcher.op]}"{matcher.value}"'
+                plain = f'{label}{_PLAIN[matcher.op]}"{matcher.value}"'
                 yield Finding(place, f"{written} is a regular expression for plain text", f"write {plain}")
             elif matcher.value.startswith("^") or re.search(r"(?<!\\)\$$", matcher.value):
                 bare = _ANCHOR.sub("", matcher.value)
