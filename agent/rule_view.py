@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rules.api import (
     AlertingRule,
+    RuleFile,
     SeriesWindow,
     Vector,
     api_value,
@@ -21,10 +22,34 @@ SHOWN = 5
 """Series of a selector whose values are shown."""
 
 
-def explained(file: str, rule: AlertingRule, series: SeriesWindow | None = None, now: int = 0) -> Mapping[str, Any]:
-    """``lines`` for people, and the same for programs. Without ``series`` nobody knows what the rule reads now."""
+def rules_named(name: str, files: Iterable[RuleFile]) -> list[tuple[str, AlertingRule]]:
+    """The alert rules of this name, each with its file: two grades of one fault are two rules of one name."""
+    return [
+        (file.file, rule)
+        for file in files
+        for group in file.groups
+        for rule in group.rules
+        if isinstance(rule, AlertingRule) and rule.name == name
+    ]
+
+
+def explained(
+    rules: Sequence[tuple[str, AlertingRule]], series: SeriesWindow | None = None, now: int = 0
+) -> Mapping[str, Any]:
+    """The rules of one name: ``lines`` for people, and the same for programs.
+
+    Without ``series`` nobody knows what they read now.
+    """
+    each = [_explained(file, rule, series, now) for file, rule in rules]
+    lines: list[str] = []
+    for one in each:
+        lines += [*([""] if lines else []), *one.pop("lines")]
+    return {"rule": rules[0][1].name, "rules": each, "lines": lines}
+
+
+def _explained(file: str, rule: AlertingRule, series: SeriesWindow | None, now: int) -> dict[str, Any]:
     lines = [f"{rule.name} ({file}:{rule.line})", f"fires when: {rule.text}", *explain_rule(rule)]
-    plain = {"rule": rule.name, "file": file, "line": rule.line, "recovery": recovery_text(rule.expr)}
+    plain = {"file": file, "line": rule.line, "recovery": recovery_text(rule.expr)}
     if series is None:
         return {**plain, "lines": lines}
     reads = [_reads(text, series, now) for text in read_texts(rule.expr)]

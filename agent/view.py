@@ -15,7 +15,7 @@ from agent.delivery import BackendStatus, GateState
 from agent.http.parameters import BadParameter
 from agent.http.tocsin_api import NotFound
 from agent.objectives import objective_rows
-from agent.rule_view import explained
+from agent.rule_view import explained, rules_named
 from agent.store import IncidentQuery
 from agent.version import VERSION
 from collectors.api import Metric, is_target
@@ -247,8 +247,7 @@ class View:
         rules = self._d.alert_rules()
         if name not in rules:
             raise NotFound(f"no alert rule is called {name[:80]!r}; {did_you_mean(name, rules)}".rstrip("; "))
-        file, rule = rules[name]
-        return explained(file, rule, self._d.series, self.now())
+        return explained(rules_named(name, self._d.loaded.rules), self._d.series, self.now())
 
     def outbox(self) -> Sequence[Mapping[str, Any]]:
         return [_row(row) for row in self._d.delivery.rows()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.rule_view import explained
+from agent.rule_view import explained, rules_named
 from rules.api import AlertingRule, SeriesWindow, parse_rule_file
 
 
@@ -18,8 +18,9 @@ def test_what_it_reads_is_shown_with_its_values() -> None:
     window = SeriesWindow()
     for number in range(7):
         window.append("a", (("i", str(number)),), 1000, number + 0.5)
-    shown = explained("f.yml", rule("rate(a[5m]) > 1 unless b"), window, 2000)
-    assert shown["recovery"] == "(rate(a[5m]) <= 1) or b"
+    shown = explained([("f.yml", rule("rate(a[5m]) > 1 unless b"))], window, 2000)
+    (one,) = shown["rules"]
+    assert one["recovery"] == "(rate(a[5m]) <= 1) or b"
     begin = shown["lines"].index("what it reads, and what is there now:")
     assert shown["lines"][begin + 1 :] == [
         "  b: nothing",
@@ -27,11 +28,23 @@ def test_what_it_reads_is_shown_with_its_values() -> None:
         *(f'    {n}.5  {{i="{n}"}}' for n in range(5)),
         "    ...",
     ]
-    assert shown["reads"][0] == {"selector": "b", "series": 0, "values": []}
-    assert shown["reads"][1]["values"][0] == {"labels": {"i": "0"}, "value": "0.5"}
+    assert one["reads"][0] == {"selector": "b", "series": 0, "values": []}
+    assert one["reads"][1]["values"][0] == {"labels": {"i": "0"}, "value": "0.5"}
 
 
 def test_without_an_agent_nothing_is_said_about_now() -> None:
-    shown = explained("f.yml", rule("a"))
-    assert (shown["recovery"], "reads" in shown) == ("", False)
+    shown = explained([("f.yml", rule("a"))])
+    assert shown["rules"] == [{"file": "f.yml", "line": 1, "recovery": ""}]
     assert not any("there now" in line for line in shown["lines"])
+
+
+def test_all_rules_of_a_name_are_shown() -> None:
+    text = "groups: [{name: g, rules: [{alert: A, expr: a > 1}, {alert: B, expr: b > 1}, {alert: A, expr: a > 9}]}]"
+    loaded, problems = parse_rule_file(text, "f.yml")
+    assert loaded is not None, problems
+    shown = explained(rules_named("A", [loaded, loaded]))
+    assert [each["recovery"] for each in shown["rules"]] == ["a <= 1", "a <= 9"] * 2
+    assert [line for line in shown["lines"] if line.startswith("fires when")][:2] == [
+        "fires when: a > 1", "fires when: a > 9",
+    ]  # fmt: skip
+    assert shown["lines"].count("") == 3
