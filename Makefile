@@ -32,6 +32,7 @@ bench: $(VENV)/.dev ## Footprint and speed beside the peers, on this host
 	$(BIN)/python tests/bench/footprint.py
 	$(BIN)/python tests/bench/bench_rules.py
 	$(BIN)/python tests/bench/bench_rules_peer.py
+	$(BIN)/python tests/bench/bench_check.py
 
 docs: $(VENV)/.dev ## Write the generated reference pages anew
 	$(BIN)/python -m agent.config.reference
