@@ -55,7 +55,7 @@ class Query:
         if self._vector is not None:
             column = self._vector(ctx, at)
             # Most rules find nothing, and there are hundreds of them.
-            return Vector(at, list(map(Element._make, finish(column, ctx))) if column[1] else ())
+            return Vector(at, list(map(Element._make, finish(column, ctx))) if column[1] else [])
         if self._scalar is not None:
             return ScalarResult(at, self._scalar(ctx, at))
         if self._matrix is not None:
