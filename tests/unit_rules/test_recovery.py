@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from test_evidence_properties import conditions
 
+from rules.evidence import Evidence
 from rules.explain import show
 from rules.promql.compile import compile_expr
 from rules.promql.parse import parse
@@ -90,3 +93,14 @@ def test_it_is_never_there_with_the_condition_and_always_there_without_it_when_a
 def test_what_a_rule_reads() -> None:
     expr = parse('rate(a{i="1"}[5m] offset 1h) > 1 and a{i="1"} @ 5 > 2 unless b')
     assert [show(each) for each in selectors(expr)] == ["b", 'a{i="1"}']
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(conditions(2))
+def test_the_recovery_of_every_generated_condition_is_promql(text: str) -> None:
+    expr = parse(text)
+    found = recovery(expr)
+    assert (found is not None) == Evidence(expr).possible
+    if found is not None:
+        assert show(parse(show(found))) == show(found)
+        compile_expr(parse(show(found)))
