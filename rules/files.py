@@ -17,7 +17,6 @@ from rules.promql.ast import Expr, Number, ValueType
 from rules.promql.compile import compile_expr
 from rules.promql.errors import ExprError
 from rules.promql.parse import parse, value_type
-from rules.slips import mend_key
 from rules.source import MAX_BYTES, MAX_PROBLEMS, Documents, Mapping, Node, Scalar, Sequence, read_yaml
 from rules.template.evaluator import Template
 from rules.template.functions import parse_duration
@@ -279,6 +278,8 @@ class _Reader:
         if isinstance(node, Mapping):
             for key, _ in node.items:
                 if keys is not None and key.value not in keys:
+                    from rules.slips import mend_key  # noqa: PLC0415 - only a mistake needs it
+
                     hint = mend_key(key.value, what, frozenset(keys))
                     self._error(key, f"unknown key '{key.value[:80]}' in {what}", hint, "yaml/unknown-key")
             return node

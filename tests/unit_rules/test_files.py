@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -133,3 +135,15 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
         rules, (problem,) = read_rule_file(path)
         assert rules is None
         assert (problem.file, problem.check) == (str(path), "file/read")
+
+
+def test_what_only_mistakes_need_is_loaded_by_none() -> None:
+    program = (
+        "import sys, agent.light, agent.app\n"
+        "from agent.config.load import load\n"
+        "load(None)\n"
+        "names = ('rules.promql.diagnose', 'rules.places', 'rules.slips')\n"
+        "print(sorted(name for name in sys.modules if name.startswith(names)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
