@@ -141,7 +141,8 @@ class TocsinApi:
         for name, value in body.labels.items():
             if not name or not name.isprintable() or max(len(name), len(value)) > VALUE_LIMIT:
                 raise BadParameter(
-                    f"{name[:40]!r} is no label: no control characters, at most {VALUE_LIMIT} characters in name and value"
+                    f"{name[:40]!r} is no label: no control characters, at most {VALUE_LIMIT} characters in each of "
+                    "name and value"
                 )
         if len(body.labels) > LABELS_LIMIT:
             raise BadParameter(f"{len(body.labels)} labels; at most {LABELS_LIMIT}")
