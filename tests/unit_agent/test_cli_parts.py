@@ -166,6 +166,18 @@ def test_once_shows_what_would_alert(
     assert "loadavg" in text
 
 
+def test_once_probes_every_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.yaml").write_text(f"{ONCE}  probes: [{{name: gone, unix: /nowhere}}]\n")
+    (tmp_path / "r.yml").write_text(
+        "groups: [{name: g, rules: [{alert: Gone, expr: probe_success == 0, labels: {severity: info}}]}]"
+    )
+    assert main(["once", "--config", str(tmp_path / "c.yaml"), "--format", "json"]) == FINDINGS
+    shown = json.loads(capsys.readouterr().out)
+    (probed,) = [one for one in shown["collectors"] if one["collector"] == "probe/gone"]
+    assert probed["warnings"] == ["cannot connect to /nowhere: No such file or directory"]
+    assert [alert["rule"] for alert in shown["alerts"]] == ["Gone"]
+
+
 class FakeAgent(Agent):
     """The agent's side of a drill: the ticket appears after a while, and each wish takes two looks to be delivered."""
 

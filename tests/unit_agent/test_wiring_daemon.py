@@ -327,6 +327,39 @@ agent.daemon.build_parts = breaks
     assert agent.stop() == 0
 
 
+def test_targets_are_probed_published_and_ended_when_a_reload_takes_them_away(agent: Process) -> None:
+    def probing(*targets: str) -> None:
+        agent.configure()
+        probes = f"probes: {{interval: 1s, targets: [{', '.join(targets)}]}}, host:"
+        agent.config.write_text(agent.config.read_text().replace("host:", probes, 1))
+
+    def published() -> dict[str, str]:
+        samples = re.findall(r'^probe_success{.*name="([a-z]+)"} (.*)$', agent.get("/metrics")[1], re.MULTILINE)
+        return dict(samples)
+
+    web = f"{{name: web, http: 'http://127.0.0.1:{agent.port}/-/healthy'}}"
+    probing(web, "{name: gone, unix: /nowhere}")
+    agent.ready()
+    agent.until('event=target_warns.*target=probe/gone warning="cannot connect to /nowhere: No such file or directory"')
+    end = time.monotonic() + 10
+    while published() != {"web": "1.0", "gone": "0.0"}:
+        assert time.monotonic() < end, published()
+        time.sleep(0.05)
+    status = json.loads(agent.get("/api/v1/tocsin/status")[1])["data"]
+    assert status["targets"]["configured"] == 2
+    assert [each["target"] for each in status["targets_failing"]] == ["probe/gone"]
+    probing(web)
+    agent.signal(signal.SIGHUP)
+    agent.until("event=reloaded")
+    end = time.monotonic() + 10
+    while "gone" in published():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    query = json.loads(agent.get("/api/v1/query?query=probe_success")[1])
+    assert [each["metric"]["name"] for each in query["data"]["result"]] == ["web"]
+    assert agent.stop() == 0
+
+
 def test_a_full_disk_does_not_keep_it_from_starting(agent: Process) -> None:
     agent.patch = """
 import agent.daemon
