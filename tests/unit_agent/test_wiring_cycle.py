@@ -468,3 +468,39 @@ def test_rules_that_want_more_than_fits_are_told_before_it_is_full(tmp_path: Pat
         assert not world.cycle.stats.storage_full
 
     run(tmp_path, steps)
+
+
+def test_a_sum_is_held_while_one_of_the_collectors_behind_it_fails(tmp_path: Path) -> None:
+    """And when that is no longer configured, what the others give counts."""
+
+    async def steps(world: World) -> None:
+        world.engine.load([rules("- {alert: Many, expr: 'sum({__name__=~\"errors|faults\"}) > 20'}")])
+        world.scraper.values = {"one": {"errors": 20}, "two": {"faults": 1}}
+        await world.passes(3)
+        assert world.states() == ["Many firing"]
+        world.scraper.values["two"] = "it hangs"
+        await world.passes(60)
+        assert world.states() == ["Many firing"]
+        assert {alert.reason for alert in world.engine.alerts()} == {"data_partial"}
+        del world.scraper.values["two"]
+        await world.passes(2)
+        assert world.states() == []
+
+    run(tmp_path, steps)
+
+
+def test_before_a_slow_target_was_measured_nothing_is_summed_up(tmp_path: Path) -> None:
+    async def steps(world: World) -> None:
+        world.engine.load([rules("- {alert: Few, expr: count(up) < 9}\n- {alert: High, expr: disk_used > 0.1}")])
+        world.scraper.values["disk"] = {"disk_used": 0.5, "up": 1}
+        world.scraper.waiting = frozenset({"target"})
+        world.cycle.stats.scrapes.clear()
+        world.engine._cycles = 0
+        await world.passes(3)
+        assert world.states() == ["High firing"]
+        assert [(each.rule, each.reason.value) for each in world.engine.waiting()] == [("Few", "everything")]
+        world.scraper.waiting = frozenset()
+        await world.passes(1)
+        assert world.states() == ["Few firing", "High firing"]
+
+    run(tmp_path, steps)

@@ -57,6 +57,8 @@ D1: Labels = (("d", "a"), ("i", "1"))
 RENAMED = 'label_replace(x > 5, "d", "/dev/$1", "d", "(.*)")'
 RENAMED_A: Labels = (("d", "/dev/a"),)
 HOST_A: Labels = (("i", "1"), ("n", "a"))
+TAKEN = "count by (i) (x unless on (d) max_over_time(y[1m])) > 0"
+TWO = {"x{i=1,d=a}": 9, "x{i=1,d=b}": 9}
 PAIR, NAMED = {"x{i=1,d=a}": 9}, {"x{i=1}": 9}
 FALSE, UNKNOWN = Truth.FALSE, Truth.UNKNOWN
 
@@ -90,6 +92,8 @@ FALSE, UNKNOWN = Truth.FALSE, Truth.UNKNOWN
         ("count by (i) (x > y) > 0", I1, PAIR | {"y{i=1,d=a}": 3}, PAIR | {"y{i=1,d=b}": 3}, UNKNOWN, None),
         ("x * on (i) group_left (n) u > 5", HOST_A, NAMED | {"u{i=1,n=a}": 1}, NAMED | {"u{i=1,n=b}": 1}, FALSE, 9),
         ("x * on (i) group_left (n) u > 5", HOST_A, NAMED | {"u{i=1,n=a}": 1}, NAMED, UNKNOWN, None),
+        (TAKEN, I1, TWO | {"y{d=b}": 1}, TWO | {"y{d=a}": 1, "y{d=b}": 1}, FALSE, None),
+        (TAKEN, I1, TWO | {"y{d=b}": 1}, TWO | {"y{d=a}": 1}, UNKNOWN, None),
         ("absent(y)", (), {}, {"y{i=1}": 1}, FALSE, None),
         ("rate(x[2m]) >= 0", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
         ("count_over_time(x[2m]) >= 8", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
