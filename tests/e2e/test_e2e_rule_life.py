@@ -119,6 +119,29 @@ def test_a_pending_alert_stays_pending_as_in_prometheus(daemon: Daemon, referenc
     assert abs((after[0] - before[0]) - (after[1] - before[1])) <= downtime + 2
 
 
+def test_a_long_window_survives_a_stop_and_a_damaged_file_stops_nothing(daemon: Daemon) -> None:
+    daemon.rules = [rule("Long", "avg_over_time(e2e_gauge[2h]) > 100")]
+    daemon.write()
+    daemon.gauge(one=9)
+    daemon.start()
+    daemon.pass_cycles(3)
+    (waiting,) = daemon.ask("tocsin/status")["rules_waiting"]
+    assert (waiting["rule"], waiting["waits_for"]) == ("Long", "half of the 2h of e2e_gauge")
+    daemon.stop()
+    kept = daemon.state / "tocsin.history"
+    assert kept.stat().st_size > 100
+    daemon.start()
+    assert daemon.ask("tocsin/status")["history"]["samples_taken_up"] >= 3
+    assert daemon.said("history_taken_up")
+    daemon.stop()
+    kept.write_bytes(kept.read_bytes()[:-5] + b"wrong")
+    daemon.start()
+    daemon.pass_cycles(1)
+    history = daemon.ask("tocsin/status")["history"]
+    assert (history["damaged"], (daemon.state / "tocsin.history.corrupt").exists()) == (1, True)
+    assert len(daemon.said("history_damaged")) == 1
+
+
 def rule_names(port: int) -> list[str]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/rules", timeout=2) as reply:
         groups = json.load(reply)["data"]["groups"]

@@ -94,6 +94,8 @@ FALSE, UNKNOWN = Truth.FALSE, Truth.UNKNOWN
         ("x * on (i) group_left (n) u > 5", HOST_A, NAMED | {"u{i=1,n=a}": 1}, NAMED, UNKNOWN, None),
         (TAKEN, I1, TWO | {"y{d=b}": 1}, TWO | {"y{d=a}": 1, "y{d=b}": 1}, FALSE, None),
         (TAKEN, I1, TWO | {"y{d=b}": 1}, TWO | {"y{d=a}": 1}, UNKNOWN, None),
+        ("topk(1, x) > 3", I1, {"x{i=1}": 9}, {"x{i=2}": 9}, UNKNOWN, None),
+        ("count by (i) (x > 5 and on (d) y > 0) > 0", I1, PAIR | {"y{d=a}": 1}, {"y{d=a}": 1}, UNKNOWN, None),
         ("absent(y)", (), {}, {"y{i=1}": 1}, FALSE, None),
         ("rate(x[2m]) >= 0", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
         ("count_over_time(x[2m]) >= 8", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
