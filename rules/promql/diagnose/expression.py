@@ -17,7 +17,7 @@ from rules.promql.diagnose.mistakes import (
 )
 from rules.promql.diagnose.operands import Operand, Operation, Shape
 from rules.promql.diagnose.selector import NUMBERS, SelectorReader
-from rules.promql.diagnose.signatures import AGGREGATIONS
+from rules.promql.diagnose.signatures import AGGREGATIONS, FUNCTIONS
 from rules.promql.diagnose.tokens import Kind, Token
 
 _PRECEDENCE: Final = {
@@ -30,11 +30,17 @@ _FILLS: Final = ("fill", "fill_left", "fill_right")
 
 
 class ExpressionReader(SelectorReader):
+    _bare: Token | None = None
+    """The first name of a function that stands without parentheses, and so is a metric."""
+
     # Expressions
 
     def whole(self) -> None:
         self._expression()
         token = self._token
+        if token.is_sign(")") and self._bare is not None:
+            name = self._bare.text
+            refuse(self._bare, f"'{name}' has no '(', and a ')' too many follows", f"write {name}(...)")
         if token.kind is not Kind.END:
             refuse_stray(token, self._tokens[self._place - 1], "an operator")
 
@@ -163,6 +169,8 @@ class ExpressionReader(SelectorReader):
         self._next()
         if word in NUMBERS:
             return Operand(ValueType.SCALAR, token.start)
+        if self._bare is None and (token.text in FUNCTIONS or word in AGGREGATIONS):
+            self._bare = token
         if self._token.is_sign("{"):
             return self._selector(self._token, named=token)
         return Operand(ValueType.VECTOR, token.start, Shape.SELECTOR)
