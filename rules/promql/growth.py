@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import isnan
+from operator import attrgetter
 
 from rules.promql.over_range import Params, Stretch, Times, Values
 from rules.promql.values import Window
+
+_FELL = attrgetter("fell")
 
 
 def _growth(values: Values) -> float:
@@ -72,19 +75,25 @@ def increases(stretch: Stretch, seconds: float = 1.0) -> list[float | None] | No
     whole = (sampled + to_start + to_end) / sampled
     stop = run.timeline.stop
     oldest, newest = begin - stop, end - 1 - stop
-    out: list[float | None] = []
-    for series, values in zip(run.series, run.arrays, strict=True):
-        if series.fell > begin:
-            out.append(single(series))
-            continue
-        first = values[oldest]
-        change = values[newest] - first
-        # to_start is below 1.1 times sampled, so a counter that did not triple is not near its zero.
-        if 0 <= first <= 2 * change and change > 0 and first / change * sampled < to_start:
-            out.append(change * ((sampled + first / change * sampled + to_end) / sampled) / seconds)
-        else:
-            out.append(change * whole / seconds)
-    return out
+
+    def near_zero(first: float, change: float) -> float:
+        """A counter that grew from next to nothing may not be stretched back all the way."""
+        if change > 0 and first >= 0 and first / change * sampled < to_start:
+            return change * ((sampled + first / change * sampled + to_end) / sampled) / seconds
+        return change * whole / seconds
+
+    # to_start is below 1.1 times sampled, so where a counter did not triple, its zero is further away.
+    if max(map(_FELL, run.series)) <= begin:
+        return [
+            change * whole / seconds
+            if (change := values[newest] - (first := values[oldest])) + change <= first
+            else near_zero(first, change)
+            for values in run.arrays
+        ]
+    return [
+        near_zero(values[oldest], values[newest] - values[oldest]) if series.fell <= begin else single(series)
+        for series, values in zip(run.series, run.arrays, strict=True)
+    ]
 
 
 def rates(stretch: Stretch) -> list[float | None] | None:
