@@ -54,7 +54,10 @@ def check(options: Options, cycle_ms: int) -> Iterator[OptionProblem]:
     modules = _modules(options)
     tools = _Tools(Resolver(), Contexts(Path()), Secrets(lambda name: name, Path()))
     probers: dict[str, Probing] = {}
+    used = {target.resolved[0] for target in options.targets}
     for name, module in modules.items():
+        if name not in used and name not in options.modules:
+            continue  # a ready module that nobody uses is not even loaded
         try:
             probers[name] = _prober(module, tools)
         except ValueError as error:

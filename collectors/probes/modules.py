@@ -6,6 +6,7 @@ reference (or by the file names that blackbox_exporter has for them), never writ
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from enum import Enum
 from typing import Annotated, Literal
@@ -187,6 +188,14 @@ class QueryResponse(Options, frozen=True):
             raise ValueError("send_hex and send are both given; keep one")
 
 
+def _must_be_address(source_ip_address: str) -> None:
+    if source_ip_address:
+        try:
+            ipaddress.ip_address(source_ip_address)
+        except ValueError:
+            raise ValueError(f"source_ip_address: {source_ip_address[:60]!r} is not an IP address") from None
+
+
 class TcpProbe(Options, frozen=True):
     """A TCP connection, and a conversation over it."""
 
@@ -196,6 +205,9 @@ class TcpProbe(Options, frozen=True):
     query_response: Annotated[tuple[QueryResponse, ...], Meta(max_length=100)] = ()
     tls: bool = False
     tls_config: TlsConfig = TlsConfig()
+
+    def __post_init__(self) -> None:
+        _must_be_address(self.source_ip_address)
 
 
 class UnixProbe(Options, frozen=True):
@@ -216,6 +228,9 @@ class IcmpProbe(Options, frozen=True):
     dont_fragment: bool = False
     ttl: Annotated[int, Meta(ge=0, le=255)] = 0
     count: Annotated[int, Meta(ge=1, le=100)] = 1
+
+    def __post_init__(self) -> None:
+        _must_be_address(self.source_ip_address)
 
 
 class RecordsCheck(Options, frozen=True):
@@ -249,6 +264,7 @@ class DnsProbe(Options, frozen=True):
     def __post_init__(self) -> None:
         if self.dns_over_tls and self.transport_protocol != "tcp":
             raise ValueError("dns_over_tls needs transport_protocol: tcp")
+        _must_be_address(self.source_ip_address)
 
 
 class GrpcProbe(Options, frozen=True):

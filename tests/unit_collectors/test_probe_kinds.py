@@ -427,3 +427,41 @@ async def test_grpc_servers_that_are_none(tmp_path: Path) -> None:
 
 def test_every_ready_module_is_of_some_prober() -> None:
     assert {each.prober for each in READY.values()} == set(Prober) - {Prober.DNS}
+
+
+@pytest.mark.parametrize("prober", ["tcp", "icmp", "dns"])
+async def test_the_address_to_probe_from(prober: str) -> None:
+    options = {"query_name": "example.test", "query_type": "A"} if prober == "dns" else {}
+    with pytest.raises(ValueError, match="source_ip_address: 'eth0' is not an IP address"):
+        module(prober, source_ip_address="eth0", **options)
+    async with dns_server() as port:
+        target = "127.0.0.1" if prober == "icmp" else f"127.0.0.1:{port}"
+        found = await probe(module(prober, source_ip_address="127.0.0.2", **options), target)
+        assert found.ok or found.why.startswith("no socket for ICMP"), found.why
+        found = await probe(module(prober, source_ip_address="192.0.2.77", **options), target)
+        assert "Cannot assign requested address" in found.why or found.why.startswith("no socket for ICMP")
+
+
+LOADED = """
+import sys
+from pathlib import Path
+from collectors.api import load_targets
+from collectors.probes.options import Options, TargetOptions
+kind = load_targets("probes")
+options = Options(targets=(TargetOptions(**{sys.argv[1]: sys.argv[2]}),))
+assert not list(kind.check(options, 1000))
+kind.build(options, str, Path())
+print(*({"h2", "dns", "re2", "aiohttp"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("short", "target", "loaded"),
+    [("icmp", "localhost", ""), ("tcp", "h:1", ""), ("http", "http://h/", ""), ("grpc", "h:1", "h2")],
+)
+def test_only_what_is_used_is_loaded(short: str, target: str, loaded: str) -> None:
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", LOADED, short, target], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == (loaded, "")
