@@ -23,6 +23,7 @@ from expressions import Expressions
 
 from rules.api import EvalError, Query, SeriesWindow, Vector, compile_expr, parse
 from rules.model import Labels
+from rules.promql.binary import COMPARISONS
 from rules.series import STALE
 
 STEP = 15_000
@@ -123,3 +124,16 @@ def test_columns_say_what_single_series_say(seed: int) -> None:
             for when in (at, at - 4 * STEP - 7):
                 ours, theirs = answer(query, cycles, when), answer(compile_expr(parse(text)), alone, when)
                 assert same(ours, theirs), (text, cycle, when, ours, theirs)
+
+
+@given(st.lists(st.sampled_from((*SPECIAL, 1.0, 2.0)), min_size=1, max_size=4), st.sampled_from((*SPECIAL, 1.0)))
+def test_a_filter_that_certainly_leaves_nothing_leaves_nothing(values: list[float], number: float) -> None:
+    window = SeriesWindow()
+    window.ingest("s", [("x", (("n", str(place)),), value, None) for place, value in enumerate(values)], STEP)
+    for op in (">", "<", ">=", "<=", "==", "!="):
+        wanted = sum(COMPARISONS[op](value, number) for value in values)
+        written = {float("inf"): "Inf", float("-inf"): "-Inf"}.get(number, str(number))
+        for text in (f"x {op} {written}", f"{written} {op.translate(str.maketrans('<>', '><'))} x"):
+            result = compile_expr(parse(text)).instant(window, STEP)
+            assert isinstance(result, Vector)
+            assert len(result.elements) == wanted, text
