@@ -6,13 +6,17 @@ finding that is wrong: "never true" of something that is true.
 
 from __future__ import annotations
 
+import inspect
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 import pytest
 from lint_bench import defaults, one, rule_file
 
+import collectors.api
+from agent.config.lints._known import LABEL_VALUES
 from agent.config.lints._labels import labels_of
 from agent.config.lints._ranges import always, never, range_of
 from agent.config.lints._walk import COMPARISONS, nodes
@@ -190,3 +194,33 @@ def test_relations_of_ranges() -> None:
     assert always("<", share, Range(2, 2))
     assert not always("<=", Range(), Range(2, 2))
     assert always("!=", flag, Range(2, 2))
+
+
+def test_what_is_known_of_metrics_is_true_of_this_host() -> None:
+    """Whatever host this is: labels and values that its collectors give are as the checks believe."""
+    config = defaults().config
+    assert config is not None
+    world = World(config, [], [])
+    seen = 0
+    for name in collectors.api.available():
+        module = collectors.api.load(name)
+        collector = module.build(module.Options(), collectors.api.HostFS("/proc", "/sys", "/"))
+        if inspect.iscoroutinefunction(collector.collect):
+            continue  # it would speak to a bus
+        try:
+            found = list(cast("Iterable[object]", collector.collect()))
+        except (collectors.api.CollectorError, OSError):
+            continue  # this host does not let itself be seen there
+        for sample in found:
+            if not isinstance(sample, collectors.api.Sample) or sample.name not in world.metrics:
+                continue
+            origin = world.metrics[sample.name]
+            names = {"instance", "job", *(label for label, _ in sample.labels)}
+            assert origin.certain <= names, sample
+            assert origin.possible is None or names <= origin.possible, sample
+            told = range_of(parse(sample.name), world)
+            assert math.isnan(sample.value) or told.low <= sample.value <= told.high, sample
+            for label, value in sample.labels:
+                assert value in LABEL_VALUES.get((sample.name, label), {value}), sample
+            seen += 1
+    assert seen > 50

@@ -51,8 +51,7 @@ ANY_LABELS = LabelSet(frozenset(), None)
 
 def labels_of(expr: Expr, world: World, seen: frozenset[str] = frozenset()) -> LabelSet:
     """``seen`` are recorded metrics on the way here: one may be recorded from itself."""
-    key = "labels", id(expr)
-    found: LabelSet | None = None if seen else world.told.get(key)
+    found: LabelSet | None = None if seen else world.told("labels", expr)
     if found is not None:
         return found
     match expr:
@@ -71,7 +70,7 @@ def labels_of(expr: Expr, world: World, seen: frozenset[str] = frozenset()) -> L
         case Number() | String():
             found = NO_LABELS
     if not seen:  # what was left out on the way counts for this way only
-        world.told[key] = found
+        world.tell("labels", expr, found)
     return found
 
 

@@ -80,8 +80,7 @@ _KEEPS = frozenset(
 
 
 def range_of(expr: Expr, world: World) -> Range:
-    key = "range", id(expr)
-    found: Range | None = world.told.get(key)
+    found: Range | None = world.told("range", expr)
     if found is not None:
         return found
     match expr:
@@ -104,7 +103,7 @@ def range_of(expr: Expr, world: World) -> Range:
             found = _binary(expr, world)
         case String():
             found = ALL
-    world.told[key] = found
+    world.tell("range", expr, found)
     return found
 
 

@@ -42,8 +42,7 @@ class World:
         self.open_ended = bool(getattr(config.collect.host.options.get("textfile"), "directories", ()))
         """Files of people may bring any metric: an unknown one is no mistake."""
         self.metrics = origins(config)
-        self.told: dict[tuple[str, int], Any] = {}
-        """What was found out about a part of an expression, by what it is and the ``id`` of the part."""
+        self._told: dict[tuple[str, int], tuple[Expr, Any]] = {}
         self._nearest: dict[str, str] = {}
 
     @cached_property
@@ -92,6 +91,14 @@ class World:
         intervals = [group.interval or self.interval for _, group, _ in self.recorded.get(name, ())]
         declared = self.declared(name)
         return max(intervals, default=declared.interval if declared is not None else self.interval)
+
+    def told(self, what: str, expr: Expr) -> Any:
+        """What was found out about a part of an expression; None when nothing was yet."""
+        return self._told.get((what, id(expr)), (expr, None))[1]
+
+    def tell(self, what: str, expr: Expr, found: object) -> None:
+        """Keeps it, and the part itself, so that no other can have its ``id``."""
+        self._told[what, id(expr)] = expr, found
 
     def nearest(self, name: str) -> str:
         """The known metric that was probably meant; "" when none is near, or when very many names were asked for."""
