@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 
 from rules.alerting import AlertRow, held_row
@@ -67,6 +68,7 @@ class Engine:
         self._unread: frozenset[str] = frozenset()
         self._cycles = 0
         self._watched = Watched()
+        self._unready: dict[str, Waiting] = {}
         self._last_at: int | None = None
 
     # Rules
@@ -88,6 +90,7 @@ class Engine:
             self._settings.interval = interval_ms
         self._groups, retired = build(rule_files, self._groups, self._settings)
         self._settings.recordings = recordings(self._groups)
+        self._unready.clear()
         for alerting in self._alerting():
             alerting.recordings_changed()
         self._retired.extend(retired)
@@ -177,7 +180,10 @@ class Engine:
                     continue  # only those that wait are asked before their group is due again
                 if gap > PAUSE * self._interval(run.group) and isinstance(runner, AlertingRunner):
                     runner.skipped(gap - self._interval(run.group))
-                if (wait := self._wait(runner, at)) is not None:
+                wait = self._wait(runner, at)
+                if isinstance(runner, RecordingRunner):
+                    self._note_unready(runner, wait)
+                if wait is not None:
                     runner.wait(wait)
                     run.waits = True
                     waiting += 1
@@ -217,7 +223,25 @@ class Engine:
         """Why the rule must not be evaluated yet. Cheap once it may, since every cycle asks for every rule."""
         if not self._cold or self._last_at is None:
             return None
-        return self._window_wait(runner, at) or self._cycle_wait(runner, at)
+        return self._window_wait(runner, at) or self._cycle_wait(runner, at) or self._recording_wait(runner)
+
+    def _note_unready(self, runner: RecordingRunner, wait: Waiting | None) -> None:
+        """Whether a recorded metric cannot be relied on yet, for those who read it."""
+        if wait is not None:
+            self._unready[runner.rule.name] = wait
+        elif self._unready:
+            self._unready.pop(runner.rule.name, None)
+
+    def _recording_wait(self, runner: Runner) -> Waiting | None:
+        """What a rule reads is recorded by one that waits: then so does it, or missing data would look like good."""
+        if not self._unready:
+            return None
+        key, own = runner.key, runner.rule.name if isinstance(runner, RecordingRunner) else None
+        waits = [self._unready[name] for name, _ in runner.reads() if name in self._unready and name != own]
+        if not waits:
+            return None
+        last = max(waits, key=lambda each: each.until)
+        return replace(last, file=key.file, group=key.group, rule=key.rule)
 
     def _cycle_wait(self, runner: Runner, at: int) -> Waiting | None:
         if self._cycles >= runner.cycles_needed:

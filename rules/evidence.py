@@ -48,7 +48,7 @@ class Evidence:
         self._pool = pool
         self._recordings = recordings
         self._recorded: dict[str, list[Recorded]] = {}
-        self.possible = _can_be_false(expr)
+        self.possible = _can_be_false(expr, recordings)
         """False when no data can ever show the recovery: the condition has no comparison and no ``absent``."""
         nodes = list(_nodes(expr))
         self._ors = {id(node): 2 * number for number, node in enumerate(n for n in nodes if is_or(n))}
@@ -196,12 +196,15 @@ def _nodes(expr: Expr) -> Iterator[Expr]:
         yield from _nodes(part)
 
 
-def _can_be_false(expr: Expr) -> bool:
+def _can_be_false(expr: Expr, recordings: Recordings) -> bool:
     match expr:
+        case VectorSelector() if (made := recordings.get(metric(expr))) is not None:
+            others = {other: rules for other, rules in recordings.items() if other != metric(expr)}
+            return all(_can_be_false(inner, others) for _, inner in made)
         case VectorSelector() | MatrixSelector() | Number() | String():
             return False
         case Binary(op="or"):
-            return _can_be_false(expr.lhs) and _can_be_false(expr.rhs)
+            return _can_be_false(expr.lhs, recordings) and _can_be_false(expr.rhs, recordings)
         case Binary(op="unless"):
             return True
         case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
@@ -210,7 +213,7 @@ def _can_be_false(expr: Expr) -> bool:
             return True
         case Call() if expr.func in ABSENT:
             return True
-    return any(_can_be_false(child) for child, _ in children(expr, Target.exactly(())))
+    return any(_can_be_false(child, recordings) for child, _ in children(expr, Target.exactly(())))
 
 
 __all__ = ["COMPARISONS", "Evidence", "Look", "Recordings", "Truth", "Verdict"]

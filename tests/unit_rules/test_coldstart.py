@@ -210,3 +210,20 @@ def test_a_slow_group_does_not_wait_a_whole_interval_for_a_second_cycle() -> Non
         machine.window.ingest("s", [("x", (("i", "1"),), 9.0, None)], machine.at)
         evaluated.append(machine.engine.evaluate_due(machine.at).evaluated)
     assert evaluated == [1, 1, 0, 0]
+
+
+def test_who_reads_a_recorded_metric_waits_with_the_rule_that_records_it() -> None:
+    """Or what is not recorded yet would look as if it were not so any more."""
+    files, problems = parse_rule_file(
+        "groups: [{name: g, rules: [{record: bad, expr: 'avg_over_time(x[10m]) > 5'}, {record: all, expr: count(bad)},"
+        " {alert: A, expr: bad > 0}, {alert: B, expr: all > 0}, {alert: C, expr: x > 5}]}]", "f.yml"
+    )  # fmt: skip
+    assert files is not None, problems
+    machine = Machine(files)
+    machine.run(2, 9.0)
+    assert [(each.rule, str(each)) for each in machine.engine.waiting()] == [
+        (name, "half of the 10m of x") for name in ("bad", "all", "A", "B")
+    ]
+    machine.run(4, 9.0)
+    assert not machine.engine.waiting()
+    assert sorted(alert.rule for alert in machine.engine.alerts()) == ["A", "B", "C"]

@@ -159,6 +159,11 @@ def test_whether_any_data_could_show_recovery_is_known_beforehand(expr: str, pos
     assert Evidence(parse(expr)).possible is possible
 
 
+@pytest.mark.parametrize(("recorded", "possible"), [("x > 5", True), ("x", False), ("r > 5", True), ("r", False)])
+def test_a_recorded_condition_could_show_its_recovery(recorded: str, possible: bool) -> None:
+    assert Evidence(parse("r"), None, {"r": [((), parse(recorded))]}).possible is possible
+
+
 # Properties over generated conditions
 
 METRICS = ("x", "y", "z")
