@@ -169,6 +169,11 @@ def test_texts(summary: str, expected: list[str]) -> None:
         ('annotations: {summary: s, runbook_url: r}, labels: {severity: "{{ $labels.x }}"}', ["template-label"]),
         ('annotations: {summary: s, runbook_url: r}, labels: {severity: info, at: "{{ now }}"}', ["identity"]),
         ('annotations: {summary: s, runbook_url: r}, labels: {severity: info, v: "{{ .Value }}"}', ["identity"]),
+        (
+            "annotations: {summary: s, runbook_url: r},"
+            ' labels: {severity: info, v: "{{ with $labels }}{{ .Value }}{{ end }}"}',
+            [],  # a label of this name
+        ),
     ],
 )
 def test_labels_and_annotations(texts: str, expected: list[str]) -> None:
