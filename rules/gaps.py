@@ -96,8 +96,7 @@ class Gaps:
             return False
         if self._before is None:
             return True
-        now = {element.labels for element in self._look.elements(selector, target)}
-        return self._before.members(selector, target, span) <= now
+        return self._before.members(selector, target, span) <= self._look.members(selector, target, 0)
 
     def _recorded_whole(self, selector: VectorSelector, target: Target, span: int) -> Iterator[bool]:
         return (

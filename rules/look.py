@@ -152,12 +152,12 @@ class Look:
                 found.setdefault(target.part_of(line.labels), []).append(line)
         return found.get(target.key, ())
 
-    def members(self, selector: VectorSelector, target: Target, span: int) -> set[Labels]:
-        """The series of the target now, or in the last ``span`` ms."""
+    def members(self, selector: VectorSelector, target: Target, span: int) -> set[tuple[str, Labels]]:
+        """The series of the target now, or in the last ``span`` ms, by name and labels."""
         if span:
             window = self._evidence.window(selector, span)
-            return {line.labels for line in self.lines(window, target)}
-        return {element.labels for element in self.elements(selector, target)}
+            return {(line.name, line.labels) for line in self.lines(window, target)}
+        return {(element.name, element.labels) for element in self.elements(selector, target)}
 
     def lost(self, selector: VectorSelector, target: Target) -> bool:
         """Whether a series of the target was lost with its source."""

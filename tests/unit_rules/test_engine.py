@@ -515,3 +515,17 @@ def test_a_recording_rule_says_when_there_is_no_room_for_its_series() -> None:
     window.ingest("s", [("x", (("a", "1"),), 1.0, None), ("x", (("a", "2"),), 1.0, None)], 1_000)
     (failure,) = engine.evaluate_due(1_000).failures
     assert failure.error == "no room for 2 of the 2 series: the storage is full"
+
+
+def test_a_sum_that_lacks_a_series_for_a_moment_keeps_its_alert_as_it_is() -> None:
+    run = Run(rules("- {alert: Many, expr: 'sum({__name__=~\"x|y\"}) > 10'}"))
+    run.cycle(9, y=9)
+    run.cycle(9, y=9)
+    for _ in range(3):
+        partial = only(run.cycle(9))
+        assert (partial.state, partial.reason) == (AlertState.FIRING, "data_partial")
+    assert only(run.cycle(9, y=9)).reason == "firing"
+    assert only(run.cycle(9, y=0)).reason == "recovered"
+    run.cycle(9, y=9)
+    ended = [run.cycle(9).alerts[0].reason for _ in range(20)]  # the source answers: in the end it is gone
+    assert ended == ["data_partial"] * 19 + ["recovered"]
