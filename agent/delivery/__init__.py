@@ -5,5 +5,12 @@ from agent.delivery.gate import GateState
 from agent.delivery.service import STOP_GRACE, BackendStatus, Delivery, DeliveryOptions
 
 __all__ = [
-    "STOP_GRACE", "BackendStatus", "Delivery", "DeliveryOptions", "DeliveryStats", "GateState", "RemoteSeen", "Stray",
-]  # fmt: skip
+    "STOP_GRACE",
+    "BackendStatus",
+    "Delivery",
+    "DeliveryOptions",
+    "DeliveryStats",
+    "GateState",
+    "RemoteSeen",
+    "Stray",
+]

@@ -17,6 +17,21 @@ from agent.store.values import (
 )
 
 __all__ = [
-    "BadRow", "Change", "Found", "IncidentQuery", "Listener", "Loaded", "OpenReport", "Outcome", "Quarantined",
-    "Room", "StateBusy", "StateRefused", "Store", "StoreCorrupt", "StoreError", "StoreStats", "StoreUnavailable",
-]  # fmt: skip
+    "BadRow",
+    "Change",
+    "Found",
+    "IncidentQuery",
+    "Listener",
+    "Loaded",
+    "OpenReport",
+    "Outcome",
+    "Quarantined",
+    "Room",
+    "StateBusy",
+    "StateRefused",
+    "Store",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreStats",
+    "StoreUnavailable",
+]
