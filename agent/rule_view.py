@@ -7,6 +7,10 @@ from typing import Any
 
 from rules.api import (
     AlertingRule,
+    Expr,
+    Labels,
+    RecordingRule,
+    Recordings,
     RuleFile,
     SeriesWindow,
     Vector,
@@ -34,22 +38,39 @@ def rules_named(name: str, files: Iterable[RuleFile]) -> list[tuple[str, Alertin
 
 
 def explained(
-    rules: Sequence[tuple[str, AlertingRule]], series: SeriesWindow | None = None, now: int = 0
+    rules: Sequence[tuple[str, AlertingRule]],
+    files: Iterable[RuleFile] = (),
+    series: SeriesWindow | None = None,
+    now: int = 0,
 ) -> Mapping[str, Any]:
     """The rules of one name: ``lines`` for people, and the same for programs.
 
-    Without ``series`` nobody knows what they read now.
+    ``files`` are all that are in force, for what they record. Without ``series`` nobody knows what the rules read now.
     """
-    each = [_explained(file, rule, series, now) for file, rule in rules]
+    made = recorded(files)
+    each = [_explained(file, rule, made, series, now) for file, rule in rules]
     lines: list[str] = []
     for one in each:
         lines += [*([""] if lines else []), *one.pop("lines")]
     return {"rule": rules[0][1].name, "rules": each, "lines": lines}
 
 
-def _explained(file: str, rule: AlertingRule, series: SeriesWindow | None, now: int) -> dict[str, Any]:
-    lines = [f"{rule.name} ({file}:{rule.line})", f"fires when: {rule.text}", *explain_rule(rule)]
-    plain = {"file": file, "line": rule.line, "recovery": recovery_text(rule.expr)}
+def recorded(files: Iterable[RuleFile]) -> Recordings:
+    """By metric, what the rules that record it are made of."""
+    found: dict[str, list[tuple[Labels, Expr]]] = {}
+    for file in files:
+        for group in file.groups:
+            for rule in group.rules:
+                if isinstance(rule, RecordingRule):
+                    found.setdefault(rule.name, []).append((rule.labels, rule.expr))
+    return found
+
+
+def _explained(
+    file: str, rule: AlertingRule, made: Recordings, series: SeriesWindow | None, now: int
+) -> dict[str, Any]:
+    lines = [f"{rule.name} ({file}:{rule.line})", f"fires when: {rule.text}", *explain_rule(rule, made)]
+    plain = {"file": file, "line": rule.line, "recovery": recovery_text(rule.expr, made)}
     if series is None:
         return {**plain, "lines": lines}
     reads = [_reads(text, series, now) for text in read_texts(rule.expr)]

@@ -247,7 +247,7 @@ class View:
         rules = self._d.alert_rules()
         if name not in rules:
             raise NotFound(f"no alert rule is called {name[:80]!r}; {did_you_mean(name, rules)}".rstrip("; "))
-        return explained(rules_named(name, self._d.loaded.rules), self._d.series, self.now())
+        return explained(rules_named(name, self._d.loaded.rules), self._d.loaded.rules, self._d.series, self.now())
 
     def outbox(self) -> Sequence[Mapping[str, Any]]:
         return [_row(row) for row in self._d.delivery.rows()]

@@ -11,7 +11,7 @@ from rules.alerting import AlertRow
 from rules.coldstart import Waiting, WaitsFor
 from rules.engine import Engine, Start
 from rules.evaluation import Health, Recovery
-from rules.evidence import Evidence, Truth, Verdict
+from rules.evidence import Evidence, Recordings, Truth, Verdict
 from rules.exercise import exercise_alert
 from rules.explain import explain_rule, read_texts, recovery_text
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
@@ -110,6 +110,7 @@ __all__ = [
     "RawSample",
     "Record",
     "RecordingRule",
+    "Recordings",
     "Recovery",
     "Result",
     "RuleFile",

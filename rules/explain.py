@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rules.evidence import COMPARISONS
+from rules.evidence import COMPARISONS, Recordings
 from rules.files import AlertingRule
 from rules.lookback import duration, has_absent, longest_reach, parts
 from rules.promql.api_json import api_value
@@ -25,15 +25,17 @@ from rules.promql.ast import (
     VectorSelector,
 )
 from rules.promql.names import quoted_name, selector_text
-from rules.recovery import recovery, selectors
+from rules.recovery import recovery, selectors, unfolded
 from rules.target import SELECTING
 from rules.template.printing import quote, show_float
 
 _INDENT = "  "
+_NO_RECORDINGS: Recordings = {}
 
 
-def explain_rule(rule: AlertingRule) -> list[str]:
-    """Lines for people; what is indented belongs to the line above it."""
+def explain_rule(rule: AlertingRule, recordings: Recordings = _NO_RECORDINGS) -> list[str]:
+    """Lines for people; what is indented belongs to the line above it. ``recordings`` are the rules it may read."""
+    expr = unfolded(rule.expr, recordings)
     lines = []
     if rule.for_:
         lines.append(
@@ -45,8 +47,8 @@ def explain_rule(rule: AlertingRule) -> list[str]:
     if reach is not None:
         lines.append(f"after a start it waits {duration(reach.waits)}, until half of its window is known")
     lines.append("a firing alert recovers only when fresh data for its labels shows this:")
-    lines += [_INDENT + line for line in _over(rule.expr)]
-    text = recovery_text(rule.expr)
+    lines += [_INDENT + line for line in _over(expr)]
+    text = recovery_text(expr)
     if text:
         lines += ["the same as PromQL:", _INDENT + text]
     if rule.keep_firing_for:
@@ -55,9 +57,9 @@ def explain_rule(rule: AlertingRule) -> list[str]:
     return lines
 
 
-def recovery_text(expr: Expr) -> str:
+def recovery_text(expr: Expr, recordings: Recordings = _NO_RECORDINGS) -> str:
     """PromQL that has an element where fresh data shows that the condition is false; empty when nothing can."""
-    found = recovery(expr)
+    found = recovery(unfolded(expr, recordings))
     return "" if found is None else show(found)
 
 

@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rules.evidence import COMPARISONS
-from rules.lookback import parts
+from rules.evidence import COMPARISONS, Recordings
+from rules.lookback import metric, parts
 from rules.promql.ast import Aggregate, Binary, Call, Card, Expr, Matching, Negate, Subquery, VectorSelector
 from rules.target import ABSENT, SELECTING
 
@@ -54,6 +54,25 @@ def recovery(expr: Expr) -> Expr | None:
             inner = recovery(expr.args[0])
             return None if inner is None else replace(expr, args=(inner, *expr.args[1:]))
     return _of_parts(expr)
+
+
+def unfolded(expr: Expr, recordings: Recordings) -> Expr:
+    """The expression with the conditions written out that a rule records and a plain selector of it reads.
+
+    A selector with further matchers, or what several rules record, stays: the text would not mean the same.
+    """
+    if isinstance(expr, VectorSelector):
+        made = recordings.get(metric(expr), ())
+        if len(made) != 1 or made[0][0] or len(expr.matchers) != 1 or expr.offset or expr.at:
+            return expr
+        others = {name: rules for name, rules in recordings.items() if name != metric(expr)}
+        inner = unfolded(made[0][1], others)
+        return expr if recovery(inner) is None else inner
+    if isinstance(expr, Binary):
+        return replace(expr, lhs=unfolded(expr.lhs, recordings), rhs=unfolded(expr.rhs, recordings))
+    if isinstance(expr, Aggregate | Negate):
+        return replace(expr, expr=unfolded(expr.expr, recordings))
+    return expr
 
 
 def selectors(expr: Expr) -> Iterator[VectorSelector]:

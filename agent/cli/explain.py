@@ -59,4 +59,4 @@ def _offline(args: argparse.Namespace) -> dict[str, Any]:
         rules = [rule for file in files for group in file.groups for rule in group.rules]
         hint = did_you_mean(args.rule, [rule.name for rule in rules if isinstance(rule, AlertingRule)])
         raise CommandError(f"no alert rule is called {clean(args.rule)!r}" + (f"; {hint}" if hint else ""), FINDINGS)
-    return dict(explained(found))
+    return dict(explained(found, files))

@@ -372,3 +372,11 @@ def test_a_format_for_a_share_may_have_its_own_percent_sign() -> None:
     texts = "labels: {severity: info}, keep_firing_for: 5m, annotations: {runbook_url: r, summary: '%s'}"
     assert names(share, texts % "{{ $value }}%") == ["humanize"]
     assert names(share, texts % '{{ printf "%.2f" $value }}%') == []
+
+
+@pytest.mark.parametrize(("recorded", "proven"), [("node_load1 > 5", True), ("node_load1 * 5", False)])
+def test_an_alert_on_a_recorded_condition_is_over_when_the_condition_is(recorded: str, proven: bool) -> None:
+    text = one("busy:node_load1").replace(
+        "rules:\n", f"rules:\n      - {{record: 'busy:node_load1', expr: {recorded}}}\n"
+    )
+    assert ("lint/evidence" not in {problem.check for problem in found(text)}) == proven

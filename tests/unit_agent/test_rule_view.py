@@ -18,7 +18,7 @@ def test_what_it_reads_is_shown_with_its_values() -> None:
     window = SeriesWindow()
     for number in range(7):
         window.append("a", (("i", str(number)),), 1000, number + 0.5)
-    shown = explained([("f.yml", rule("rate(a[5m]) > 1 unless b"))], window, 2000)
+    shown = explained([("f.yml", rule("rate(a[5m]) > 1 unless b"))], series=window, now=2000)
     (one,) = shown["rules"]
     assert one["recovery"] == "(rate(a[5m]) <= 1) or b"
     begin = shown["lines"].index("what it reads, and what is there now:")
@@ -48,3 +48,22 @@ def test_all_rules_of_a_name_are_shown() -> None:
         "fires when: a > 1", "fires when: a > 9",
     ]  # fmt: skip
     assert shown["lines"].count("") == 3
+
+
+def test_a_condition_that_is_recorded_is_written_out() -> None:
+    text = """
+groups: [{name: g, rules: [
+  {record: busy, expr: a > 1}, {record: plain, expr: a * 2}, {record: two, expr: a > 1}, {record: two, expr: b > 1},
+  {alert: A, expr: busy}, {alert: B, expr: sum by (i) (busy)}, {alert: C, expr: plain}, {alert: D, expr: two},
+  {alert: E, expr: 'busy{x="1"}'}]}]
+"""
+    loaded, problems = parse_rule_file(text, "f.yml")
+    assert loaded is not None, problems
+    shown = {name: explained(rules_named(name, [loaded]), [loaded])["rules"][0]["recovery"] for name in "ABCDE"}
+    assert shown == {
+        "A": "a <= 1",
+        "B": "count by (i) (a <= 1) unless count by (i) (a > 1)",
+        "C": "",
+        "D": "",
+        "E": "",
+    }

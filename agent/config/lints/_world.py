@@ -11,7 +11,7 @@ import collectors.api
 from agent.config.lints._sources import Origin, metrics_of, origins
 from agent.config.schema import Config
 from collectors.api import MetricType
-from rules.api import AlertingRule, Expr, Group, RecordingRule, RuleFile
+from rules.api import AlertingRule, Expr, Group, RecordingRule, Recordings, RuleFile
 
 NEAR = 0.85
 """How like a name must be to be offered: a letter wrong, not another metric of the same kind."""
@@ -54,6 +54,11 @@ class World:
                     if isinstance(rule, RecordingRule):
                         found.setdefault(rule.name, []).append((file, group, rule))
         return found
+
+    @cached_property
+    def recordings(self) -> Recordings:
+        """The same as values, as the evidence of an alert asks for them."""
+        return {name: [(rule.labels, rule.expr) for _, _, rule in made] for name, made in self.recorded.items()}
 
     @cached_property
     def conditions(self) -> dict[tuple[str, int, Expr], list[tuple[RuleFile, AlertingRule]]]:

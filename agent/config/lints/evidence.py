@@ -9,7 +9,7 @@ from rules.api import Binary, Evidence
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
-    if rule.alert is None or Evidence(rule.alert.expr).possible:
+    if rule.alert is None or Evidence(rule.alert.expr, recordings=rule.world.recordings).possible:
         return
     if isinstance(rule.alert.expr, Binary) and rule.alert.expr.bool_modifier:
         hint = "remove 'bool': a comparison with it has a result whether it is true or not, so the alert always fires"
