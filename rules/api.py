@@ -46,6 +46,7 @@ from rules.promql.match import SeriesMatcher, regex_predicate
 from rules.promql.parse import parse, value_type
 from rules.promql.pretty import prettify
 from rules.promql.query import Query
+from rules.promql.tokens import Token, TokenKind, tokens
 from rules.promql.values import (
     Element,
     EvalOptions,
@@ -130,6 +131,8 @@ __all__ = [
     "Template",
     "TestFailure",
     "TestReport",
+    "Token",
+    "TokenKind",
     "Truth",
     "ValueType",
     "Vector",
@@ -163,6 +166,7 @@ __all__ = [
     "regex_predicate",
     "run_test_file",
     "to_api_json",
+    "tokens",
     "unpack",
     "value_type",
 ]

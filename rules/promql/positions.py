@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from rules.promql.tokens import Token, tokens
+from rules.promql.tokens import Token, TokenKind, tokens
 
 
 class CallSite(NamedTuple):
@@ -18,10 +18,10 @@ class CallSite(NamedTuple):
 
 def call_sites(text: str, names: AbstractSet[str]) -> list[CallSite]:
     """The calls and aggregations named in ``names``, in the order of the text."""
-    found = list(tokens(text))
+    found = tokens(text)
     sites = []
     for index, token in enumerate(found):
-        if token.kind == "word" and token.text.lower() in names:
+        if token.kind is TokenKind.WORD and token.text.lower() in names:
             begin = _arguments_begin(found, index + 1)
             if begin is not None:
                 sites.append(CallSite(_place(text, token.start), tuple(_arguments(text, found, begin))))
@@ -41,7 +41,7 @@ def _arguments(text: str, found: list[Token], index: int) -> Iterator[tuple[str,
     depth, fresh = 0, True
     while index < len(found):
         token = found[index]
-        if token.kind == "close":
+        if token.is_sign(")", "]", "}"):
             if depth == 0:
                 return
             depth -= 1
@@ -55,7 +55,7 @@ def _arguments(text: str, found: list[Token], index: int) -> Iterator[tuple[str,
                 inner += 1
             yield _place(text, token.start), _place(text, found[inner].start)
             fresh = False
-        if token.kind == "open":
+        if token.is_sign("(", "[", "{"):
             depth += 1
         index += 1
 

@@ -21,7 +21,7 @@ from typing import Final
 
 from rules.promql.errors import ExprError
 from rules.promql.guard import UNITS
-from rules.promql.tokens import Token, tokens
+from rules.promql.tokens import Token, TokenKind, tokens
 
 _UNDERSCORES: Final = re.compile(r"0[xX](_?[0-9a-fA-F])+|(?=[\d.])(\d(_?\d)*)?(\.(\d(_?\d)*)?)?([eE][-+]?\d(_?\d)*)?")
 _BYTE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\(?:x[89a-fA-F]|[23][0-7])")
@@ -37,7 +37,7 @@ _NAMES: Final = frozenset({"anchored", "smoothed"})
 _WORTH_A_LOOK: Final = re.compile(r"\d_|0[xX]_|@|\\[x0-7]|`|anchored|smoothed|offset\s*[-+]?\s*[0.]", re.IGNORECASE)
 _NOTHING: Final = re.compile(r"0+(?:ms|[smhdwy])?|0[xX]0+|0*\.0+|0+\.0*")
 _PART: Final = re.compile(r"(\d+)(ms|[smhdwy])")
-_OPENING: Final = frozenset("([,+-*/%^<>=!")
+_OPENING: Final = frozenset(["(", "[", ",", "+", "-", "*", "/", "%", "^", "<", ">", "=", "==", "!=", "<=", ">="])
 _BEFORE_OPERAND: Final = frozenset({"and", "or", "unless", "atan2", "bool", "group_left", "group_right"})
 _GROUPINGS: Final = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
 
@@ -46,13 +46,13 @@ def respell(text: str) -> str:
     """``text`` in the library's spelling; unchanged where there is nothing to do, which is nearly always."""
     if not _WORTH_A_LOOK.search(text):
         return text
-    found = list(tokens(text))
+    found = tokens(text)
     parts, position = [], 0
     for index, token in enumerate(found):
         written = _written(found, index)
         if written is not None:
             parts += [text[position : token.start], written]
-            position = token.start + len(token.text)
+            position = token.end
     return "".join([*parts, text[position:]])
 
 
@@ -71,11 +71,11 @@ def _written(found: Sequence[Token], index: int) -> str | None:
     """What stands for a token, or None when it can stay."""
     token = found[index]
     before = found[index - 1].text if index else ""
-    if token.kind == "string" and token.text[0] == "`":
+    if token.kind is TokenKind.STRING and token.text[0] == "`":
         return '"' + "".join(map(_quoted, token.text[1:-1])) + '"'
-    if token.kind == "string" and _BYTE.search(token.text):
+    if token.kind is TokenKind.STRING and _BYTE.search(token.text):
         return _characters(token.text)
-    if token.kind == "word" and token.text in _NAMES:
+    if token.kind is TokenKind.WORD and token.text in _NAMES:
         return _name(found, index)
     if token.text == "{" and before in _NAMES and _name(found, index - 1) == "":
         return f'{{"{before}",'
@@ -83,11 +83,13 @@ def _written(found: Sequence[Token], index: int) -> str | None:
         return ""
     if _offset_of_nothing(found, index):
         return ""
-    if token.kind == "number" and before == "-" and index > 1 and found[index - 2].text == "@":
+    if token.kind is TokenKind.NUMBER and before == "-" and index > 1 and found[index - 2].text == "@":
         return f"{_FAR + _seconds(token.text, '-'):.3f}"
-    if token.kind == "number" and (before == "@" or (before == "+" and index > 1 and found[index - 2].text == "@")):
+    if token.kind is TokenKind.NUMBER and (
+        before == "@" or (before == "+" and index > 1 and found[index - 2].text == "@")
+    ):
         _seconds(token.text, "")
-    if token.kind == "number" and "_" in token.text and _UNDERSCORES.fullmatch(token.text):
+    if token.kind is TokenKind.NUMBER and "_" in token.text and _UNDERSCORES.fullmatch(token.text):
         return token.text.replace("_", "")
     return None
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.promql.diagnose import diagnose
-from rules.promql.diagnose.tokens import Kind, tokens
 from rules.promql.errors import ExprError
 from rules.promql.guard import MAX_BYTES, MAX_DEPTH, MAX_OPERATORS, check_text
 from rules.promql.parse import parse
+from rules.promql.tokens import TokenKind, tokens
 
 NOISE = (
     "(", ")", "[", "]", "{", "}", ",", "=", "==", "=~", "=>", "&&", "!", "+", "-", "*", "^", "@", ":", '"', "'", "1",
@@ -110,5 +110,6 @@ def test_the_worst_texts_let_through_are_answered_at_once(text: str) -> None:
 
 def test_a_word_of_each_kind_is_placed_exactly() -> None:
     assert [token.kind for token in tokens('a 1 "b" + $ "c')] == [
-        Kind.WORD, Kind.NUMBER, Kind.STRING, Kind.SIGN, Kind.WRONG, Kind.OPEN_STRING, Kind.END,
+        TokenKind.WORD, TokenKind.NUMBER, TokenKind.STRING, TokenKind.SIGN, TokenKind.WRONG, TokenKind.OPEN_STRING,
+        TokenKind.END,
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from agent.config.lints._model import Place, Rule
-from agent.config.lints._tokens import Offsets
+from agent.config.lints._offsets import Offsets
 from rules.api import Documents, Mapping, Node, Scalar, Sequence, places_in, read_yaml
 
 

@@ -18,7 +18,7 @@ from rules.promql.diagnose.mistakes import (
 from rules.promql.diagnose.operands import Operand, Operation, Shape
 from rules.promql.diagnose.selector import NUMBERS, SelectorReader
 from rules.promql.diagnose.signatures import AGGREGATIONS, FUNCTIONS
-from rules.promql.diagnose.tokens import Kind, Token
+from rules.promql.tokens import Token, TokenKind
 
 _PRECEDENCE: Final = {
     "or": 1, "and": 2, "unless": 2, "==": 3, "!=": 3, "<": 3, ">": 3, "<=": 3, ">=": 3, "+": 4, "-": 4,
@@ -41,7 +41,7 @@ class ExpressionReader(SelectorReader):
         if token.is_sign(")") and self._bare is not None:
             name = self._bare.text
             refuse(self._bare, f"'{name}' has no '(', and a ')' too many follows", f"write {name}(...)")
-        if token.kind is not Kind.END:
+        if token.kind is not TokenKind.END:
             refuse_stray(token, self._tokens[self._place - 1], "an operator")
 
     def _expression(self) -> Operand:
@@ -69,7 +69,7 @@ class ExpressionReader(SelectorReader):
         """An operator with what may follow it, or None when there is no operator here."""
         token = self._token
         name = token.text.lower()
-        if name not in _PRECEDENCE or token.kind not in (Kind.SIGN, Kind.WORD):
+        if name not in _PRECEDENCE or token.kind not in (TokenKind.SIGN, TokenKind.WORD):
             return None
         self._next()
         operation = Operation(name, token)
@@ -111,13 +111,13 @@ class ExpressionReader(SelectorReader):
             return Operand(inside.type, token.start)
         if token.is_sign("{"):
             return self._selector(token, named=None)
-        if token.kind is Kind.NUMBER:
+        if token.kind is TokenKind.NUMBER:
             check_number(self._next())
             return Operand(ValueType.SCALAR, token.start)
-        if token.kind is Kind.STRING:
+        if token.kind is TokenKind.STRING:
             check_string(self._next())
             return Operand(ValueType.STRING, token.start, literal=token)
-        if token.kind is Kind.WORD:
+        if token.kind is TokenKind.WORD:
             return self._word(token)
         return self._missing(token)
 
@@ -126,28 +126,28 @@ class ExpressionReader(SelectorReader):
         before = self._tokens[self._place - 1] if self._place else None
         if before is None:
             check_token(token)
-            if token.kind is Kind.END:
+            if token.kind is TokenKind.END:
                 refuse(token, "there is no expression, only a comment", "write a PromQL expression")
             refuse(
                 token,
                 f"an expression cannot begin with {name_of(token)}",
                 "begin with a metric, a function or a number",
             )
-        if token.kind is Kind.WRONG or token.kind is Kind.OPEN_STRING:
+        if token.kind is TokenKind.WRONG or token.kind is TokenKind.OPEN_STRING:
             check_token(token)
-        if before.is_sign("%") and self._place > 1 and self._tokens[self._place - 2].kind is Kind.NUMBER:
+        if before.is_sign("%") and self._place > 1 and self._tokens[self._place - 2].kind is TokenKind.NUMBER:
             refuse(
                 before, "'%' divides and gives the rest; it is no unit", "write 0.05 for 5 percent, or compare with 5"
             )
         if before.is_sign("<", ">") and token.is_sign("/"):
             message = "the operators </ and >/ for native histograms are experimental in Prometheus"
             refuse(before, message, "use histogram_fraction")
-        if before.is_sign("(") and token.kind is Kind.END:
+        if before.is_sign("(") and token.kind is TokenKind.END:
             refuse(before, "this '(' is never closed", "write an expression and the ')' behind it")
         if before.is_sign("(", ","):
             extra = "remove the ','" if before.is_sign(",") else "write one here"
             refuse(token, f"expected an expression after '{before.text}', not {name_of(token)}", extra)
-        if token.kind is Kind.END or token.is_sign(")", ","):
+        if token.kind is TokenKind.END or token.is_sign(")", ","):
             refuse(before, f"the right-hand side of '{before.text}' is missing", "write what it works on")
         hint = "compare with ==" if before.text + token.text == "==" else "remove one of the two"
         return refuse(token, f"expected an expression after '{before.text}', not {name_of(token)}", hint)
@@ -217,6 +217,6 @@ class ExpressionReader(SelectorReader):
 
 def _begins_operand(token: Token) -> bool:
     """So a word operator before it has lost its left side; else it is a metric of that name, which is allowed."""
-    if token.kind is Kind.WORD:
+    if token.kind is TokenKind.WORD:
         return token.text.lower() not in _PRECEDENCE and not token.is_word("offset")
-    return token.kind in (Kind.NUMBER, Kind.STRING) or token.is_sign("(")
+    return token.kind in (TokenKind.NUMBER, TokenKind.STRING) or token.is_sign("(")

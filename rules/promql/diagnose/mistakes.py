@@ -6,8 +6,8 @@ import re
 from typing import Final, NoReturn
 
 from rules.promql.diagnose.signatures import AGGREGATIONS, FUNCTIONS
-from rules.promql.diagnose.tokens import Kind, Token
 from rules.promql.errors import ExprError
+from rules.promql.tokens import Token, TokenKind
 
 UNITS: Final = "ms, s, m, h, d, w, y"
 _DURATION: Final = re.compile(r"(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?", re.ASCII)
@@ -74,16 +74,16 @@ def refuse(token: Token, message: str, hint: str = "") -> NoReturn:
 
 def name_of(token: Token) -> str:
     """The token as a message shows it."""
-    return "the end" if token.kind is Kind.END else f"'{token.text[:40]}'"
+    return "the end" if token.kind is TokenKind.END else f"'{token.text[:40]}'"
 
 
 def check_token(token: Token) -> None:
     """Refuse a token that can stand nowhere."""
-    if token.kind is Kind.OPEN_STRING:
+    if token.kind is TokenKind.OPEN_STRING:
         refuse(
             token, f"the quote {token.text[0]} is never closed", "close it on the same line, or write \\n for a break"
         )
-    if token.kind is Kind.WRONG:
+    if token.kind is TokenKind.WRONG:
         if token.text.startswith("==="):
             refuse(token, f"'{token.text[:10]}' is no operator", "write ==")
         if token.text in _WRONG:
@@ -147,7 +147,7 @@ def refuse_stray(token: Token, before: Token, expected: str, hint: str = "") -> 
         )
     if token.is_sign(")", "]", "}"):
         refuse(token, f"this '{token.text}' closes nothing", "remove it, or open it before")
-    if token.is_sign(",") and before.kind is Kind.NUMBER:
+    if token.is_sign(",") and before.kind is TokenKind.NUMBER:
         refuse(token, "a ',' separates arguments, not digits", "write 1000, without separators, and 0.5 with a point")
     if token.is_sign("{"):
         refuse(token, "this '{' follows no metric name", 'a selector has one pair of braces: name{a="b", c="d"}')
@@ -168,7 +168,7 @@ def refuse_stray(token: Token, before: Token, expected: str, hint: str = "") -> 
         refuse(before, f"'{before.text}' is no operator", _NO_OPERATOR[before.text.lower()])
     if not hint and before.is_word("offset"):
         hint = "'offset' stands behind the metric: x offset 5m"
-    if not hint and before.kind is Kind.WORD and (before.text in FUNCTIONS or before.text.lower() in AGGREGATIONS):
+    if not hint and before.kind is TokenKind.WORD and (before.text in FUNCTIONS or before.text.lower() in AGGREGATIONS):
         hint = f"'{before.text}' without parentheses is a metric; write {before.text}(...)"
     missing = "is an operator or a comma missing before it?" if "," in expected else "is an operator missing before it?"
     refuse(token, f"expected {expected}, not {name_of(token)}", hint or missing)

@@ -10,10 +10,10 @@ from typing import Final
 
 from rules.promql.ast import ValueType
 from rules.promql.diagnose.signatures import AGGREGATIONS, FUNCTIONS, TYPES, arguments
-from rules.promql.diagnose.tokens import Kind, Token
 from rules.promql.errors import ExprError
 from rules.promql.match import compile_regex
 from rules.promql.tables import EVALUATED, EXPERIMENTAL, NATIVE_ONLY, SCALAR_FUNCTIONS
+from rules.promql.tokens import Token, TokenKind
 
 COMPARISONS: Final = ("==", "!=", "<", ">", "<=", ">=")
 SET_OPERATORS: Final = ("and", "or", "unless")
@@ -296,7 +296,7 @@ def _regex_reason(value: Token, error: ExprError) -> str:
 
 
 def _plain(label: Token) -> str:
-    return _unquoted(label) if label.kind is Kind.STRING else label.text
+    return _unquoted(label) if label.kind is TokenKind.STRING else label.text
 
 
 def _unquoted(token: Token) -> str:

@@ -14,7 +14,7 @@ from rules.promql.diagnose.mistakes import (
     refuse_stray,
 )
 from rules.promql.diagnose.operands import Operand, Shape, Typing
-from rules.promql.diagnose.tokens import Kind, Token, tokens
+from rules.promql.tokens import Token, TokenKind, tokens
 
 NUMBERS: Final = ("inf", "infinity", "nan")
 """Words that are numbers."""
@@ -49,7 +49,7 @@ class SelectorReader:
         token = self._token
         if token.is_sign(sign):
             return self._next()
-        if token.kind is Kind.END:
+        if token.kind is TokenKind.END:
             refuse(opened, f"this '{opened.text}' is never closed", f"add the '{sign}' that belongs to it")
         return refuse_stray(token, self._tokens[self._place - 1], expected, hint)
 
@@ -74,9 +74,9 @@ class SelectorReader:
 
     def _label(self, where: str) -> Token:
         token = self._token
-        if token.kind is Kind.STRING:
+        if token.kind is TokenKind.STRING:
             check_string(token)
-        elif token.kind is not Kind.WORD:
+        elif token.kind is not TokenKind.WORD:
             check_token(token)
             refuse(token, f"expected a label name {where}, not {name_of(token)}", "names begin with a letter or '_'")
         elif ":" in token.text:
@@ -105,11 +105,11 @@ class SelectorReader:
 
     def _matcher(self, opened: Token) -> tuple[Token, Token | None, Token]:
         """Label, operator and value; a quoted metric name has no operator."""
-        if self._token.kind not in (Kind.WORD, Kind.STRING):
+        if self._token.kind not in (TokenKind.WORD, TokenKind.STRING):
             self._in_braces(opened, "a label name")
         label = self._label("in braces")
         operator = self._token
-        if label.kind is Kind.STRING and not operator.is_sign("=", "!=", "=~", "!~"):
+        if label.kind is TokenKind.STRING and not operator.is_sign("=", "!=", "=~", "!~"):
             return label, None, label
         if operator.is_sign("==", ">", "<", ">=", "<=", ":"):
             refuse(
@@ -117,25 +117,25 @@ class SelectorReader:
                 f"'{operator.text}' is no label matcher",
                 "matchers are =, !=, =~ and !~; a value is compared outside",
             )
-        if operator.is_sign(",", "}") or operator.kind is Kind.STRING:
+        if operator.is_sign(",", "}") or operator.kind is TokenKind.STRING:
             refuse(label, f"label '{label.text[:40]}' has no matcher", f'write {label.text[:40]}="value"')
-        if operator.is_sign("-") and self._peek().kind is Kind.WORD:
+        if operator.is_sign("-") and self._peek().kind is TokenKind.WORD:
             hint = f'quote it: {{"{label.text}-{self._peek().text}"="value"}}'
             refuse(operator, "a plain label name has no '-'", hint)
         if not operator.is_sign("=", "!=", "=~", "!~"):
             self._in_braces(opened, "one of = != =~ !~")
         self._next()
         value = self._token
-        if value.kind in (Kind.WORD, Kind.NUMBER):
+        if value.kind in (TokenKind.WORD, TokenKind.NUMBER):
             refuse(value, f"the value of '{label.text[:40]}' must be quoted", f'write "{value.text[:40]}"')
-        if value.kind is not Kind.STRING:
+        if value.kind is not TokenKind.STRING:
             self._in_braces(opened, "a quoted value")
         check_string(self._next())
         return label, operator, value
 
     def _in_braces(self, opened: Token, expected: str) -> None:
         token = self._token
-        if token.kind is Kind.END:
+        if token.kind is TokenKind.END:
             refuse(opened, "this '{' is never closed", "add the '}' that belongs to it")
         check_token(token)
         refuse(
@@ -180,14 +180,14 @@ class SelectorReader:
             if not self._token.is_sign("]"):
                 self._time("[", "[30m:1m]", opened, positive=True)
         if not self._token.is_sign("]"):
-            if self._token.kind is Kind.END:
+            if self._token.kind is TokenKind.END:
                 refuse(opened, "this '[' is never closed", "add the ']' that belongs to it")
             self._check_computed()
             check_token(self._token)
             hint = "close the '[' first"
             if self._token.is_sign(":"):
                 hint = "a subquery has a range and a step: [30m:1m]"
-            elif self._token.kind in (Kind.WORD, Kind.NUMBER):
+            elif self._token.kind in (TokenKind.WORD, TokenKind.NUMBER):
                 hint = "a duration has no blanks: [1h30m]"
             refuse(self._token, f"expected ']', not {name_of(self._token)}", hint)
         self._next()
@@ -195,7 +195,7 @@ class SelectorReader:
 
     def _time(self, after: str, example: str, opened: Token | None = None, *, positive: bool = False) -> None:
         """A duration, with a sign where it need not be positive."""
-        if self._token.is_sign("+", "-") and self._peek().kind is Kind.NUMBER:
+        if self._token.is_sign("+", "-") and self._peek().kind is TokenKind.NUMBER:
             if positive:
                 signed = self._next()
                 self._next()
@@ -203,9 +203,9 @@ class SelectorReader:
                 refuse(signed, "a range has no sign; it always looks back", f"write it like {example}")
             self._next()
         token = self._token
-        if token.kind is not Kind.NUMBER:
+        if token.kind is not TokenKind.NUMBER:
             self._check_computed()
-            if token.kind is Kind.END and opened is not None:
+            if token.kind is TokenKind.END and opened is not None:
                 refuse(opened, "this '[' is never closed", "add the duration and the ']' that belong to it")
             check_token(token)
             hint = f"write it like {example}" + (
@@ -219,7 +219,7 @@ class SelectorReader:
     def _check_computed(self) -> None:
         """Refuse a duration that goes on as a calculation, or begins as one."""
         token, after = self._token, self._peek()
-        behind = after.kind is Kind.NUMBER or after.is_sign("(") or after.is_word(*_COMPUTE)
+        behind = after.kind is TokenKind.NUMBER or after.is_sign("(") or after.is_word(*_COMPUTE)
         if token.is_sign("(") or (token.is_sign(*"+-*/%^") and behind) or (token.is_word(*_COMPUTE) and behind):
             refuse(
                 token, "durations that are computed are experimental in Prometheus", "write the duration, such as 10m"
@@ -237,11 +237,11 @@ class SelectorReader:
             if not self._token.is_sign(")"):
                 refuse(
                     self._token, f"{token.text}() takes no argument", hint
-                ) if self._token.kind is not Kind.END else (
+                ) if self._token.kind is not TokenKind.END else (
                     refuse(opened, "this '(' is never closed", "add the ')' that belongs to it")
                 )
             self._next()
-        elif token.kind is Kind.NUMBER:
+        elif token.kind is TokenKind.NUMBER:
             check_number(self._next())
             if _seconds(token.text) > _LAST_SECOND:
                 refuse(token, f"timestamp out of bounds for @ modifier: {token.text[:40]}", hint)

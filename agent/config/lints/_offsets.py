@@ -7,28 +7,29 @@ counts do not agree, nothing is said about that kind of part.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.config.lints._walk import COMPARISONS, SETS, label_matchers, nodes
-from rules.api import Aggregate, Binary, Call, Expr, Matcher, MatrixSelector, Subquery, VectorSelector
-
-_TOKEN = re.compile(
-    r"""
-      (?P<space>\s+|\#[^\n]*)
-    | (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)
-    | (?P<range>\[[^\]]*\])
-    | (?P<number>0[xX][0-9a-fA-F]+|(?:\d[\w.]*(?:(?<=[eE])[+-]\d+)?|\.\d[\w.]*))
-    | (?P<word>[A-Za-z_:][\w:]*)
-    | (?P<op>=~|!~|==|!=|<=|>=|.)
-    """,
-    re.VERBOSE | re.DOTALL,
+from rules.api import (
+    Aggregate,
+    Binary,
+    Call,
+    Expr,
+    Matcher,
+    MatrixSelector,
+    Subquery,
+    Token,
+    TokenKind,
+    VectorSelector,
+    tokens,
 )
+
 _CLAUSES = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
 _AGGREGATES = frozenset(
     "sum avg count min max group stddev stdvar topk bottomk count_values quantile limitk limit_ratio".split()  # noqa: SIM905
 )
+_MATCHING = ("=", "!=", "=~", "!~")
 _NO_NAMES = frozenset({"bool", "offset", "inf", "nan", "atan2"})
 
 
@@ -124,45 +125,44 @@ def _operators(expr: Expr) -> Iterator[Expr]:
 
 def _scan(text: str) -> _Found:
     found = _Found()
-    tokens = [(m.lastgroup, m[0], m.start()) for m in _TOKEN.finditer(text) if m.lastgroup != "space"]
-    tokens.append(("end", "", len(text)))
+    written = tokens(text)
     at = 0
     named = False  # a metric name stands right before
-    while at < len(tokens) - 1:
-        kind, word, offset = tokens[at]
-        following = tokens[at + 1][1]
+    while at < len(written) - 1:
+        token, following = written[at], written[at + 1]
         before, named = named, False
-        if kind == "range":
-            found.ranges.append(offset)
-        elif kind == "word":
-            low = word.lower()
-            if low in _CLAUSES and following == "(":
-                at = _skip(tokens, at, ")")
+        if token.is_sign("["):
+            found.ranges.append(token.start)
+            at = _skip(written, at, "]")
+        elif token.kind is TokenKind.WORD:
+            low = token.text.lower()
+            if low in _CLAUSES and following.is_sign("("):
+                at = _skip(written, at, ")")
             elif low in SETS:
-                found.operators.append(offset)
-            elif at and tokens[at - 1][1] == "@":
+                found.operators.append(token.start)
+            elif at and written[at - 1].is_sign("@"):
                 pass  # start() or end()
-            elif low in _AGGREGATES and (following == "(" or following.lower() in ("by", "without")):
-                found.aggregates.append(offset)
-            elif following == "(":
-                found.calls.append(offset)
+            elif low in _AGGREGATES and (following.is_sign("(") or following.is_word("by", "without")):
+                found.aggregates.append(token.start)
+            elif following.is_sign("("):
+                found.calls.append(token.start)
             elif low not in _NO_NAMES:
-                found.selectors.append(offset)
+                found.selectors.append(token.start)
                 found.labels.append([])
                 named = True
-        elif word == "{":
+        elif token.is_sign("{"):
             if not before:
-                found.selectors.append(offset)
+                found.selectors.append(token.start)
                 found.labels.append([])
-            end = _skip(tokens, at, "}")
-            found.labels[-1] = [tokens[i][2] for i in range(at + 1, end) if tokens[i + 1][1] in ("=", "!=", "=~", "!~")]
+            end = _skip(written, at, "}")
+            found.labels[-1] = [written[i].start for i in range(at + 1, end) if written[i + 1].is_sign(*_MATCHING)]
             at = end
-        elif kind == "op" and word in COMPARISONS:
-            found.operators.append(offset)
+        elif token.is_sign(*COMPARISONS):
+            found.operators.append(token.start)
         at += 1
     return found
 
 
-def _skip(tokens: list[tuple[str | None, str, int]], at: int, closing: str) -> int:
+def _skip(written: list[Token], at: int, closing: str) -> int:
     """The index of the closing bracket, or of the last token."""
-    return next((i for i in range(at, len(tokens)) if tokens[i][1] == closing), len(tokens) - 1)
+    return next((i for i in range(at, len(written)) if written[i].is_sign(closing)), len(written) - 1)
