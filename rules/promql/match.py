@@ -15,6 +15,8 @@ Predicate = Callable[[str], bool]
 _SIMPLE: Final = re.compile(r"((?:[\w/ :,@%=~#&<>-]|\\\.)*)(\.[*+])?", re.ASCII)
 """One alternative that needs no regex engine: literal text, perhaps with ``.*`` or ``.+`` behind it."""
 
+_ESCAPED: Final = re.compile(r"\\Q.*?\\E|\\.", re.DOTALL)
+
 
 def compile_regex(pattern: str) -> Any:
     """An RE2 pattern whose ``fullmatch`` follows PromQL; ``ExprError`` when RE2 refuses it."""
@@ -22,6 +24,8 @@ def compile_regex(pattern: str) -> Any:
 
     options = re2.Options()
     options.log_errors = False
+    if any(match[0] == r"\C" for match in _ESCAPED.finditer(pattern)):  # Go's RE2 has no single bytes
+        raise ExprError(f"illegal regular expression {pattern!r}: invalid escape sequence: \\C", "use RE2 syntax")
     try:
         return re2.compile(f"(?s:{pattern})", options=options)
     except re2.error as error:

@@ -7,6 +7,7 @@ result types. Its printed form is not a safe round trip, so nothing here ever re
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -34,6 +35,7 @@ from rules.promql.ast import (
 )
 from rules.promql.errors import ExprError
 from rules.promql.guard import check_text
+from rules.promql.shield import shield, unshield
 from rules.promql.spelling import STRAY, readable, respell, signed_time
 from rules.promql.tables import EVALUATED, EXPERIMENTAL, NATIVE_ONLY, SCALAR_FUNCTIONS
 
@@ -48,6 +50,7 @@ _OPS: Final = (
     (native.MatchOp.Re, MatchOp.RE),
     (native.MatchOp.NotRe, MatchOp.NRE),
 )
+_REGEXES: Final = (MatchOp.RE, MatchOp.NRE)
 _CARDS: Final = (
     (native.VectorMatchCardinality.OneToOne, Card.ONE_TO_ONE),
     (native.VectorMatchCardinality.ManyToOne, Card.MANY_TO_ONE),
@@ -77,10 +80,15 @@ def parse(text: str, *, experimental: bool = False) -> Expr:
 
 def _native(text: str) -> Any:
     """The library's tree. Its messages have no position; ``diagnose`` finds most of them again, with one."""
-    spelled = respell(text)
+    return _tree(respell(text))
+
+
+def _tree(spelled: str) -> Any:
     try:
         return native.parse(spelled)
     except (ValueError, OverflowError) as error:
+        if str(error).startswith("illegal regex") and (disguised := shield(spelled)) != spelled:
+            return _tree(disguised)
         raise ExprError(str(error)) from None
     except BaseException as error:  # the library's panic has a class of its own that nobody can import
         if type(error).__name__ != "PanicException":
@@ -152,8 +160,8 @@ class _Adapter:
         if node.matchers.or_matchers:
             raise ExprError("'or' between label matchers is not PromQL", "use a regex matcher or two selectors")
         named = () if node.name is None else (Matcher(MatchOp.EQ, "__name__", node.name),)
-        rest = tuple(Matcher(_ours(_OPS, m.op), m.name, _text(m.value)) for m in node.matchers.matchers)
-        return VectorSelector(named + rest, _offset(node), _at(node))
+        rest = tuple(map(_matcher, node.matchers.matchers))
+        return VectorSelector(_undisguised(named + rest), _offset(node), _at(node))
 
     def _aggregate(self, node: Any) -> Aggregate:
         op = str(node.op)
@@ -190,6 +198,23 @@ class _Adapter:
         elif modifier.matching is not None:
             raise ExprError("vector matching only allowed between instant vectors", "remove on() or ignoring()")
         return Binary(str(node.op), lhs, rhs, matching, modifier.return_bool)
+
+
+def _matcher(node: Any) -> Matcher:
+    return Matcher(_ours(_OPS, node.op), node.name, _text(node.value))
+
+
+def _undisguised(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
+    """The matchers as they were written; of disguised ones the library could not say what they match."""
+    plain = tuple(replace(m, value=unshield(m.value)) if m.op in _REGEXES else m for m in matchers)
+    if plain == matchers:
+        return matchers
+    from rules.promql.match import regex_predicate  # noqa: PLC0415 - hardly ever needed
+
+    holds = {m: regex_predicate(m.value)("") for m in plain if m.op in _REGEXES}
+    if all(holds[m] is (m.op is MatchOp.RE) if m in holds else (m.value == "") is (m.op is MatchOp.EQ) for m in plain):
+        raise ExprError("the selector would match every series: no matcher demands a value", "name a metric")
+    return plain
 
 
 def _text(value: str) -> str:

@@ -16,11 +16,11 @@ def prettify(text: str) -> str:
     than before is given back in one line, without its comments.
     """
     expr = parse(text)
-    laid_out: str = native.parse(respell(text)).prettify()
     try:
+        laid_out: str = native.parse(respell(text)).prettify()
         if parse(laid_out) == expr:
             return laid_out
-    except ExprError:
+    except (ExprError, ValueError):  # also a regex that only RE2 reads
         pass
     from rules.explain import show  # noqa: PLC0415 - hardly ever needed
 
