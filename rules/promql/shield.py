@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rules.promql.tokens import tokens
+from rules.promql.tokens import TokenKind, tokens
 
 _PRIVATE: Final = 0x10F600
 _SPECIAL: Final = r"\[](){}*+?.^$|-"
@@ -20,12 +20,13 @@ _IN_LITERAL: Final = re.compile(r"\\\\|\\.|.", re.DOTALL)
 
 def shield(text: str) -> str:
     """``text`` with its regexes in disguise. Its strings are quoted, not raw: ``respell`` was here before."""
-    parts, position, before = [], 0, ("", "")
+    parts: list[str] = []
+    position, matching = 0, False
     for token in tokens(text):
-        if token.kind == "string" and before in (("=", "~"), ("!", "~")):
+        if token.kind is TokenKind.STRING and matching:
             parts += [text[position : token.start], _IN_LITERAL.sub(_disguised, token.text)]
-            position = token.start + len(token.text)
-        before = (before[1], token.text)
+            position = token.end
+        matching = token.is_sign("=~", "!~")
     return "".join([*parts, text[position:]])
 
 
