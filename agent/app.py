@@ -9,13 +9,14 @@ from pathlib import Path
 import agent.light  # noqa: F401 - before anything imports aiohttp
 from agent import log
 from agent.clock import Timeline
-from agent.config.files import FilesError, load_bundle
 from agent.config.load import Loaded, load
 from agent.config.places import state_directory
 from agent.config.rule_files import Kept
-from agent.daemon import AS_ASKED, LAST_GOOD, Daemon, PartDied, keep_last_good
+from agent.daemon import AS_ASKED, Daemon
 from agent.http.server import ListenerError
+from agent.last_good import keep_last_good, last_good, with_old_versions
 from agent.store import Found, StateBusy, StateRefused, Store, StoreUnavailable
+from agent.tasks import PartDied
 
 EX_UNAVAILABLE = 69
 EX_IOERR = 74
@@ -33,7 +34,7 @@ def run(path: Path | None, state: Path | None) -> int:
     directory, in_force = state, AS_ASKED
     if loaded.config is None:
         directory = directory or state_directory("auto")
-        fallback = _last_good(directory)
+        fallback = last_good(directory)
         if fallback is None or fallback.config is None:
             _say(f"{loaded.mistakes}, and no last good configuration to run")
             return EX_CONFIG
@@ -46,7 +47,7 @@ def run(path: Path | None, state: Path | None) -> int:
     log.setup(config.log.level.value)
     directory = directory or state_directory(config.state.directory)
     if loaded.stale and in_force == AS_ASKED:
-        loaded = _with_old_versions(path, loaded, directory)
+        loaded = with_old_versions(path, loaded, directory)
     timeline = Timeline()
     try:
         store = Store.open(directory, timeline.now)
@@ -92,24 +93,6 @@ async def _run(  # noqa: PLR0917 - what ``run`` has made
 def _say(text: str) -> None:
     """To the person who starts the agent; what happens later goes to the log."""
     sys.stderr.write(text + "\n")
-
-
-def _last_good(directory: Path) -> Loaded | None:
-    try:
-        bundle = load_bundle(directory / LAST_GOOD)
-    except FilesError:
-        return None
-    return load(bundle.main, bundle, kept=Kept())
-
-
-def _with_old_versions(path: Path | None, loaded: Loaded, directory: Path) -> Loaded:
-    """The same configuration, its wrong rule files replaced by their last good versions as far as there are any."""
-    try:
-        texts = load_bundle(directory / LAST_GOOD).texts
-    except FilesError:
-        return loaded
-    again = load(path, kept=Kept(texts={name: text.encode() for name, text in texts.items()}))
-    return again if again.config is not None else loaded
 
 
 def _say_opened(store: Store) -> None:

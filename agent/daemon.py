@@ -10,68 +10,49 @@ import asyncio
 import gc
 import random
 import signal
-import sqlite3
-import sys
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
 
 import msgspec
 
 from agent import log
-from agent.actions import Actions
+from agent.alert_rows import read_alert_rows
 from agent.book import Book
-from agent.build import DESK, Parts, backends, build_parts, credentials
+from agent.build import Parts, build_parts, credentials
 from agent.clock import Timeline
-from agent.config.files import save_bundle
 from agent.config.load import Loaded, load
 from agent.config.rule_files import Kept
 from agent.config.schema import Config
 from agent.core.calendar import Calendar
 from agent.core.members import is_over
-from agent.core.model import Incident, Labels
+from agent.core.model import Incident
 from agent.core.outbox import OutboxRow
 from agent.cycle import Cycle
 from agent.delivery import STOP_GRACE, Delivery
 from agent.health import Health, memory_limit, note_start
 from agent.history import History
-from agent.http.access import Access, load_or_create_token
-from agent.http.front import Front
-from agent.http.html import Pages
-from agent.http.prometheus_api import PrometheusApi
-from agent.http.server import Listener, ListenerError
-from agent.http.table import every_route
-from agent.http.tocsin_api import TocsinApi
+from agent.http.server import Listener
 from agent.identity import Self, identify
-from agent.notify import ServiceManager, inherited_sockets
+from agent.last_good import keep_last_good
+from agent.listening import listen, show_where
+from agent.notify import ServiceManager
 from agent.own import OwnMetrics, ReloadStats, Sources
 from agent.own_metrics import OWN_METRICS
-from agent.packages import typed
 from agent.rule_files import RuleFileStates
 from agent.store import Loaded as Stored
-from agent.store import Store, StoreUnavailable
-from agent.view import View
+from agent.store import Store
+from agent.tasks import PartDied, end, part
+from agent.upkeep import Upkeep, watch_room
 from collectors.api import Metric, Sample
-from integrations.api import DeskBook, Ports
+from integrations.api import Ports
 from rules.api import AlertingRule, AlertRow, Engine, SeriesWindow
 
-T = TypeVar("T")
-LAST_GOOD = "last-good.json"
-TOKEN = "token"  # noqa: S105 - the name of a file
 OWN_JOB = "tocsin"
 AS_ASKED = "as asked for"
-UPKEEP_S = 3600.0
-END_S = 5.0
-ROOM_S = 60.0
-"""How often the room in the state directory is looked at."""
 _log = log.get("daemon")
-
-
-class PartDied(Exception):
-    """A task ended with an error, which was said; the process has to end."""
 
 
 class Daemon:
@@ -112,7 +93,7 @@ class Daemon:
         """Until a signal, with the listener."""
         self.health.starts = note_start(self.state, self.timeline.now())
         await self.assemble()
-        listener = await self._listen(self._parts_now)
+        listener = await self._listen()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -129,6 +110,9 @@ class Daemon:
         self.book = Book(self.store, stored, parts.context, self.timeline.now, self._hold_members)
         self.delivery = self._delivery(parts, stored.outbox)
         self.book.delivery = self.delivery
+        self.upkeep = Upkeep(
+            self.store, self.book, lambda: self.delivery, lambda: self.config.state.keep_resolved, self.timeline.now
+        )
         for row in stored.quarantined:
             _log.error("stored_row_quarantined", table=row.table, key=row.key, reason=row.reason)
         if mended := self.book.mend_wishes(self.delivery):
@@ -150,10 +134,10 @@ class Daemon:
             raise PartDied from error
         finally:
             self._manager.stopping()
-            await _end("book", self.book.flush())
-            await _end("history", self.history.keep(self.timeline.now()))
+            await end("book", self.book.flush())
+            await end("history", self.history.keep(self.timeline.now()))
             if listener is not None:
-                await _end("listener", listener.stop())
+                await end("listener", listener.stop())
             await self._end_parts(self._parts_now)
 
     def stop(self) -> None:
@@ -162,21 +146,21 @@ class Daemon:
 
     async def _run_tasks(self) -> None:
         self._manager.ready(f"{len(self.loaded.rules)} rule files, desk and API at {self.url or 'no listener'}")
-        self._show_where()
+        show_where(self.own.instance, self.url, self.state)
         _log.info("ready", url=self.url, configuration=self.loaded.file, state=str(self.state), ci=self.own.ci.name)
         async with asyncio.TaskGroup() as self._group:
             group = self._group
             tasks = [
-                group.create_task(_part("cycle", self.cycle.run)),
-                group.create_task(_part("book", self.book.run)),
-                group.create_task(_part("upkeep", self._upkeep)),
-                group.create_task(_part("history", self._keep_history)),
-                group.create_task(_part("room", self._watch_room)),
+                group.create_task(part("cycle", self.cycle.run)),
+                group.create_task(part("book", self.book.run)),
+                group.create_task(part("upkeep", self.upkeep.run)),
+                group.create_task(part("history", self._keep_history)),
+                group.create_task(part("room", partial(watch_room, self.store, self.health, self.state))),
             ]
             if self._manager.watchdog_s:
-                tasks.append(group.create_task(_part("watchdog", self._keep_alive)))
-            self._delivering = group.create_task(_part("delivery", self.delivery.run))
-            reloading = group.create_task(_part("reload", self._watch_reload))
+                tasks.append(group.create_task(part("watchdog", self._keep_alive)))
+            self._delivering = group.create_task(part("delivery", self.delivery.run))
+            reloading = group.create_task(part("reload", self._watch_reload))
             await self._stopping.wait()
             self._manager.stopping()
             _log.info("stopping")
@@ -191,18 +175,9 @@ class Daemon:
 
     @staticmethod
     async def _end_parts(parts: Parts) -> None:
-        await _end("collectors", parts.scraper.aclose())
+        await end("collectors", parts.scraper.aclose())
         for name, integration in parts.integrations.items():
-            await _end(f"integration {name}", integration.aclose())
-
-    def _show_where(self) -> None:
-        """For a person at a terminal: where to look. The token in the link goes nowhere else."""
-        if self.url and sys.stdout.isatty():
-            token = (self.state / TOKEN).read_text().strip()
-            text = f"Tocsin watches {self.own.instance}.\n  Desk    {self.url}/desk?token={token}\n"
-            text += f"  Status  {self.url}/  or: {typed()} status\n  Stop    Ctrl-C\n"
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            await end(f"integration {name}", integration.aclose())
 
     async def _stop_delivery(self) -> None:
         self.delivery.stop()
@@ -213,28 +188,11 @@ class Daemon:
             await asyncio.wait(late)
         await self.book.flush()
 
-    async def _listen(self, parts: Parts) -> Listener | None:
-        address = self.config.listen.address
-        try:
-            inherited = inherited_sockets()
-        except OSError as error:
-            raise ListenerError(f"the sockets of the service manager cannot be used: {error.strerror}") from error
-        if address == "off" and not inherited:
+    async def _listen(self) -> Listener | None:
+        started = await listen(self, self._parts_now.integrations, latest=self._latest, reload=self._reload_asked.set)
+        if started is None:
             return None
-        view = View(self)
-        acts = Actions(self.book, self.alert_rules, self.own.instance, lambda: self.delivery, self.timeline.now)
-        access = Access(load_or_create_token(self.state / TOKEN), frozenset(self.config.listen.names))
-        desk_name = next((name for name, each in backends(self.config).items() if each.type == DESK), None)
-        desk = None if desk_name is None else cast("DeskBook", parts.integrations[desk_name])
-        pages = Pages(agent=self.own.ci.name, has_desk=desk is not None)
-        front = Front(
-            latest=self._latest, declared=lambda: self.declared, ready=self.cycle.first_done.is_set,
-            reload=self._reload_asked.set, access=access, overview=view, pages=pages,
-        )  # fmt: skip
-        apis = PrometheusApi(view), TocsinApi(view, acts)
-        routes = every_route(front, *apis, desk=desk, access=access, pages=pages, now=self.timeline.now)
-        listener = Listener(routes, access)
-        self.url = await listener.start(address, inherited)
+        listener, self.url = started
         return listener
 
     async def _keep_alive(self) -> None:
@@ -246,48 +204,10 @@ class Daemon:
             await asyncio.sleep(self._manager.watchdog_s / 3)
             self.health.heartbeat_late = max(self.health.heartbeat_late, loop.time() - due)
 
-    async def _watch_room(self) -> None:
-        """Once a minute, what is left of the disk that holds the state; said when the reserve goes or comes back."""
-        while True:
-            await self.look_at_room()
-            await asyncio.sleep(ROOM_S)
-
-    async def look_at_room(self) -> None:
-        before = self.health.room
-        try:
-            room = self.health.room = await self.store.room()
-        except OSError as error:
-            self.health.room = None
-            if before is not None:
-                _log.warning("state_directory_not_seen", directory=str(self.state), error=str(error))
-            return
-        if not room.reserved and (before is None or before.reserved):
-            _log.warning("disk_reserve_gone", directory=str(self.state), free_bytes=room.free)
-        elif room.reserved and before is not None and not before.reserved:
-            _log.info("disk_reserve_back", directory=str(self.state), free_bytes=room.free)
-
     async def _keep_history(self) -> None:
         while True:
             await asyncio.sleep(self.history.pause_s)
             await self.history.keep(self.timeline.now())
-
-    async def _upkeep(self) -> None:
-        """Once an hour: forget what is older than the configuration keeps, and keep a copy of the store."""
-        while True:
-            await asyncio.sleep(UPKEEP_S)
-            await self.upkeep()
-
-    async def upkeep(self) -> None:
-        """One round; a disk that refuses is asked again in the next."""
-        kept_from = self.timeline.now() - self.config.state.keep_resolved
-        self.book.forget(kept_from)
-        self.delivery.forget({incident.id for incident in (*self.book.live.values(), *self.book.ended.values())})
-        try:
-            while await self.store.prune(kept_from) > 0:
-                pass
-            await self.store.back_up()
-        except (StoreUnavailable, sqlite3.Error, OSError) as error:
-            _log.warning("upkeep_put_off", error=str(error))
 
     # Parts
 
@@ -337,14 +257,9 @@ class Daemon:
     def _load_rules(self, stored: Stored) -> list[AlertRow]:
         """Rules, and the alerts of the last process; returns the latter."""
         self.engine.load(self.loaded.rules, unread=unread(self.loaded))
-        rows = []
-        shared: dict[object, object] = {}
-        for key, body in stored.alerts.items():
-            try:
-                rows.append(_sharing(msgspec.json.decode(body, type=AlertRow), shared))
-            except msgspec.DecodeError as error:  # of another version; a live incident has its members looked for
-                _log.warning("alert_state_not_understood", key=key, error=str(error))
-                self.book.owe_alerts({}, [key])
+        rows, foreign = read_alert_rows(stored.alerts)
+        if foreign:
+            self.book.owe_alerts({}, foreign)
         if rows:
             now = self.timeline.now()
             self.engine.restore(rows, now, max(0, now - max(row.evaluated_at for row in rows)))
@@ -464,7 +379,7 @@ class Daemon:
         await self.cycle.replace(parts.scraper, config.collect.interval, rules_and_policy)
         await self._stop_delivery()
         self.delivery = self.book.delivery = self._delivery(parts, tuple(self.delivery.ledger))
-        self._delivering = self._group.create_task(_part("delivery", self.delivery.run))
+        self._delivering = self._group.create_task(part("delivery", self.delivery.run))
         self._adopt(parts)
         self._say_left_behind()
         await self._end_parts(old)
@@ -476,53 +391,3 @@ class Daemon:
 def unread(loaded: Loaded) -> frozenset[str]:
     """The rule files of which not even an older version is in force: nobody knows what has become of their rules."""
     return frozenset(each.file for each in loaded.stale if not each.kept)
-
-
-def keep_last_good(loaded: Loaded, state: Path) -> None:
-    """What a later start falls back to when the files on disk have become wrong."""
-    bundle = loaded.bundle()
-    if bundle is None:
-        return
-    try:
-        save_bundle(bundle, state / LAST_GOOD)
-    except OSError as error:  # a full disk must not keep the agent from telling about it
-        _log.warning("last_good_configuration_not_kept", error=str(error))
-
-
-def _sharing(row: AlertRow, shared: dict[object, object]) -> AlertRow:
-    """The row with texts and labels that are in memory once, however many rows have them: after a storm thousands do.
-
-    ``shared`` holds each by itself.
-    """
-
-    def once(value: T) -> T:
-        return cast("T", shared.setdefault(value, value))
-
-    def labels(values: Labels) -> Labels:
-        return once(tuple(once(pair) for pair in values))
-
-    return msgspec.structs.replace(
-        row, file=once(row.file), group=once(row.group), rule=once(row.rule), rule_labels=labels(row.rule_labels),
-        labels=labels(row.labels), element=labels(row.element), expr=once(row.expr),
-    )  # fmt: skip
-
-
-async def _part(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """A task of the daemon. One that ends with an error ends the process, and the log says which it was."""
-    try:
-        await work()
-    except Exception as error:
-        cause: Exception = error
-        while isinstance(cause, ExceptionGroup):
-            cause = cause.exceptions[0]
-        _log.critical("part_died", name=name, error=f"{type(cause).__name__}: {cause}", exc_info=cause)
-        raise
-
-
-async def _end(name: str, work: Awaitable[None]) -> None:
-    """Close something on the way out. What hangs or fails must keep nothing else from being closed."""
-    try:
-        async with asyncio.timeout(END_S):
-            await work
-    except Exception as error:  # noqa: BLE001 - it is given up whatever it says
-        _log.warning("not_closed", name=name, error=f"{type(error).__name__}: {error}")

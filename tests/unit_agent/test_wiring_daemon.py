@@ -173,7 +173,7 @@ def test_it_stops_in_order_and_says_so_first(agent: Process, number: int) -> Non
     ("part", "where"),
     [
         ("cycle", "agent.cycle.Cycle.once"), ("book", "agent.book.Book._ring"),
-        ("upkeep", "agent.daemon.Daemon._upkeep"),
+        ("upkeep", "agent.upkeep.Upkeep.run"),
         ("reload", "agent.daemon.Daemon._watch_reload"), ("delivery", "agent.delivery.poller.Poller.once"),
     ],
 )  # fmt: skip
@@ -362,9 +362,9 @@ def test_targets_are_probed_published_and_ended_when_a_reload_takes_them_away(ag
 
 def test_a_full_disk_does_not_keep_it_from_starting(agent: Process) -> None:
     agent.patch = """
-import agent.daemon
+import agent.last_good
 def full(*_): raise OSError(28, "No space left on device")
-agent.daemon.save_bundle = full
+agent.last_good.save_bundle = full
 """
     agent.ready()
     assert "last_good_configuration_not_kept" in agent.log
