@@ -63,11 +63,18 @@ def test_a_distribution_that_brings_one_of_our_names_is_told(
 
 
 LIGHT = """
-import os, ssl
+import os, ssl, sys
 before = dict(os.environ)
 import agent.light
 assert dict(os.environ) == before, "the environment was not put back"
-import aiohttp.connector
+from aiohttp import hdrs, web
+import aiohttp
+heavy = {"aiohttp.client", "aiohttp.connector", "frozenlist._frozenlist"}
+assert not heavy & set(sys.modules), "the client was loaded before anybody asked for it"
+whole = aiohttp.ClientSession
+assert dict(os.environ) == before, "the environment was not put back by the second half"
+assert aiohttp.web is web and aiohttp.hdrs is hdrs and issubclass(whole, aiohttp.client.ClientSession)
+assert not hasattr(aiohttp, "no_such_name")
 assert aiohttp.connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509_ca"] == 0, "nothing was saved"
 found = ssl.create_default_context().cert_store_stats()["x509_ca"]
 assert found > 0 or not os.path.exists("/etc/ssl/certs/ca-certificates.crt")
