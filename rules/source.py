@@ -2,7 +2,7 @@
 
 The dialect is small on purpose (it is what Prometheus rule files and our own configuration use): mappings with plain
 keys, sequences, scalars. A plain scalar stays the text that was written (``yes``, ``0x10``, ``1e3``, ``12:30``), the
-reader of a field converts it. Aliases are understood in one place only, as the value of the merge key ``<<``.
+reader of a field converts it. An alias stands for the node of its anchor; what all of them add together is bounded.
 
 Hostile text is bounded before the parser sees it (size, encoding, control characters) and while it is read: events are
 pulled one at a time, so nesting beyond the limit stops the read before any tree exists, and nothing here recurses.
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_MERGED = 10_000
-"""Nodes that all merge keys of a file may add together: what an alias bomb would need is far above."""
+"""Nodes that all merge keys and aliases of a file may add together: what an alias bomb would need is far above."""
 MAX_PROBLEMS = 100
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
@@ -226,7 +226,7 @@ class _Builder:
                 self._add(node, event, event.anchor)
             case _:
                 pass  # start and end of the stream carry nothing
-        self.broken = len(self._problems) >= MAX_PROBLEMS
+        self.broken = self.broken or len(self._problems) >= MAX_PROBLEMS
         return not self.broken
 
     def _start_document(self, event: Event) -> bool:
@@ -250,9 +250,13 @@ class _Builder:
         if target is None:
             message = f"alias '*{event.anchor}' has no anchor before it"
             self._problem(event, message, f"define '&{event.anchor}' first", "yaml/alias")
-        elif not self._below_merge_key():
-            message = f"alias '*{event.anchor}' is used outside of a merge key '<<'"
-            self._problem(event, message, "write the value out", "yaml/alias")
+        elif len(self._stack) + _depth(target) > MAX_DEPTH:
+            self._problem(event, f"nested deeper than {MAX_DEPTH} levels", "flatten it", "yaml/depth")
+            target = None
+        elif not self._below_merge_key() and not self._adds(target):
+            self._problem(event, f"aliases of this file add more than {MAX_MERGED} values", "use fewer", "yaml/alias")
+            self.broken = True
+            return
         line, column = _mark(event)
         self._add(target or Scalar("", line, column), event, None)
 
@@ -312,12 +316,16 @@ class _Builder:
                 return
             if self._merged >= MAX_MERGED:  # and was said
                 return
-            self._merged += _size(source, MAX_MERGED - self._merged)
-            if self._merged >= MAX_MERGED:
+            if not self._adds(source):
                 message = f"merge keys of this file add more than {MAX_MERGED} values"
                 self._problems.append(Problem(self._file, key.line, key.column, message, "merge less", "yaml/merge"))
                 return
             parent.merges.append(source)
+
+    def _adds(self, node: Node) -> bool:
+        """Whether the file may hold this node once more."""
+        self._merged += _size(node, MAX_MERGED - self._merged)
+        return self._merged < MAX_MERGED
 
     def _problem(self, event: Event, message: str, hint: str, check: str) -> None:
         line, column = _mark(event)
@@ -333,6 +341,26 @@ def _is_merge(key: Scalar | None) -> bool:
     return key is not None and key.plain and key.value == "<<"
 
 
+def _depth(node: Node) -> int:
+    """How many levels a node has: 0 for a scalar. No node has more than ``MAX_DEPTH``."""
+    levels, nodes = 0, [node]
+    while collections := [each for each in nodes if not isinstance(each, Scalar)]:
+        levels += 1
+        # By identity: an alias makes one node stand in many places.
+        nodes = list({id(child): child for parent in collections for child in _children(parent)}.values())
+    return levels
+
+
+def _children(node: Node) -> Iterable[Node]:
+    match node:
+        case Sequence(items):
+            return items
+        case Mapping(entries):
+            return [value for _, value in entries]
+        case _:
+            return ()
+
+
 def _size(node: Node, limit: int) -> int:
     """How many nodes hang below, counted no further than ``limit``."""
     count = 0
@@ -340,10 +368,7 @@ def _size(node: Node, limit: int) -> int:
     while waiting and count < limit:
         current = waiting.pop()
         count += 1
-        if isinstance(current, Sequence):
-            waiting.extend(current.items)
-        elif isinstance(current, Mapping):
-            waiting.extend(value for _, value in current.items)
+        waiting.extend(_children(current))
     return count
 
 

@@ -39,7 +39,7 @@ mistakes keeps only itself back ([operations](operations.md#a-configuration-or-a
 - Secrets are never in the file: `{credential: NAME}` names one. Under the shipped service it is the file
   `/etc/tocsin/credentials/NAME`; a `LoadCredential=NAME:PATH` of yours comes first, and a file in
   `credentials_directory` is for an agent without a service manager. It is read anew whenever it is used.
-- The file may hold at most 1 MiB, 32 levels, and aliases only behind a merge key `<<`.
+- The file may hold at most 1 MiB, and 32 levels; anchors, aliases and merge keys (`<<`) are understood.
 - A section that is left out has its defaults. A list or mapping that is written replaces the default as a whole.
 
 The smallest useful file:

@@ -70,6 +70,11 @@ def test_merge_keys_apply_and_own_entries_win() -> None:
     }
 
 
+def test_an_alias_stands_for_what_its_anchor_names() -> None:
+    text = "a: &a one\nb: &b {c: *a}\nd: [*b, *a]\n*a : two\n"
+    assert read(text) == {"a": "one", "b": {"c": "one"}, "d": [{"c": "one"}, "one"], "one": "two"}
+
+
 def test_a_block_scalar_keeps_its_trailing_newline() -> None:
     assert read("a: |\n  one\n  two\nb: >-\n  x\n  y\n") == {"a": "one\ntwo\n", "b": "x y"}
 
@@ -80,14 +85,13 @@ def test_an_empty_file_is_no_mistake(text: str) -> None:
 
 
 def test_every_mistake_is_reported_at_once_in_order() -> None:
-    text = "a: 1\nb: !!python/object:os.system x\na: 2\nc: *nope\nd: &d {e: 1}\nf: *d\n[g]: 1\n"
+    text = "a: 1\nb: !!python/object:os.system x\na: 2\nc: *nope\n[g]: 1\n"
     assert complaints(text) == [
         "f.yml:2:4: error: tag 'tag:yaml.org,2002:python/object:os.system' is not allowed"
         " (write the plain value) [yaml/tag]",
         "f.yml:3:1: error: key 'a' stands twice, first on line 1 (keep one of the two) [yaml/duplicate-key]",
         "f.yml:4:4: error: alias '*nope' has no anchor before it (define '&nope' first) [yaml/alias]",
-        "f.yml:6:4: error: alias '*d' is used outside of a merge key '<<' (write the value out) [yaml/alias]",
-        "f.yml:7:1: error: a key must be plain text (quote text that starts with { or [) [yaml/key]",
+        "f.yml:5:1: error: a key must be plain text (quote text that starts with { or [) [yaml/key]",
     ]
 
 
@@ -125,6 +129,21 @@ def test_aliases_cannot_multiply() -> None:
     started = time.process_time()
     assert any("merge keys of this file add more than" in complaint for complaint in complaints("\n".join(lines)))
     assert time.process_time() - started < 1
+
+
+def test_plain_aliases_cannot_multiply_either() -> None:
+    lines = ["a0: &a0 [k]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 28))]
+    started = time.process_time()
+    (complaint,) = complaints("\n".join(lines))
+    assert "aliases of this file add more than 10000 values (use fewer) [yaml/alias]" in complaint
+    assert time.process_time() - started < 1
+
+
+def test_aliases_count_as_the_levels_they_stand_for() -> None:
+    deep = "a: &a " + "[" * 20 + "]" * 20 + "\nb: "
+    assert complaints(deep + "[" * 11 + "*a" + "]" * 11) == []
+    for text in ("[" * 12 + "*a" + "]" * 12, "[" * 12 + "{<<: *a}" + "]" * 12):
+        assert any("nested deeper than 32 levels" in complaint for complaint in complaints(deep + text))
 
 
 def test_thirty_two_levels_are_read_and_thirty_three_are_not() -> None:
