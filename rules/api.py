@@ -21,6 +21,7 @@ from rules.lookback import parts
 from rules.model import Alert, AlertState, Labels, Problem, Severity
 from rules.notation import MAX_ALL_VALUES, NotationError, parse_series, parse_values
 from rules.openmetrics import OpenMetricsError, load_openmetrics
+from rules.origin import RawSample
 from rules.promql.annotations import Notes, annotated_query
 from rules.promql.api_json import api_value, to_api_json
 from rules.promql.ast import (
@@ -57,7 +58,7 @@ from rules.promql.values import (
     StringResult,
     Vector,
 )
-from rules.series import Ingest, RawSample, SeriesWindow, Stats
+from rules.series import Ingest, SeriesWindow, Stats
 from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, places_in, read_yaml
 from rules.staleness import is_stale
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus

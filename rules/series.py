@@ -10,18 +10,15 @@ import sys
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from math import isnan
 from typing import NamedTuple
 
 from rules.history import Part, Stretch
 from rules.model import Labels
+from rules.origin import Origin, RawSample, Slot
 from rules.promql.ast import Matcher
 from rules.promql.match import SeriesMatcher
-from rules.staleness import STALE, is_stale
+from rules.staleness import STALE
 from rules.timeline import Series, Timeline
-
-RawSample = tuple[str, Labels, float, int | None]
-"""Name, labels sorted by name without ``__name__``, value, and time in ms (None: the time of the cycle)."""
 
 _SWEEP_EVERY = 60_000
 _SERIES_BYTES = 900
@@ -43,45 +40,6 @@ class Stats(NamedTuple):
     bytes: int
 
 
-class _Slot:
-    """What a source calls a series, and the series it became."""
-
-    __slots__ = ("labels", "name", "position", "series")
-
-    def __init__(self, name: str, labels: Labels, series: Series) -> None:
-        self.name = name
-        self.labels = labels
-        self.series = series
-        self.position = 0
-
-
-class _Source:
-    """One scrape target or collector: its timeline and, in ``slots``, the series of its last cycle in order."""
-
-    __slots__ = ("honor_labels", "lookup", "lost", "slots", "target", "timeline")
-
-    def __init__(self, target: Labels, honor_labels: bool) -> None:
-        self.timeline = Timeline(shared=True)
-        self.slots: list[_Slot] = []
-        self.lookup: dict[tuple[str, Labels], _Slot] = {}
-        self.lost: list[Series] = []
-        self.target = target
-        self.honor_labels = honor_labels
-
-    def lose(self, before: Iterable[_Slot]) -> None:
-        """The series of ``before`` that its failed cycle did not give are lost."""
-        given = set(self.slots)
-        for slot in before:
-            if slot not in given:
-                slot.series.lost = True
-                self.lost.append(slot.series)
-
-    def forget_losses(self) -> None:
-        for series in self.lost:
-            series.lost = False
-        self.lost = []
-
-
 class SeriesWindow:
     """Bounded store of recent samples, indexed by metric name."""
 
@@ -97,7 +55,7 @@ class SeriesWindow:
         self._names: dict[str, list[Series]] = {}
         self._generations: dict[str, int] = {}
         self._generation = 0
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[str, Origin] = {}
         self._samples = 0
         self._swept_at: int | None = None
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
@@ -135,7 +93,7 @@ class SeriesWindow:
         self._sweep_if_due(at)
         origin = self._sources.get(source)
         if origin is None:
-            origin = self._sources[source] = _Source(target, honor_labels)
+            origin = self._sources[source] = Origin(target, honor_labels)
         elif origin.target != target or origin.honor_labels != honor_labels:
             origin.target, origin.honor_labels, origin.lookup = target, honor_labels, {}
         last = origin.timeline.last
@@ -146,7 +104,10 @@ class SeriesWindow:
         rest = iter(samples)
         if origin.lost and not failed:
             origin.forget_losses()
-        steady, pending = self._ingest_steady(origin, rest, cycle)
+        steady, pending = 0, None
+        if self._samples + len(origin.slots) <= self._max_samples and (origin.lookup or not origin.slots):
+            steady, pending = origin.repeat(rest, cycle)
+            self._samples += steady
         if pending is None and steady == len(origin.slots) and (pending := next(rest, None)) is None:
             return Ingest(added=steady)
         rest = rest if pending is None else chain((pending,), rest)
@@ -170,41 +131,7 @@ class SeriesWindow:
             return False
         return self._put_alone(series, at, value)
 
-    def _ingest_steady(self, origin: _Source, rest: Iterator[RawSample], cycle: int) -> tuple[int, RawSample | None]:
-        """The fast path while the source repeats its last cycle.
-
-        Returns how many samples that held for, and the sample that differed.
-        """
-        timeline = origin.timeline
-        if self._samples + len(origin.slots) > self._max_samples or (origin.slots and not origin.lookup):
-            return 0, None
-        count = 0
-        for slot, sample in zip(origin.slots, rest, strict=False):
-            name, labels, value, when = sample
-            series = slot.series
-            values = series.values
-            if (
-                (labels is not slot.labels and labels != slot.labels)
-                or name != slot.name
-                or when is not None
-                or series.timeline is not timeline
-                or series.first + len(values) != cycle
-            ):
-                self._samples += count
-                return count, sample
-            last = values[-1]
-            if value != last:
-                series.moved = cycle
-                if not value > last:
-                    series.fell = cycle
-                    if isnan(value):
-                        series.nan = True
-            values.append(value)
-            count += 1
-        self._samples += count
-        return count, None
-
-    def _ingest_changed(self, origin: _Source, steady: int, rest: Iterator[RawSample], cycle: int, at: int) -> Ingest:
+    def _ingest_changed(self, origin: Origin, steady: int, rest: Iterator[RawSample], cycle: int, at: int) -> Ingest:
         origin.timeline.changes += 1
         seen = dict.fromkeys(origin.slots[:steady])
         added, out_of_order, new_series, refused = steady, 0, 0, 0
@@ -212,12 +139,12 @@ class SeriesWindow:
             slot = origin.lookup.get((name, labels))
             if slot is None:
                 known = len(self._series)
-                series = self._admit_scraped(origin, name, labels, cycle)
+                series = self._admit(name, origin.labelled(labels), origin.timeline, cycle)
                 if series is None:
                     refused += 1
                     continue
                 new_series += len(self._series) - known
-                slot = origin.lookup[name, labels] = _Slot(name, labels, series)
+                slot = origin.lookup[name, labels] = Slot(name, labels, series)
             series = slot.series
             if self._samples >= self._max_samples:
                 refused += 1
@@ -234,7 +161,7 @@ class SeriesWindow:
         self.refused += refused
         return Ingest(added, out_of_order, new_series, refused)
 
-    def _store(self, series: Series, origin: _Source, cycle: int, at: int, value: float, *, alone: bool) -> bool:
+    def _store(self, series: Series, origin: Origin, cycle: int, at: int, value: float, *, alone: bool) -> bool:
         if series.timeline is not origin.timeline or alone:
             return self._put_alone(series, at, value)
         if series.stop > cycle:
@@ -250,20 +177,6 @@ class SeriesWindow:
             return False
         self._samples += series.put(series.timeline.push(at), value)
         return True
-
-    def _admit_scraped(self, origin: _Source, name: str, labels: Labels, cycle: int) -> Series | None:
-        pairs = dict(labels)
-        for label, value in origin.target:
-            own = pairs.get(label, "")
-            if own and origin.honor_labels:
-                continue
-            pairs[label] = value
-            if own:
-                exported = "exported_" + label
-                while exported in pairs:
-                    exported = "exported_" + exported
-                pairs[exported] = own
-        return self._admit(name, pairs, origin.timeline, cycle)
 
     def _admit(self, name: str, pairs: Mapping[str, str], timeline: Timeline | None, first: int = 0) -> Series | None:
         """The series of these labels, made when there is room; on ``timeline``, or on one of its own."""
@@ -385,7 +298,7 @@ class SeriesWindow:
         """
         origin = None
         if stretch.source:
-            origin = self._sources.setdefault(stretch.source, _Source((), False))
+            origin = self._sources.setdefault(stretch.source, Origin((), False))
             self._unclaimed.add(stretch.source)
         timeline = origin.timeline if origin is not None else Timeline(shared=False)
         last = -(2**62) if timeline.last is None else timeline.last
@@ -406,7 +319,7 @@ class SeriesWindow:
             taken += len(values)
             self._samples += series.extend(first + begin, values)
             if origin is not None and (part.name, part.labels) not in origin.lookup:
-                origin.lookup[part.name, part.labels] = _Slot(part.name, part.labels, series)
+                origin.lookup[part.name, part.labels] = Slot(part.name, part.labels, series)
         if origin is not None:
             origin.slots = [slot for slot in origin.lookup.values() if slot.series.lives]
         return taken
@@ -483,6 +396,3 @@ class SeriesWindow:
         timelines = {id(series.timeline): len(series.timeline.times) for series in self._series.values()}
         size = self._samples * 9 + sum(timelines.values()) * 9 + len(self._series) * _SERIES_BYTES
         return Stats(len(self._series), self._samples, size)
-
-
-__all__ = ["STALE", "Ingest", "RawSample", "Series", "SeriesWindow", "Stats", "is_stale"]

@@ -24,7 +24,7 @@ from expressions import Expressions
 from rules.api import EvalError, Query, SeriesWindow, Vector, compile_expr, parse
 from rules.model import Labels
 from rules.promql.binary import COMPARISONS
-from rules.series import STALE
+from rules.staleness import STALE
 
 STEP = 15_000
 SPECIAL = (float("nan"), float("inf"), float("-inf"), 0.0, -0.0)

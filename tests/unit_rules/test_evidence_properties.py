@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from rules.engine import Engine, Start
 from rules.files import RuleFile, parse_rule_file
 from rules.model import AlertState, Labels
+from rules.origin import RawSample
 from rules.promql.compile import compile_expr
 from rules.promql.parse import parse
 from rules.promql.values import ScalarResult, Vector
-from rules.series import RawSample, SeriesWindow
+from rules.series import SeriesWindow
 
 CYCLE = 15_000
 START = 1_700_000_000_000

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.model import Labels
+from rules.origin import RawSample
 from rules.promql.ast import Matcher, MatchOp
 from rules.promql.compile import compile_expr
 from rules.promql.parse import parse
 from rules.promql.values import Matrix, Vector
-from rules.series import STALE, Ingest, RawSample, SeriesWindow, is_stale
+from rules.series import Ingest, SeriesWindow
+from rules.staleness import STALE, is_stale
 
 A: Labels = (("a", "1"),)
 B: Labels = (("a", "2"),)
