@@ -43,7 +43,8 @@ def render() -> str:
     """The whole page."""
     parts = [_INTRODUCTION, "\n## Of every collector\n\n", _table(FRAME_METRICS)]
     for name in collectors.api.available():
-        parts += [f"\n## Collector `{name}`\n\n", _table(collectors.api.load(name).METRICS)]
+        off = "" if collectors.api.on_by_default(name) else "Off until the configuration mentions it.\n\n"
+        parts += [f"\n## Collector `{name}`\n\n{off}", _table(collectors.api.load(name).METRICS)]
     parts += ["\n## Of every target\n\n", _TARGETS, _table(collectors.api.TARGET_METRICS)]
     for kind in collectors.api.target_kinds():
         parts += [f"\n## Targets: `{kind}`\n\n", _table(collectors.api.load_targets(kind).METRICS)]

@@ -34,7 +34,7 @@ _FLAGS = (
     os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 )  # NONBLOCK: a FIFO left in a directory must not hang us
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENODEV, errno.ENXIO})
-_UNSUPPORTED = _ABSENT | {errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EAGAIN}
+_UNSUPPORTED = _ABSENT | {errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EAGAIN, errno.ENODATA}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,23 @@ from collectors._model import Collector, CollectorError
 
 SOURCES: dict[str, tuple[str, ...]] = {
     "conntrack": ("proc/sys/net/netfilter/nf_conntrack_count",),
+    "cpufreq": ("sys/devices/system/cpu/*/cpufreq",),
     "dmi": ("sys/class/dmi/id",),
     "edac": ("sys/devices/system/edac/mc",),
+    "ipvs": ("proc/net/ip_vs_stats",),
+    "ksmd": ("sys/kernel/mm/ksm",),
+    "nfs": ("proc/net/rpc/nfs",),
+    "nfsd": ("proc/net/rpc/nfsd",),
     "pressure": ("proc/pressure",),
+    "rapl": ("sys/class/powercap",),
     "schedstat": ("proc/schedstat",),
+    "selinux": ("sys/fs/selinux/enforce",),
+    "thermal_zone": ("sys/class/thermal",),
+    "watchdog": ("sys/class/watchdog",),
+    "xfs": ("sys/fs/xfs/*/stats/stats",),
 }
 """Paths below /proc, /sys or the root as the host sees them, written ``proc/...``, ``sys/...`` or ``root/...``; one is
-enough. A directory must hold something.
+enough. A directory must hold something. ``*/`` stands for any one directory: some file system, some CPU.
 """
 
 
@@ -43,7 +53,10 @@ def present(name: str, host: HostFS) -> bool:
 
 def _there(host: HostFS, tree: str, path: str) -> bool:
     root = {"proc": host.proc, "sys": host.sys, "root": host.root}[tree]
+    folder, any_of_them, rest = path.partition("*/")
     try:
+        if any_of_them:
+            return any(root.info(f"{folder}{name}/{rest}") is not None for name in root.list(folder) or ())
         info = root.info(path)
         return info is not None and (info.regular or bool(root.list(path)))
     except CollectorError:

@@ -24,6 +24,12 @@ from collectors._options import OptionProblem, Reveal
 from collectors._targets import Target
 
 GROUP = "tocsin.collectors"
+ON_REQUEST = frozenset(
+    {"buddyinfo", "interrupts", "ksmd", "lnstat", "meminfo_numa", "slabinfo", "softirqs", "tcpstat", "zoneinfo"}
+)
+"""Collectors that are off until the configuration mentions them: they cost more, in series or in time, than most hosts
+get out of them. node_exporter has the same ones off.
+"""
 TARGET_KINDS = ("probes",)
 """Sections of ``collect`` that make targets, each a package here of the same name."""
 
@@ -71,6 +77,11 @@ def available() -> tuple[str, ...]:
 def is_builtin(name: str) -> bool:
     """Whether the collector comes with us and nobody else claims its name, so that it can be loaded."""
     return name in _builtin() and name not in _third_party()
+
+
+def on_by_default(name: str) -> bool:
+    """Whether the collector runs on a host whose configuration does not mention it."""
+    return name not in ON_REQUEST
 
 
 @cache

@@ -43,6 +43,7 @@ from collectors._registry import (
     is_builtin,
     load,
     load_targets,
+    on_by_default,
     target_kinds,
 )
 from collectors._scrape import FRAME_METRICS, Scrape, Scraper, framed
@@ -84,6 +85,7 @@ __all__ = [
     "labels",
     "load",
     "load_targets",
+    "on_by_default",
     "present",
     "target_kinds",
     "untyped",

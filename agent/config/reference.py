@@ -61,6 +61,8 @@ def render() -> str:
     for name in collectors.api.available():
         module = collectors.api.load(name)
         parts.append(f"\n### Collector `{name}`\n\n{_summary(sys.modules[module.build.__module__])}\n")
+        if not collectors.api.on_by_default(name):
+            parts.append(f"\nOff until it is mentioned: `{name}: on`, or a mapping of its options.\n")
         parts += _options(module.Options, f"collect.host.{name}")
     for name in collectors.api.target_kinds():
         kind = collectors.api.load_targets(name)

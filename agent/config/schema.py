@@ -134,7 +134,8 @@ class Collect(Section, frozen=True):
     host: Annotated[
         CollectorChoice,
         Meta(
-            description="Collectors of this host by name. Every one is on; a mapping tunes one, `off` turns it off.",
+            description="Collectors of this host by name. Every one is on, but for those marked as off; a mapping "
+            "tunes one, `on` and `off` switch it.",
             examples=[{"filesystem": {"expect": ["/data"]}, "netclass": "off"}],
         ),
     ] = CollectorChoice()

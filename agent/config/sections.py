@@ -19,8 +19,9 @@ from rules.api import Mapping, Node, Scalar, did_you_mean
 
 
 def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any]) -> Any:
-    """``{NAME: {options} | on | off}``; a collector not mentioned is on. One that is off is not even imported, nor
-    here one that is built in and not mentioned; a third party's is, for it may be broken.
+    """``{NAME: {options} | on | off}``; a collector not mentioned is on, unless it is one of those that run only on
+    request. One that is off is not even imported, nor here one that is built in and not mentioned; a third party's is,
+    for it may be broken.
 
     ``good`` takes the options without a mistake, so that the mistakes of one collector hide none of another.
     """
@@ -42,7 +43,8 @@ def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any])
     for collector in sorted(known):
         value = node.get(collector)
         if value is None and collectors.api.is_builtin(collector):
-            untouched.append(collector)
+            if collectors.api.on_by_default(collector):
+                untouched.append(collector)
             continue
         if _switched_off(binder, value, join(name, collector)):
             continue

@@ -85,6 +85,13 @@ def test_collectors_are_on_unless_turned_off(tmp_path: Path) -> None:
     assert "meminfo" not in host.options, "loaded though nobody mentioned it"
 
 
+@pytest.mark.parametrize("written", ["on", "{}", "{slabs_include: ^dentry$}"])
+def test_a_collector_on_request_is_on_when_it_is_mentioned(tmp_path: Path, written: str) -> None:
+    host = good(load(write(tmp_path / "c.yaml", f"collect:\n  host: {{slabinfo: {written}}}\n"))).collect.host
+    assert "slabinfo" in host.enabled
+    assert "zoneinfo" not in host.enabled
+
+
 def test_a_receiver_for_each_integration_when_none_are_written(tmp_path: Path) -> None:
     text = "integrations: {a: {type: desk}, b: {type: desk}}\nroute: {receiver: b}\n"
     config = good(load(write(tmp_path / "c.yaml", text)))

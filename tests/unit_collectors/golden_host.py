@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from golden_kernel import KERNEL
+
 from collectors.api import Collector, HostFS, Notice, Sample
 
 STAT = """\
@@ -59,6 +61,7 @@ E:ID_REVISION=81
 """
 INIT = "1 (systemd) S 0 1 1 0 -1 4194560 1 2 3 4 100 50 5 6 20 0 1 0 10 167772160 3000 18446744073709551615 1 1\n"
 TREE: dict[str, str] = {
+    **KERNEL,
     "proc/stat": STAT,
     "proc/loadavg": "0.21 0.37 0.39 1/719 19737\n",
     "proc/meminfo": MEMINFO,

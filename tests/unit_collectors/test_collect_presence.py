@@ -39,6 +39,17 @@ def test_a_file_or_a_directory_that_holds_something_is_a_source(
     assert present("mdadm", machine)
 
 
+def test_a_star_stands_for_one_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_presence.SOURCES, "xfs", ("sys/fs/xfs/*/stats/stats",))
+    machine = host(tmp_path)
+    (tmp_path / "sys/fs/xfs/stats").mkdir(parents=True)
+    (tmp_path / "sys/fs/xfs/stats/stats").write_text("")
+    assert not present("xfs", machine), "the sum over all file systems is there before one is mounted"
+    (tmp_path / "sys/fs/xfs/sda1/stats").mkdir(parents=True)
+    (tmp_path / "sys/fs/xfs/sda1/stats/stats").write_text("")
+    assert present("xfs", machine)
+
+
 class Zfs:
     def collect(self) -> Iterable[Sample]:
         yield Sample("node_zfs", pairs(pool="tank"), 1.0)

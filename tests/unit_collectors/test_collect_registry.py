@@ -17,7 +17,9 @@ from collectors.api import CollectorLoadError, Metric, UnknownCollectorError, av
 CORE = {
     "cpu", "stat", "loadavg", "uname", "time", "meminfo", "filesystem", "diskstats", "netdev", "netclass", "systemd",
     "processes", "textfile", "vmstat", "pressure", "filefd", "netstat", "sockstat", "softnet", "conntrack", "arp",
-    "entropy", "edac", "schedstat", "os", "dmi", "timex",
+    "entropy", "edac", "schedstat", "os", "dmi", "timex", "kernel", "udp_queues", "cpufreq", "ipvs", "nfs", "nfsd",
+    "xfs", "watchdog", "rapl", "thermal_zone", "selinux", "interrupts", "softirqs", "buddyinfo", "slabinfo", "ksmd",
+    "lnstat", "tcpstat", "meminfo_numa", "zoneinfo",
 }  # fmt: skip
 Offer = Callable[[str, str, str], None]
 
@@ -84,7 +86,9 @@ def test_systemd_without_a_bus_never_loads_dbus() -> None:
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(UnknownCollectorError, match=r"there is no collector 'cpus'; there are arp, conntrack, cpu, "):
+    with pytest.raises(
+        UnknownCollectorError, match=r"there is no collector 'cpus'; there are arp, buddyinfo, conntrack, cpu, "
+    ):
         load("cpus")
     for private in ("_host", "api"):
         with pytest.raises(UnknownCollectorError):

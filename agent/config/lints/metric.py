@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import collectors.api
 from agent.config.lints._model import Finding, RuleContext, at
 from agent.config.lints._sources import target_kind_of
 from agent.config.lints._walk import metric
@@ -18,7 +19,9 @@ def check(rule: RuleContext) -> Iterator[Finding]:
             continue
         said.add(name)
         if off := world.collector_that_is_off(name):
-            hint = f"turn the collector on: remove '{off}: off' from collect.host"
+            wanted = collectors.api.on_by_default(off)
+            way = f"remove '{off}: off' from" if wanted else f"write '{off}: on' under"
+            hint = f"turn the collector on: {way} collect.host"
         elif kind := target_kind_of(name):
             hint = f"there are no targets that give it: list them under collect.{kind}"
         elif near := world.nearest(name):
