@@ -19,16 +19,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from collectors.api import Collector, HostFS, Scraper, available, load
+from collectors.api import Collector, HostFS, Scraper, available, load, on_by_default, present
 
 EXPORTER = "/usr/bin/prometheus-node-exporter"
 TICK = 1000 / os.sysconf("SC_CLK_TCK")
 WARM_UP = 10
 
 
+def ours() -> list[str]:
+    """The collectors that run on this host when nothing is configured."""
+    host = HostFS()
+    return [name for name in available() if on_by_default(name) and present(name, host)]
+
+
 def build_all() -> dict[str, Collector]:
     host = HostFS()
-    return {name: (module := load(name)).build(module.Options(), host) for name in available()}
+    return {name: (module := load(name)).build(module.Options(), host) for name in ours()}
 
 
 async def our_cycle(cycles: int) -> tuple[float, int]:
@@ -70,9 +76,11 @@ def exporter_scrape(cycles: int) -> tuple[float, int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    ours = [f"--collector.{name}" for name in available() if name != "systemd"]
+    known = subprocess.run([EXPORTER, "--help"], capture_output=True, text=True, check=False)
+    flags = [f"--collector.{name}" for name in ours() if name != "systemd"]
+    flags = [flag for flag in flags if f"{flag} " in known.stdout + known.stderr]
     process = subprocess.Popen(
-        [EXPORTER, f"--web.listen-address={address}", "--collector.disable-defaults", *ours],
+        [EXPORTER, f"--web.listen-address={address}", "--collector.disable-defaults", *flags],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
