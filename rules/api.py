@@ -10,7 +10,7 @@ from __future__ import annotations
 from rules.alerting import AlertRow
 from rules.coldstart import Waiting, WaitsFor
 from rules.engine import Engine, Start
-from rules.evaluation import Health, Recovery
+from rules.evaluation import Health
 from rules.evidence import Evidence, Recordings, Truth, Verdict
 from rules.exercise import exercise_alert
 from rules.explain import explain_rule, read_texts, recovery_text
@@ -59,6 +59,7 @@ from rules.promql.values import (
     Vector,
 )
 from rules.series import Ingest, SeriesWindow, Stats
+from rules.settings import Recovery
 from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, places_in, read_yaml
 from rules.staleness import is_stale
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus

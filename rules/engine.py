@@ -13,13 +13,14 @@ from enum import Enum
 
 from rules.alerting import AlertRow, held_row
 from rules.coldstart import PAUSE, Waiting, WaitsFor, Watched, demands
-from rules.evaluation import AlertingRunner, Health, RecordingRunner, Recovery, RuleKey, Settings
+from rules.evaluation import AlertingRunner, Health, RecordingRunner, RuleKey
 from rules.files import Group, RuleFile
 from rules.history import Stretch
 from rules.lookback import LONG
 from rules.model import Alert, AlertState, Labels
 from rules.reload import GroupRun, Runner, build, recordings
 from rules.series import SeriesWindow
+from rules.settings import Recovery, Settings
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus, rule_status
 
 RESTORE_TOLERANCE = 3_600_000

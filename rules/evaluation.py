@@ -11,21 +11,16 @@ from typing import ClassVar
 import msgspec
 
 from rules import lookback
+from rules.alert_texts import AlertTexts
 from rules.alerting import AlertRow, Hit, Rows, step
 from rules.coldstart import Demand, Waiting
-from rules.evidence import Evidence, Look, Recordings, Truth, Verdict
+from rules.evidence import Evidence, Look, Truth, Verdict
 from rules.files import AlertingRule, RecordingRule
-from rules.model import Alert, AlertState, Labels
+from rules.model import Alert, AlertState, Labels, canonical
 from rules.promql.compile import compile_expr
-from rules.promql.errors import EvalError, ExprError
-from rules.promql.parse import parse
-from rules.promql.sharing import Pool
-from rules.promql.values import Element, EvalOptions, Results, ScalarResult, Vector
-from rules.series import SeriesWindow
-from rules.template.evaluator import Template
-from rules.template.functions import Scope
-from rules.template.lexer import TemplateError
-from rules.template.printing import Element as TemplateElement
+from rules.promql.errors import EvalError
+from rules.promql.values import Element, ScalarResult, Vector
+from rules.settings import Recovery, Settings
 
 
 class Health(Enum):
@@ -35,57 +30,6 @@ class Health(Enum):
     ERR = "err"
     WAITING = "waiting"
     UNKNOWN = "unknown"
-
-
-class Recovery(Enum):
-    """What takes a firing alert back: EVIDENCE that the condition is false, or, as in Prometheus, its mere ABSENCE."""
-
-    EVIDENCE = "evidence"
-    ABSENCE = "absence"
-
-
-@dataclass(slots=True)
-class Settings:
-    """What all rules of an engine share. ``rule_cpu_ms`` bounds the CPU time of one rule's evaluation.
-
-    Only ``interval`` and ``recordings`` change, and only when the engine loads rules. ``pool`` and ``results`` are how
-    rules profit from each other: results hold within one pass, until a recording rule writes.
-    """
-
-    series: SeriesWindow
-    interval: int
-    external_labels: Mapping[str, str]
-    external_url: str
-    lookback: int
-    rule_series: int
-    rule_cpu_ms: int
-    left_closed: bool
-    recovery: Recovery
-    recordings: Recordings = field(default_factory=dict)
-    pool: Pool = field(default_factory=Pool)
-    results: Results = field(default_factory=dict)
-    _options: EvalOptions | None = None
-    _end: float | None = None
-
-    def options(self) -> EvalOptions:
-        """Evaluation options whose time starts to run with the first look at the clock."""
-        self._end = None
-        if self._options is None or self._options.default_step != self.interval:
-            self._options = EvalOptions(
-                lookback=self.lookback,
-                default_step=self.interval,
-                left_closed=self.left_closed,
-                deadline=self._late,
-                results=self.results,
-            )
-        return self._options
-
-    def _late(self) -> bool:
-        """CPU time, not wall time: a starved host must not make rules fail."""
-        now = time.thread_time()
-        if self._end is None:
-            self._end = now + self.rule_cpu_ms / 1000
-        return now > self._end
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +147,14 @@ class RecordingRunner(Runner):
             raise EvalError(f"no room for {taken.refused} of the {len(samples)} series: the storage is full")
         return []
 
+    def read_again(self, rule: RecordingRule) -> None:
+        """The same rule, which may stand elsewhere in its file now."""
+        self.rule = rule
+
     def _labelled(self, labels: Labels) -> Labels:
         if not self._labels:
             return labels
-        return _canonical(dict(labels) | self._labels)
+        return canonical(dict(labels) | self._labels)
 
 
 class AlertingRunner(Runner):
@@ -217,12 +165,7 @@ class AlertingRunner(Runner):
         self.rule = rule
         self.rows: Rows = {}
         self._evidence: Evidence | None = None
-        self._static_labels = _static(rule.labels)
-        self._static_annotations = _static(rule.annotations)
-        self._texts: dict[Labels, tuple[float, Labels, dict[str, str]]] = {}
-        self._asking: EvalOptions | None = None
-        self._pure = all(template.pure for _, template in (*rule.labels, *rule.annotations))
-        self._constant = self._static_labels is not None and self._static_annotations is not None
+        self._texts = AlertTexts(rule, settings)
         self._marked = False
         self._looks: dict[int, Look] = {}
 
@@ -236,14 +179,13 @@ class AlertingRunner(Runner):
         """Other rules record what this one may read: look anew at what its evidence is."""
         self._evidence = None
 
+    def read_again(self, rule: AlertingRule) -> None:
+        """The same rule, which may stand elsewhere in its file now."""
+        self.rule = self._texts.rule = rule
+
     def reads(self) -> Iterable[tuple[str, int]]:
         yield from super().reads()
-        for _, template in (*self.rule.labels, *self.rule.annotations):
-            for text in template.queries:
-                try:
-                    yield from lookback.reads(parse(text))
-                except ExprError:
-                    continue  # told when the template is expanded, in its text
+        yield from self._texts.reads()
 
     def rebase(self, delta: int) -> None:
         super().rebase(delta)
@@ -281,7 +223,7 @@ class AlertingRunner(Runner):
 
     def _step(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
         time_of_data = at - offset
-        hits = self._hits(elements, time_of_data)
+        hits = self._texts.hits(elements, time_of_data)
         if limit and len(hits) > limit:
             raise EvalError(f"exceeded limit of {limit} with {len(hits)} alerts")
         before = self.rows
@@ -339,55 +281,6 @@ class AlertingRunner(Runner):
             value=repr(hit.value), annotations=hit.annotations, expr=self.rule.text,
         )  # fmt: skip
 
-    def _hits(self, elements: Sequence[Element], at: int) -> dict[Labels, Hit]:
-        hits: dict[Labels, Hit] = {}
-        texts: dict[Labels, tuple[float, Labels, dict[str, str]]] = {}
-        self._asking = None
-        for element in elements:
-            known = self._texts.get(element.labels)
-            if known is None or not (self._constant or (self._pure and known[0] == element.value)):
-                known = (element.value, *self._expand(element, at))
-            texts[element.labels] = known
-            if known[1] in hits:
-                raise EvalError("vector contains metrics with the same labelset after applying alert labels")
-            hits[known[1]] = Hit(known[1], element.labels, element.value, known[2])
-        self._texts = texts
-        return hits
-
-    def _expand(self, element: Element, at: int) -> tuple[Labels, dict[str, str]]:
-        labels = dict(element.labels)
-        if element.name:
-            labels["__name__"] = element.name
-        scope = Scope(
-            labels, element.value, at, lambda text: self._ask(text, at),
-            self._settings.external_labels, self._settings.external_url,
-        )  # fmt: skip
-        own = self._static_labels
-        if own is None:
-            own = {name: template.expand(scope) for name, template in self.rule.labels}
-        annotations = self._static_annotations
-        if annotations is None:
-            annotations = {name: template.expand(scope) for name, template in self.rule.annotations}
-        identity = _canonical(dict(element.labels) | own | {"alertname": self.rule.name})
-        return identity, annotations
-
-    def _ask(self, text: str, at: int) -> list[TemplateElement]:
-        """A template's ``query``. All queries of the templates of one evaluation share the time of one expression."""
-        if self._asking is None:
-            self._asking = self._settings.options()
-        try:
-            result = compile_expr(parse(text)).instant(self._settings.series, at, self._asking)
-        except (ExprError, EvalError) as error:
-            raise TemplateError(str(error)) from error
-        if isinstance(result, ScalarResult):
-            return [TemplateElement({}, result.value)]
-        if not isinstance(result, Vector):
-            raise TemplateError("query result is not a vector or scalar")
-        return [
-            TemplateElement(dict(labels) | ({"__name__": name} if name else {}), value)
-            for name, labels, value in result.elements
-        ]
-
     def _write_states(self, at: int) -> None:
         """``ALERTS`` and ``ALERTS_FOR_STATE``; the window ends the series of alerts that are no more."""
         if not self.rows and not self._marked:
@@ -413,13 +306,3 @@ def labels_as_written(rule: AlertingRule | RecordingRule) -> tuple[tuple[str, st
     if isinstance(rule, RecordingRule):
         return rule.labels
     return tuple((name, template.source) for name, template in rule.labels)
-
-
-def _static(templates: Iterable[tuple[str, Template]]) -> dict[str, str] | None:
-    """Name to text when no template has an action, else None."""
-    texts = {name: template.static for name, template in templates}
-    return {name: text for name, text in texts.items() if text is not None} if None not in texts.values() else None
-
-
-def _canonical(labels: Mapping[str, str]) -> Labels:
-    return tuple(sorted((name, value) for name, value in labels.items() if value))

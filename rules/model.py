@@ -10,6 +10,10 @@ Labels = tuple[tuple[str, str], ...]
 """Label pairs sorted by name, without empty values. ``__name__`` is kept apart."""
 
 
+def canonical(labels: Mapping[str, str]) -> Labels:
+    return tuple(sorted((name, value) for name, value in labels.items() if value))
+
+
 class Severity(Enum):
     """How bad a problem in a file is: an error refuses the file, a warning is said and lived with."""
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from math import isnan, nan
 from typing import Final
 
-from rules.model import Labels
+from rules.model import Labels, canonical
 from rules.series import SeriesWindow
 
 MAX_LINE: Final = 64 * 1024
@@ -193,7 +193,7 @@ def _parse_series(number: int, text: str) -> tuple[str, Labels]:
     name = pairs.pop("__name__", name)
     if not name:
         raise OpenMetricsError(number, 1, "the series has no metric name")
-    return name, tuple(sorted((label, value) for label, value in pairs.items() if value))
+    return name, canonical(pairs)
 
 
 def _unescape(text: str) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from rules.evaluation import AlertingRunner, RecordingRunner, RuleKey, Settings, labels_as_written, make_runner
+from rules.evaluation import AlertingRunner, RecordingRunner, RuleKey, labels_as_written, make_runner
 from rules.evidence import Recordings
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile
 from rules.model import Labels
 from rules.promql.ast import Expr
+from rules.settings import Settings
 
 Runner = AlertingRunner | RecordingRunner
 
@@ -110,11 +111,11 @@ def _succeed(
     before: Runner | None, key: RuleKey, rule: AlertingRule | RecordingRule, settings: Settings
 ) -> Runner | None:
     if isinstance(before, RecordingRunner) and isinstance(rule, RecordingRule) and before.rule == rule:
-        before.rule = rule
+        before.read_again(rule)
         return before
     if isinstance(before, AlertingRunner) and isinstance(rule, AlertingRule):
         if before.rule == rule:
-            before.rule = rule
+            before.read_again(rule)
             return before
         runner = AlertingRunner(key, rule, settings)
         take_over(runner, before)

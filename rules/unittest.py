@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from rules.engine import Engine, Start
-from rules.evaluation import Recovery
 from rules.files import RuleFile, read_rule_file
 from rules.model import AlertState, Labels, Problem, Severity
 from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError
 from rules.promql.values import EvalOptions, ScalarResult, Vector
 from rules.series import SeriesWindow
+from rules.settings import Recovery
 from rules.source import MAX_BYTES
 from rules.testfile import AlertTest, Case, ExprTest, TestFile, lenient, parse_test_file
 from rules.testreport import CaseResult, TestFailure, TestReport, diff

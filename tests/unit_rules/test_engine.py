@@ -11,13 +11,14 @@ import pytest
 from rules.alerting import AlertRow
 from rules.coldstart import WaitsFor
 from rules.engine import Engine, Start
-from rules.evaluation import Health, Recovery
+from rules.evaluation import Health
 from rules.files import RuleFile, parse_rule_file
 from rules.model import Alert, AlertState, Labels
 from rules.promql.compile import compile_expr
 from rules.promql.parse import parse
 from rules.promql.values import Vector
 from rules.series import SeriesWindow
+from rules.settings import Recovery
 from rules.status import Evaluation
 
 CYCLE = 15_000
