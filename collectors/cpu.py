@@ -1,4 +1,4 @@
-"""CPU time by mode from /proc/stat (proc(5)), and thermal throttling from sysfs.
+"""CPU time by mode from /proc/stat (proc(5)); thermal throttling and which CPUs are online from sysfs.
 
 The kernel's per-CPU counters may go slightly backwards (idle and iowait are estimates). Such a counter is held at its
 last value, so that it does not look like a reset. When idle falls by 3 s or more the CPU was unplugged and came back:
@@ -8,13 +8,17 @@ its counters restart and the reset is let through.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
+from collectors._filter import compile_pattern
 from collectors._host import HostFS, Tree
-from collectors._model import CollectorError, Labels, Sample, counter, labels
+from collectors._model import CollectorError, Labels, Sample, counter, gauge, labels
+
+if TYPE_CHECKING:
+    from collectors._cpuinfo import CpuInfo
 
 MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 GUEST_MODES = ("user", "nice")
@@ -28,7 +32,17 @@ METRICS = (
     counter("node_cpu_guest_seconds_total", "Seconds the CPUs spent in guests (VMs) for each mode.", "cpu", "mode"),
     counter("node_cpu_core_throttles_total", "Number of times this CPU core has been throttled.", "package", "core"),
     counter("node_cpu_package_throttles_total", "Number of times this CPU package has been throttled.", "package"),
-)
+    gauge("node_cpu_online", "1 for a CPU that is online, 0 for one that is not.", "cpu"),
+    gauge("node_cpu_isolated", "A CPU that the scheduler leaves alone; always 1.", "cpu"),
+    gauge(
+        "node_cpu_info", "What a CPU is; always 1. With the option `info`.",
+        *("package", "core", "cpu", "vendor", "family", "model", "model_name", "microcode", "stepping", "cachesize"),
+    ),
+    gauge("node_cpu_flag_info", "A feature of the first CPU; always 1. With `info_flags_include`.", "flag"),
+    gauge("node_cpu_bug_info", "A known flaw of the first CPU; always 1. With `info_bugs_include`.", "bug"),
+)  # fmt: skip
+_MOST = 8192
+"""CPUs Linux can be built for."""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +55,18 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "modes `user` and `nice` too, so do not add it to them."
         ),
     ] = False
+    info: Annotated[bool, Meta(description="Also give `node_cpu_info`, what each CPU is")] = False
+    info_flags_include: Annotated[
+        str,
+        Meta(
+            description="RE2 searched for in the features of the CPU (`flags` in /proc/cpuinfo); those that match are "
+            "told, and `info` is on. Empty: none",
+            examples=["^(aes|avx512f|constant_tsc)$"],
+        ),
+    ] = ""
+    info_bugs_include: Annotated[
+        str, Meta(description="The same for `bugs`, the flaws the kernel knows of the CPU", examples=["^spectre"])
+    ] = ""
 
 
 def parse(text: str) -> dict[str, list[float]]:
@@ -83,6 +109,9 @@ class Cpu:
         self._guest = options.guest
         self._cpus: dict[str, _Cpu] = {}
         self._throttles: list[tuple[str, str, Labels]] | None = None
+        self._info = _cpu_info(options, host)
+        self._ranges = ("", "")
+        self._online: list[Sample] = []
 
     def collect(self) -> Iterator[Sample]:
         parsed = parse(self._host.proc.read_shared("stat", "cpu"))
@@ -101,6 +130,24 @@ class Cpu:
             count = self._host.sys.attribute(path)
             if count is not None and count.isdecimal():
                 yield Sample(name, pairs, float(count))
+        yield from self._which_are_online()
+        if self._info is not None:
+            yield from self._info.samples(frozenset(parsed))
+
+    def _which_are_online(self) -> list[Sample]:
+        """Made anew only when the kernel's lists of CPUs have changed."""
+        attribute = self._host.sys.attribute
+        folder = "devices/system/cpu/"
+        ranges = (attribute(folder + "present") or "", attribute(folder + "online") or "")
+        if ranges != self._ranges:
+            present, online = (parse_ranges(text) for text in ranges) if all(ranges) else ((), ())
+            isolated = parse_ranges(attribute(folder + "isolated") or "")
+            self._online = [
+                *(Sample("node_cpu_online", (("cpu", str(cpu)),), float(cpu in online)) for cpu in sorted(present)),
+                *(Sample("node_cpu_isolated", (("cpu", str(cpu)),), 1.0) for cpu in sorted(isolated)),
+            ]
+            self._ranges = ranges
+        return self._online
 
 
 def _throttle_files(sys: Tree, cpus: dict[str, list[float]]) -> Iterator[tuple[str, str, Labels]]:
@@ -121,6 +168,31 @@ def _throttle_files(sys: Tree, cpus: dict[str, list[float]]) -> Iterator[tuple[s
             if pairs not in seen:
                 seen.add(pairs)
                 yield name, f"{folder}/thermal_throttle/{file}", pairs
+
+
+def parse_ranges(text: str) -> set[int]:
+    """The numbers in a list like ``0-3,8,10-11`` (kernel Documentation/admin-guide/cputopology.rst)."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first:
+            continue
+        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > 4:
+            raise CollectorError(f"/sys/devices/system/cpu: not a list of CPUs: {text!r:.40}")
+        found.update(range(int(first), min(int(last or first), _MOST) + 1))
+    return found
+
+
+def _cpu_info(options: Options, host: HostFS) -> CpuInfo | None:
+    patterns = [
+        compile_pattern(option, getattr(options, option)) if getattr(options, option) else None
+        for option in ("info_flags_include", "info_bugs_include")
+    ]
+    if not options.info and not any(patterns):
+        return None
+    from collectors._cpuinfo import CpuInfo  # noqa: PLC0415 - most people do not ask for it
+
+    return CpuInfo(host.proc, *patterns)
 
 
 def build(options: Options, host: HostFS) -> Cpu:

@@ -119,7 +119,31 @@ slabinfo - version: 2.1
 tcp_ver1              74    105   2240   15    8 : tunables    0    0    0 : slabdata      7      7      0
 dentry             32104  45339    192   21    1 : tunables    0    0    0 : slabdata   2159   2159      0
 """  # noqa: E501 - as the kernel writes it
+CPUINFO = """\
+processor\t: 0
+vendor_id\t: GenuineIntel
+cpu family\t: 6
+model\t\t: 142
+model name\t: Intel(R) Core(TM) i7-8650U CPU @ 1.90GHz
+stepping\t: 10
+microcode\t: 0xb4
+cache size\t: 8192 KB
+physical id\t: 0
+core id\t\t: 0
+flags\t\t: fpu vme aes avx2
+bugs\t\t: cpu_meltdown spectre_v1
+
+processor\t: 1
+vendor_id\t: GenuineIntel
+physical id\t: 0
+core id\t\t: 1
+
+"""
 KERNEL: dict[str, str] = {
+    "proc/cpuinfo": CPUINFO,
+    "sys/devices/system/cpu/present": "0-3\n",
+    "sys/devices/system/cpu/online": "0-1,3\n",
+    "sys/devices/system/cpu/isolated": "3\n",
     "proc/sys/kernel/tainted": "4736\n",  # W, O and D
     "proc/sys/kernel/hung_task_detect_count": "3\n",
     "proc/net/udp": UDP,

@@ -29,7 +29,7 @@ def test_cpu_seconds_and_throttles(tmp_path: Path) -> None:
     assert got['node_cpu_seconds_total{cpu="1",mode="steal"}'] == 0.02
     assert got['node_cpu_core_throttles_total{core="1",package="0"}'] == 6
     assert got['node_cpu_package_throttles_total{package="0"}'] == 30
-    assert len(got) == 2 * 8 + 3
+    assert len(got) == 2 * 8 + 3 + 5
     guest = table(gather(cpu.build(cpu.Options(guest=True), plant(tmp_path))))
     assert guest['node_cpu_guest_seconds_total{cpu="1",mode="user"}'] == 0.2
     assert len(guest) == len(got) + 4

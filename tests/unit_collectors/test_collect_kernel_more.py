@@ -9,7 +9,7 @@ import pytest
 from golden_host import TREE, GoldenHost, gather, notices, plant, table
 from golden_kernel import INTERRUPTS
 
-from collectors import cpufreq, interrupts, ipvs, rapl, slabinfo, thermal_zone
+from collectors import cpu, cpufreq, interrupts, ipvs, rapl, slabinfo, thermal_zone
 from collectors._model import CollectorError
 from collectors.api import available, load, on_by_default
 
@@ -104,6 +104,43 @@ def test_a_frequency_that_is_for_root_is_asked_for_once(tmp_path: Path, monkeypa
     assert gather(collector) == first
     assert len(first) == 7
     assert len(asked) == 2, "once for each of two CPUs"
+
+
+def test_cpus_that_are_online_and_isolated(tmp_path: Path) -> None:
+    host = plant(tmp_path)
+    collector = cpu.build(cpu.Options(), host)
+    got = {key: value for key, value in table(gather(collector)).items() if "online" in key or "isolated" in key}
+    assert got == {
+        'node_cpu_online{cpu="0"}': 1, 'node_cpu_online{cpu="1"}': 1, 'node_cpu_online{cpu="2"}': 0,
+        'node_cpu_online{cpu="3"}': 1, 'node_cpu_isolated{cpu="3"}': 1,
+    }  # fmt: skip
+    plant(tmp_path, {"sys/devices/system/cpu/online": "0-3\n"})
+    host.pulse.now += 15
+    assert table(gather(collector))['node_cpu_online{cpu="2"}'] == 1
+    hidden = collected(
+        tmp_path / "hidden", "cpu", {"proc/stat": "cpu0 1 2 3 4\n", "sys/devices/system/cpu/present": "0"}
+    )
+    assert not any("online" in key for key in hidden), "not to know is not to be offline"
+
+
+def test_what_the_cpus_are_is_told_when_asked_for(tmp_path: Path) -> None:
+    got = {key for key in collected(tmp_path, "cpu", info_flags_include="^a", info_bugs_include="v1$") if "info" in key}
+    assert got == {
+        'node_cpu_info{cachesize="8192 KB",core="0",cpu="0",family="6",microcode="0xb4",model="142",'
+        'model_name="Intel(R) Core(TM) i7-8650U CPU @ 1.90GHz",package="0",stepping="10",vendor="GenuineIntel"}',
+        'node_cpu_info{core="1",cpu="1",package="0",vendor="GenuineIntel"}',
+        'node_cpu_flag_info{flag="aes"}',
+        'node_cpu_flag_info{flag="avx2"}',
+        'node_cpu_bug_info{bug="spectre_v1"}',
+    }
+    assert sum("info" in key for key in collected(tmp_path, "cpu", info=True)) == 2
+    assert not any("info" in key for key in collected(tmp_path, "cpu"))
+
+
+@pytest.mark.parametrize("text", ["0-x", "a", "99999", "0-99999"])
+def test_a_list_of_cpus_that_is_none(text: str) -> None:
+    with pytest.raises(CollectorError, match="not a list of CPUs"):
+        cpu.parse_ranges(text)
 
 
 def test_rapl_zones_are_metrics(tmp_path: Path) -> None:
