@@ -1,6 +1,6 @@
 """What the CPUs are, from /proc/cpuinfo (proc(5)).
 
-Read when CPUs come or go, and not in every cycle: on some machines the kernel asks every CPU for its frequency to answer.
+Read when CPUs come or go and not in every cycle: on some machines the kernel asks every CPU for its frequency first.
 """
 
 from __future__ import annotations
