@@ -19,7 +19,7 @@ from rules.promql.errors import ExprError
 from rules.promql.parse import parse, value_type
 from rules.source import MAX_BYTES, MAX_PROBLEMS, Documents, Mapping, Node, Scalar, Sequence, read_yaml
 from rules.template.evaluator import Template
-from rules.template.functions import parse_duration
+from rules.template.humanize import parse_duration
 from rules.template.lexer import TemplateError
 
 if TYPE_CHECKING:

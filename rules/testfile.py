@@ -15,7 +15,7 @@ from rules.promql.ast import Expr, Number
 from rules.promql.errors import ExprError
 from rules.promql.parse import parse
 from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, read_yaml
-from rules.template.functions import parse_duration
+from rules.template.humanize import parse_duration
 
 MINUTE = 60_000
 T = TypeVar("T")

@@ -6,17 +6,35 @@ value raises TemplateError, whose text begins with the function's name once the 
 
 from __future__ import annotations
 
-import ipaddress
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
+from rules.template.humanize import (
+    duration_seconds,
+    humanize,
+    humanize1024,
+    humanize_duration,
+    humanize_timestamp,
+    short,
+    to_float,
+    to_moment,
+    to_span,
+)
 from rules.template.lexer import TemplateError
-from rules.template.printing import Arguments, Data, Element, Moment, Span, show, show_float, sprint, sprintf, type_name
+from rules.template.printing import Arguments, Data, Element, Moment, Span, show, sprint, sprintf, type_name
+from rules.template.texts import (
+    compile_pattern,
+    escape_html,
+    escape_js,
+    graph_link,
+    replace_all,
+    strip_domain,
+    strip_port,
+    title,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +63,9 @@ class Spec(NamedTuple):
 
 def truth(value: Value) -> bool:
     """Go's truth: false, 0, nil, and empty text, lists and maps are false."""
-    return (
-        True
-        if isinstance(value, Data | Element | Moment)
-        else value.ns != 0
-        if isinstance(value, Span)
-        else bool(value)
-    )
+    if isinstance(value, Span):
+        return value.ns != 0
+    return isinstance(value, Data | Element | Moment) or bool(value)
 
 
 def _text(value: Value) -> str:
@@ -70,220 +84,6 @@ def _elements(value: Value) -> Sequence[Element]:
     if not isinstance(value, tuple):
         raise TemplateError(f"wrong type for value; expected template.queryResult; got {type_name(value)}")
     return value
-
-
-_GO_FLOAT = re.compile(r"[+-]?(inf(inity)?|nan|(\d[\d]*\.?\d*|\.\d+)(e[+-]?\d+)?|0x[0-9a-f.]+p[+-]?\d+)", re.IGNORECASE)
-
-
-def _number(value: Value) -> float:
-    if isinstance(value, str):
-        if not _GO_FLOAT.fullmatch(value):
-            raise TemplateError(f'"{value[:80]}" is not a number')
-        return float.fromhex(value) if "x" in value.lower() else float(value)
-    if isinstance(value, Span):
-        return value.ns / 1e9
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TemplateError(f"can't convert {type_name(value)} to float")
-    return float(value)
-
-
-# Numbers for people
-
-
-def _g4(value: float) -> str:
-    return show_float(value, "g", 4)
-
-
-def _scaled(value: float, factor: float, prefixes: Sequence[str]) -> tuple[float, str]:
-    """The value divided (or, with a factor below 1, multiplied) until it is handy, and the prefix that says so."""
-    prefix = ""
-    for candidate in prefixes:
-        if (abs(value) < factor) if factor > 1 else (abs(value) >= 1):
-            break
-        prefix = candidate
-        value = value / factor if factor > 1 else value * 1000
-    return value, prefix
-
-
-_LARGE = ("k", "M", "G", "T", "P", "E", "Z", "Y")
-_BINARY = ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
-_SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
-
-
-def humanize(value: Value) -> str:
-    number = _number(value)
-    if number == 0 or not math.isfinite(number):
-        return _g4(number)
-    scaled, prefix = _scaled(number, 1000, _LARGE) if abs(number) >= 1 else _scaled(number, 0.001, _SMALL)
-    return _g4(scaled) + prefix
-
-
-def humanize1024(value: Value) -> str:
-    number = _number(value)
-    if abs(number) <= 1 or not math.isfinite(number):
-        return _g4(number)
-    scaled, prefix = _scaled(number, 1024, _BINARY)
-    return _g4(scaled) + prefix
-
-
-def humanize_duration(value: Value) -> str:
-    number = _number(value)
-    if not math.isfinite(number):
-        return _g4(number)
-    if number == 0:
-        return f"{_g4(number)}s"
-    if abs(number) < 1:
-        scaled, prefix = _scaled(number, 0.001, _SMALL)
-        return f"{_g4(scaled)}{prefix}s"
-    sign, size = ("-" if number < 0 else ""), abs(number)
-    minutes, seconds = divmod(int(size), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{sign}{days}d {hours}h {minutes}m {seconds}s"
-    if hours:
-        return f"{sign}{hours}h {minutes}m {seconds}s"
-    return f"{sign}{minutes}m {seconds}s" if minutes else f"{sign}{_g4(size)}s"
-
-
-def _moment(value: Value) -> Moment:
-    number = _number(value)
-    if not math.isfinite(number) or abs(number) * 1e9 >= 2**63:
-        raise TemplateError(f"{show(number)} cannot be represented as a time")
-    return Moment(int(number * 1e9) // 1_000_000)
-
-
-def humanize_timestamp(value: Value) -> str:
-    number = _number(value)
-    return str(_moment(number)) if math.isfinite(number) else _g4(number)
-
-
-def _span(value: Value) -> Span:
-    number = _number(value)
-    if not math.isfinite(number) or abs(number) * 1e9 >= 2**63:
-        raise TemplateError(f"{show(number)} cannot be represented as a duration")
-    return Span(int(number * 1e9))
-
-
-_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
-_UNITS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
-
-
-def parse_duration(text: str) -> int | None:
-    """Milliseconds of a Prometheus duration (``1h30m``, ``0``), or None when it is none."""
-    if text == "0":
-        return 0
-    found = _DURATION.fullmatch(text)
-    if found is None or not text:
-        return None
-    total = sum(int(number) * unit for number, unit in zip(found.groups(), _UNITS, strict=True) if number)
-    return total if total < 2**63 // 1_000_000 else None
-
-
-def _parse_duration(value: Value) -> float:
-    milliseconds = parse_duration(_text(value))
-    if milliseconds is None:
-        raise TemplateError(f"not a valid duration string: {value!r}")
-    return milliseconds / 1000
-
-
-# Text
-
-
-def _pattern(pattern: str) -> Any:
-    import re2  # noqa: PLC0415 - only templates that match need it
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        detail = error.args[0] if error.args else error
-        shown = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
-        raise TemplateError(f"bad regular expression {pattern[:200]!r}: {shown}") from error
-
-
-_REFERENCE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
-
-
-def replace_all(pattern: str, replacement: str, text: str) -> str:
-    """Go's ReplaceAllString: unanchored, ``$1`` and ``${name}`` in the replacement, an unknown group is empty."""
-    compiled = _pattern(pattern)
-    out: list[str] = []
-    last = position = 0
-    while position <= len(text):
-        found = compiled.search(text, position)
-        if found is None:
-            break
-        start, end = found.span()
-        out.append(text[last:start])
-        if end > last or start == 0:
-            out.append(_REFERENCE.sub(lambda reference, found=found: _group(reference, found), replacement))  # type: ignore[misc]  # a lambda's default
-        last = end
-        position = end if end > position else position + 1
-    return "".join(out) + text[last:]
-
-
-def _group(reference: re.Match[str], found: Any) -> str:
-    if reference[1]:
-        return "$"
-    name = reference[2] or reference[3]
-    try:
-        return found.group(int(name) if name.isdigit() else name) or ""
-    except (IndexError, KeyError):
-        return ""
-
-
-def _title(text: str) -> str:
-    """strings.Title: the first letter of each word; a word is letters, digits and underscores."""
-    out: list[str] = []
-    previous = " "
-    for char in text:
-        starts = not (previous == "_" or previous.isalnum()) if previous.isascii() else previous.isspace()
-        out.append(char.title() if starts and len(char.title()) == 1 else char)
-        previous = char
-    return "".join(out)
-
-
-def _split_host_port(text: str) -> tuple[str, str] | None:
-    """net.SplitHostPort; None where that reports an error (no port, or too many colons)."""
-    if text.startswith("["):
-        host, bracket, port = text[1:].partition("]")
-        return (host, port[1:]) if bracket and port.startswith(":") and not set(port[1:] + host) & set("[]") \
-            and ":" not in port[1:] else None  # fmt: skip
-    host, colon, port = text.rpartition(":")
-    return (host, port) if colon and ":" not in host and not set(text) & set("[]") else None
-
-
-def strip_port(text: str) -> str:
-    split = _split_host_port(text)
-    return split[0] if split else text
-
-
-def strip_domain(text: str) -> str:
-    split = _split_host_port(text)
-    host = split[0] if split else text
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        name = host.split(".")[0]
-        return f"{name}:{split[1]}" if split and split[1] else name
-    return text
-
-
-_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;", "\0": "\ufffd"})
-_JS = {"\\": "\\\\", "'": "\\'", '"': '\\"', "<": "\\u003C", ">": "\\u003E", "&": "\\u0026", "=": "\\u003D"}
-
-
-def _js(text: str) -> str:
-    return "".join(_JS.get(char) or (char if char.isprintable() else f"\\u{ord(char):04X}") for char in text)
-
-
-def _graph_link(expr: str, tab: int) -> str:
-    return f"/graph?g0.expr={quote_plus(expr, safe='~')}&g0.tab={tab}"
-
-
-# Comparison and collections
 
 
 def _kind(value: Value) -> str:
@@ -400,22 +200,22 @@ FUNCTIONS: dict[str, Spec] = {
     "humanize": Spec(lambda _, a: humanize(a[0]), 1, 1),
     "humanize1024": Spec(lambda _, a: humanize1024(a[0]), 1, 1),
     "humanizeDuration": Spec(lambda _, a: humanize_duration(a[0]), 1, 1),
-    "humanizePercentage": Spec(lambda _, a: f"{_g4(_number(a[0]) * 100)}%", 1, 1),
+    "humanizePercentage": Spec(lambda _, a: f"{short(to_float(a[0]) * 100)}%", 1, 1),
     "humanizeTimestamp": Spec(lambda _, a: humanize_timestamp(a[0]), 1, 1),
-    "toTime": Spec(lambda _, a: _moment(a[0]), 1, 1),
-    "toDuration": Spec(lambda _, a: _span(a[0]), 1, 1),
+    "toTime": Spec(lambda _, a: to_moment(a[0]), 1, 1),
+    "toDuration": Spec(lambda _, a: to_span(a[0]), 1, 1),
     "now": Spec(lambda s, _: s.at / 1000, 0, 0),
-    "parseDuration": Spec(lambda _, a: _parse_duration(a[0]), 1, 1),
-    "title": Spec(lambda _, a: _title(_text(a[0])), 1, 1),
+    "parseDuration": Spec(lambda _, a: duration_seconds(_text(a[0])), 1, 1),
+    "title": Spec(lambda _, a: title(_text(a[0])), 1, 1),
     "toUpper": Spec(lambda _, a: _text(a[0]).upper(), 1, 1),
     "toLower": Spec(lambda _, a: _text(a[0]).lower(), 1, 1),
     "stripPort": Spec(lambda _, a: strip_port(_text(a[0])), 1, 1),
     "stripDomain": Spec(lambda _, a: strip_domain(_text(a[0])), 1, 1),
-    "match": Spec(lambda _, a: _pattern(_text(a[0])).search(_text(a[1])) is not None, 2, 2),
+    "match": Spec(lambda _, a: compile_pattern(_text(a[0])).search(_text(a[1])) is not None, 2, 2),
     "reReplaceAll": Spec(lambda _, a: replace_all(_text(a[0]), _text(a[1]), _text(a[2])), 3, 3),
     "args": Spec(lambda _, a: Arguments({f"arg{number}": value for number, value in enumerate(a)}), 0, None),
-    "graphLink": Spec(lambda _, a: _graph_link(_text(a[0]), 0), 1, 1),
-    "tableLink": Spec(lambda _, a: _graph_link(_text(a[0]), 1), 1, 1),
+    "graphLink": Spec(lambda _, a: graph_link(_text(a[0]), 0), 1, 1),
+    "tableLink": Spec(lambda _, a: graph_link(_text(a[0]), 1), 1, 1),
     "externalURL": Spec(lambda s, _: s.external_url, 0, 0),
     "pathPrefix": Spec(lambda s, _: urlsplit(s.external_url).path, 0, 0),
     "safeHtml": Spec(lambda _, a: _text(a[0]), 1, 1),
@@ -436,7 +236,7 @@ FUNCTIONS: dict[str, Spec] = {
     "print": Spec(lambda _, a: sprint(a), 0, None),
     "println": Spec(lambda _, a: " ".join(show(value) for value in a) + "\n", 0, None),
     "printf": Spec(lambda _, a: sprintf(_text(a[0]), a[1:]), 1, None),
-    "html": Spec(lambda _, a: _words(a).translate(_HTML), 1, None),
-    "js": Spec(lambda _, a: _js(_words(a)), 1, None),
+    "html": Spec(lambda _, a: escape_html(_words(a)), 1, None),
+    "js": Spec(lambda _, a: escape_js(_words(a)), 1, None),
     "urlquery": Spec(lambda _, a: quote_plus(_words(a), safe="~"), 1, None),
 }

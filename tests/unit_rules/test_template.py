@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.template.evaluator import MAX_OUTPUT, Template
-from rules.template.functions import Scope, parse_duration
+from rules.template.functions import Scope
+from rules.template.humanize import parse_duration
 from rules.template.lexer import TemplateError
 from rules.template.printing import Element
 
