@@ -39,9 +39,10 @@ class CpuInfo:
         for cpu in parsed:
             yield Sample("node_cpu_info", _identity(cpu), 1.0)
         for key, metric, label, wanted in self._words:
-            for word in sorted(set(parsed[0].get(key, "").split())) if wanted and parsed else ():
-                if wanted(word):
-                    yield Sample(metric, labels(**{label: word}), 1.0)
+            if wanted is None or not parsed:
+                continue
+            for word in filter(wanted, sorted(set(parsed[0].get(key, "").split()))):
+                yield Sample(metric, labels(**{label: word}), 1.0)
 
 
 def parse(text: str) -> list[dict[str, str]]:
