@@ -34,7 +34,10 @@ _FLAGS = (
     os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 )  # NONBLOCK: a FIFO left in a directory must not hang us
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENODEV, errno.ENXIO})
-_UNSUPPORTED = _ABSENT | {errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EAGAIN, errno.ENODATA}
+_UNSUPPORTED = _ABSENT | {
+    errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EAGAIN,
+    errno.ENODATA, errno.EBUSY, errno.ETIMEDOUT, errno.EREMOTEIO, errno.EPROTO,  # sensors behind a bus or firmware
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,15 @@ class Tree:
             if error.errno in _ABSENT:
                 return None
             raise CollectorError(f"cannot list {self.root}{path}: {_reason(error)}") from error
+
+    def resolve(self, path: str) -> str | None:
+        """Where a path leads when its symbolic links are followed, absolute; None when there is nothing."""
+        try:
+            return os.path.realpath(self.root + path, strict=True)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise CollectorError(f"cannot follow {self.root}{path}: {_reason(error)}") from error
 
     def info(self, path: str) -> FileInfo | None:
         """Version of a file, or None when there is none."""

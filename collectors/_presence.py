@@ -14,21 +14,35 @@ from collectors._host import HostFS
 from collectors._model import Collector, CollectorError
 
 SOURCES: dict[str, tuple[str, ...]] = {
+    "bcache": ("sys/fs/bcache/*/internal",),
+    "bonding": ("sys/class/net/bonding_masters",),
+    "btrfs": ("sys/fs/btrfs/*/allocation",),
     "conntrack": ("proc/sys/net/netfilter/nf_conntrack_count",),
     "cpufreq": ("sys/devices/system/cpu/*/cpufreq",),
     "dmi": ("sys/class/dmi/id",),
+    "dmmultipath": ("sys/block/*/dm",),
+    "drbd": ("proc/drbd",),
     "edac": ("sys/devices/system/edac/mc",),
+    "fibrechannel": ("sys/class/fc_host",),
+    "hwmon": ("sys/class/hwmon",),
+    "infiniband": ("sys/class/infiniband",),
     "ipvs": ("proc/net/ip_vs_stats",),
     "ksmd": ("sys/kernel/mm/ksm",),
+    "mdadm": ("proc/mdstat",),
     "nfs": ("proc/net/rpc/nfs",),
     "nfsd": ("proc/net/rpc/nfsd",),
+    "nvme": ("sys/class/nvme",),
+    "powersupplyclass": ("sys/class/power_supply",),
     "pressure": ("proc/pressure",),
     "rapl": ("sys/class/powercap",),
     "schedstat": ("proc/schedstat",),
+    "scsi": ("sys/class/scsi_disk",),
     "selinux": ("sys/fs/selinux/enforce",),
+    "tapestats": ("sys/class/scsi_tape",),
     "thermal_zone": ("sys/class/thermal",),
     "watchdog": ("sys/class/watchdog",),
     "xfs": ("sys/fs/xfs/*/stats/stats",),
+    "zfs": ("proc/spl/kstat/zfs",),
 }
 """Paths below /proc, /sys or the root as the host sees them, written ``proc/...``, ``sys/...`` or ``root/...``; one is
 enough. A directory must hold something. ``*/`` stands for any one directory: some file system, some CPU.

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from golden_host import TREE, plant
+import pytest
+from golden_hardware import FILES as HARDWARE
+from golden_hardware import plant_hardware
+from golden_host import TREE, GoldenHost
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from collectors.api import Scraper, available, load
+from collectors.api import HostFS, Scraper, available, load
 
-FILES = sorted(TREE)
-GOLDEN = {path: text.encode() for path, text in TREE.items()}
+GOLDEN = {path: text.encode() for path, text in (TREE | HARDWARE).items()}
 GOLDEN["var/lib/prometheus/node-exporter/a.prom"] = b'x{a="1"} 1\n'
 
 
@@ -45,8 +48,29 @@ def mutated(draw: st.DrawFn) -> dict[str, bytes]:
     return tree
 
 
-async def scrape_all(top: Path, tree: dict[str, bytes]) -> None:
-    host = plant(top, tree)
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> GoldenHost:
+    """The golden machine; each example changes what differs and puts it back, for planting it all takes long."""
+    return plant_hardware(tmp_path_factory.mktemp("machine"), GOLDEN)
+
+
+@contextmanager
+def changed(machine: GoldenHost, tree: dict[str, bytes]) -> Iterator[None]:
+    top = Path(machine.root.root)
+    paths = [path for path, data in GOLDEN.items() if tree.get(path) != data]
+    for path in paths:
+        if path in tree:
+            (top / path).write_bytes(tree[path])
+        else:
+            (top / path).unlink()
+    try:
+        yield
+    finally:
+        for path in paths:
+            (top / path).write_bytes(GOLDEN[path])
+
+
+async def scrape_all(host: HostFS) -> None:
     collectors = {name: (module := load(name)).build(module.Options(), host) for name in available()}
     frame = Scraper(collectors, job="node", instance="i", deadline_s=5)
     for cycle in range(2):
@@ -69,7 +93,7 @@ async def scrape_all(top: Path, tree: dict[str, bytes]) -> None:
 @example(dict.fromkeys(GOLDEN, b""))
 @example(dict.fromkeys(GOLDEN, b"\xff\xfe\0"))
 @example(dict.fromkeys(GOLDEN, b"9" * 6000 + b"\n"))
-def test_no_tree_gets_an_exception_out_of_the_frame(tree: dict[str, bytes]) -> None:
-    with tempfile.TemporaryDirectory() as top:
-        asyncio.run(scrape_all(Path(top), tree))
+def test_no_tree_gets_an_exception_out_of_the_frame(machine: GoldenHost, tree: dict[str, bytes]) -> None:
+    with changed(machine, tree):
+        asyncio.run(scrape_all(machine))
     assert not [thread for thread in threading.enumerate() if thread.name == "tocsin-collect" and not thread.daemon]
