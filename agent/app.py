@@ -15,7 +15,7 @@ from agent.config.rule_files import Kept
 from agent.daemon import AS_ASKED, Daemon
 from agent.http.server import ListenerError
 from agent.last_good import keep_last_good, last_good, with_old_versions
-from agent.store import Found, StateBusy, StateRefused, Store, StoreUnavailable
+from agent.store import StateBusy, StateRefused, Store, StoreUnavailable
 from agent.tasks import PartDied
 
 EX_UNAVAILABLE = 69
@@ -97,7 +97,9 @@ def _say(text: str) -> None:
 
 def _say_opened(store: Store) -> None:
     opened = store.opened
-    if opened.found in (Found.NEW, Found.GOOD):
+    if opened.migrated_from:
+        _log.info("state_file_migrated", from_schema=opened.migrated_from)
+    if not opened.rebuilt:
         return
     _log.error(
         "state_file_quarantined", found=opened.found.value, detail=opened.detail, moved_to=opened.quarantined_to,

@@ -40,7 +40,6 @@ class Book:
         self.live: dict[str, Incident] = {incident.key: incident for incident in loaded.incidents}
         self.ended: dict[str, Incident] = {incident.key: incident for incident in loaded.resolved}
         self.delivery: Delivery | None = None
-        self.flush_failures = 0
         self._episodes = dict(loaded.episodes)
         self._store = store
         self._now = now
@@ -250,7 +249,6 @@ class Book:
                 await self._store.commit(owed)
             except StoreUnavailable as error:
                 self._owed.insert(0, owed)
-                self.flush_failures += 1
                 if not self._held:
                     self._held = True
                     _log.error("store_unavailable", error=str(error))

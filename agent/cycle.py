@@ -39,7 +39,6 @@ class CycleStats:
     skipped: int = 0
     clock_steps: int = 0
     pauses: int = 0
-    last_at: int = 0
     last_duration: float = 0.0
     last_lag: float = 0.0
     last_evaluation: float = 0.0
@@ -136,7 +135,6 @@ class Cycle:
             self._series.end_unclaimed(at, sources)
             await self._book.flush()
             self.stats.cycles += 1
-            self.stats.last_at = at
             self.stats.last_duration = (self._timeline.now() - at) / 1000
             self.first_done.set()
 

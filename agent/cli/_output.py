@@ -34,7 +34,6 @@ class Colour(Enum):
     RED = "31"
     GREEN = "32"
     YELLOW = "33"
-    DIM = "2"
 
 
 _STATE_COLOURS = {

@@ -100,10 +100,8 @@ def incident_view(
         opened=when(opened_at),
         no_data_since=when(incident.no_data_since),
         resolved=when(ended_at),
-        minutes_open=max(0, ((ended_at or 0) - (opened_at or 0)) // 60_000) if ended_at and opened_at else 0,
-        seconds_good=max(0, ended_at - incident.recovering_since) // 1000
-        if ended_at and incident.recovering_since
-        else 0,
+        minutes_open=_between(opened_at, ended_at) // 60_000,
+        seconds_good=_between(incident.recovering_since, ended_at) // 1000,
         members=member_views(members[:listed]),
         members_total=len(members),
         members_left=max(0, len(members) - listed),
@@ -142,6 +140,7 @@ def label_text(member: Member) -> str:
 
 
 def _between(start: int | None, end: int | None) -> int:
+    """ms; 0 while one of them is not known."""
     return max(0, end - start) if start is not None and end is not None else 0
 
 

@@ -212,9 +212,7 @@ class Store:
 
     async def prune(self, resolved_before: int, limit: int = 200) -> int:
         """Forget delivered incidents resolved before that time; call again while it returns ``limit``."""
-        pruned = await self.transact(lambda connection: rows.prune(connection, resolved_before, limit))
-        self.stats.pruned_incidents += pruned
-        return pruned
+        return await self.transact(lambda connection: rows.prune(connection, resolved_before, limit))
 
     async def back_up(self) -> Path | None:
         """Copy the store beside itself, for the day on which it is found broken. None when nothing changed since."""
@@ -224,7 +222,6 @@ class Store:
         future = self._thread.submit(self._back_up)
         path = await asyncio.shield(asyncio.wrap_future(future))
         self._backed_up = commits
-        self.stats.backups += 1
         return path
 
     async def room(self) -> Room:

@@ -103,15 +103,13 @@ class OpenReport:
 
 @dataclass(slots=True)
 class StoreStats:
-    """Counters since the start, exported by the agent."""
+    """Counters since the start."""
 
     commits: int = 0
     failed: int = 0
     read_back: int = 0
     reserve_released: int = 0
     quarantined_rows: int = 0
-    pruned_incidents: int = 0
-    backups: int = 0
     failed_in_a_row: int = 0
 
 
