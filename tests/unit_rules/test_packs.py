@@ -98,7 +98,7 @@ def nodes(value: object) -> Iterator[object]:
             yield from nodes(getattr(value, field.name))
 
 
-@pytest.mark.parametrize(("name", "least"), [("host", 25), ("self", 15), ("probe", 20)])
+@pytest.mark.parametrize(("name", "least"), [("host", 80), ("self", 15), ("probe", 20)])
 def test_the_pack_is_there(name: str, least: int) -> None:
     assert name in PACKS
     assert len({alert.name for alert in load(name).alerts}) >= least
@@ -184,7 +184,7 @@ def window(test: dict[str, Any], until_ms: int) -> api.SeriesWindow:
     series = api.SeriesWindow()
     series.retain({}, 7_200_000)
     for entry in test["input_series"]:
-        match = re.fullmatch(r"([a-z_0-9A-Z]+)\{(.*)\}", entry["series"])
+        match = re.fullmatch(r"([a-z_0-9A-Z:]+)\{(.*)\}", entry["series"])
         assert match is not None
         labels = tuple(sorted(re.findall(r'([a-z_]+)="([^"]*)"', match[2])))
         for number, value in enumerate(samples(entry["values"])):
