@@ -16,6 +16,7 @@ import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from collectors._model import CollectorError
@@ -122,6 +123,16 @@ class Tree:
             raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
         return data.decode("utf-8", "surrogateescape").strip()
 
+    def some(self, path: str, limit: int) -> list[str] | None:
+        """Like ``list``, but at most ``limit`` names: for directories that people fill."""
+        try:
+            with os.scandir(self.root + path) as entries:
+                return [entry.name for entry in islice(entries, limit)]
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise CollectorError(f"cannot list {self.root}{path}: {_reason(error)}") from error
+
     def list(self, path: str = "") -> list[str] | None:
         """Names in a directory, in no order, or None when there is no such directory."""
         try:
@@ -139,6 +150,28 @@ class Tree:
             if error.errno in _ABSENT:
                 return None
             raise CollectorError(f"cannot follow {self.root}{path}: {_reason(error)}") from error
+
+    def piece(self, path: str, offset: int, size: int) -> bytes | None:
+        """At most ``size`` bytes of a file from ``offset`` on, none at its end; None when there is no such file."""
+        try:
+            descriptor = os.open(self.root + path, _FLAGS)
+            try:
+                return os.pread(descriptor, size, offset)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
+
+    def open(self, path: str) -> int | None:
+        """A descriptor to read from that never waits, or None when there is nothing; whoever asks closes it."""
+        try:
+            return os.open(self.root + path, _FLAGS)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
 
     def info(self, path: str) -> FileInfo | None:
         """Version of a file, or None when there is none."""

@@ -25,10 +25,14 @@ from collectors._targets import Target
 
 GROUP = "tocsin.collectors"
 ON_REQUEST = frozenset(
-    {"buddyinfo", "interrupts", "ksmd", "lnstat", "meminfo_numa", "slabinfo", "softirqs", "tcpstat", "zoneinfo"}
-)
+    {
+        "buddyinfo", "certificates", "cgroups", "files", "interrupts", "journal", "kmsg", "ksmd", "lnstat", "logind",
+        "meminfo_numa", "slabinfo", "softirqs", "tcpstat", "zoneinfo",
+    }
+)  # fmt: skip
 """Collectors that are off until the configuration mentions them: they cost more, in series or in time, than most hosts
-get out of them. node_exporter has the same ones off.
+get out of them (node_exporter has the same ones off), or they have to be told what to look at, or need a right that the
+service does not have by itself.
 """
 TARGET_KINDS = ("probes",)
 """Sections of ``collect`` that make targets, each a package here of the same name."""

@@ -12,12 +12,14 @@ import pytest
 from golden_hardware import FILES as HARDWARE
 from golden_hardware import plant_hardware
 from golden_host import TREE, GoldenHost
+from golden_services import FILES as SERVICES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collectors.api import HostFS, Scraper, available, load
 
 GOLDEN = {path: text.encode() for path, text in (TREE | HARDWARE).items()}
+GOLDEN |= SERVICES
 GOLDEN["var/lib/prometheus/node-exporter/a.prom"] = b'x{a="1"} 1\n'
 
 
