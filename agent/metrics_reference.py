@@ -11,6 +11,7 @@ from pathlib import Path
 import collectors.api
 from agent.build import JOB
 from agent.daemon import OWN_JOB
+from agent.metrics_compared import NOT_MADE, ONLY_HERE, TOLD_OTHERWISE, Difference
 from agent.own_metrics import OWN_METRICS
 from collectors.api import FRAME_METRICS, Metric
 
@@ -40,6 +41,13 @@ given: see [probes](probes.md).
 """
 
 
+_COMPARED = """\
+A test compares all of it with the real exporter (the version of Debian 12, with every collector on) on one host: names,
+types, labels and values. Families are given as regular expressions.
+
+"""
+
+
 def render() -> str:
     """The whole page."""
     parts = [_INTRODUCTION, "\n## Of every collector\n\n", _table(FRAME_METRICS)]
@@ -50,12 +58,24 @@ def render() -> str:
     for kind in collectors.api.target_kinds():
         parts += [f"\n## Targets: `{kind}`\n\n", _table(collectors.api.load_targets(kind).METRICS)]
     parts += ["\n## The agent itself\n\n", _table(OWN_METRICS)]
+    parts += ["\n## Beside node_exporter\n\n", _COMPARED]
+    parts += ["### Not made here\n\n", _differences(NOT_MADE, "its collector")]
+    parts += ["\n### Only here\n\n", _differences(ONLY_HERE, "collector")]
+    parts += ["\n### The same name, another value\n\n", _differences(TOLD_OTHERWISE, "collector")]
     return "".join(parts)
 
 
 def _table(metrics: Iterable[Metric]) -> str:
-    heads = ("metric", "type", "labels", "meaning")
-    lines = [heads, ("---",) * len(heads), *map(_row, metrics)]
+    return _lines(("metric", "type", "labels", "meaning"), map(_row, metrics))
+
+
+def _differences(differences: Iterable[Difference], whose: str) -> str:
+    rows = ((f"`{each.families}`".replace("|", "\\|"), each.whose, each.why) for each in differences)
+    return _lines(("families", whose, "why"), rows)
+
+
+def _lines(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 

@@ -14,30 +14,32 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agent.metrics_compared import NOT_MADE
 from collectors import filesystem
 from collectors.api import HostFS, Labels, Sample, Scraper, load
 
 COLLECTORS = (
     "cpu", "stat", "loadavg", "uname", "time", "meminfo", "filesystem", "diskstats", "netdev", "netclass", "processes",
     "textfile", "vmstat", "pressure", "filefd", "netstat", "sockstat", "softnet", "conntrack", "arp", "entropy", "edac",
-    "os", "dmi", "timex",
+    "os", "dmi", "timex", "udp_queues", "cpufreq", "ipvs", "nfs", "nfsd", "xfs", "rapl", "thermal_zone", "selinux",
+    "interrupts", "buddyinfo", "slabinfo", "ksmd", "lnstat", "tcpstat", "meminfo_numa", "zoneinfo",
 )  # fmt: skip
 FAMILIES = re.compile(
-    r"node_(cpu_(guest_)?seconds_total|intr_total|context_switches_total|forks_total|boot_time_seconds|procs_(running|blocked)"
+    r"node_(cpu_.*|intr_total|context_switches_total|forks_total|boot_time_seconds|procs_(running|blocked)"
     r"|load\d+|uname_info|time_seconds|memory_.*|filesystem_.*|disk_.*|network_.*|processes_.*|textfile_scrape_error"
     r"|vmstat_.*|pressure_.*|filefd_.*|netstat_.*|sockstat_.*|softnet_.*|nf_conntrack_.*|arp_entries|entropy_.*|edac_.*"
-    r"|os_(info|version)|dmi_info|timex_.*)$"
+    r"|os_(info|version)|dmi_info|timex_.*|time_zone_.*|time_clocksource_.*|udp_queues|ipvs_.*|nfsd?_.*|xfs_.*|rapl_.*"
+    r"|thermal_zone_temp|cooling_device_.*|selinux_.*|interrupts_total|buddyinfo_blocks|slabinfo_.*|ksmd_.*|lnstat_.*"
+    r"|tcp_connection_states|zoneinfo_.*)$"
 )
 NOT_OURS = re.compile(
-    r"node_processes_threads_state|node_network_receive_nohandler_total|node_nf_conntrack_stat_ignore"
+    "|".join(each.families for each in NOT_MADE) + "|node_nf_conntrack_stat_ignore|node_selinux_enabled"
 )
-"""Per-thread states cost a file for each thread; nohandler is only in rtnetlink, and no rule uses either. Where a
-kernel has no column ``ignore`` the exporter says 0.
-"""
+"""The last two: where the kernel has no such thing the exporter says 0."""
 NEWER = re.compile(
     r"node_filesystem_(mount_info|purgeable_bytes)|node_pressure_irq_.*"
     r"|node_softnet_(cpu_collision_total|received_rps_total|flow_limit_count_total|backlog_len)"
-    r"|node_netstat_TcpExt_(TCPOFOQueue|TCPRcvQDrop)"
+    r"|node_netstat_TcpExt_(TCPOFOQueue|TCPRcvQDrop)|node_cpu_(online|isolated)|node_xfs_inode_operation_.*"
 )
 """Families node_exporter got after the version Debian 12 has (1.5)."""
 NEWER_LABELS = frozenset({"adminstate", "rotational"})
@@ -57,8 +59,9 @@ def node_exporter(require: Callable[[str], Path], tmp_path: Path) -> Iterator[st
     disks = load("diskstats").DEVICE_EXCLUDE  # type: ignore[attr-defined]  # of this one module
     process = subprocess.Popen(
         [
-            require("prometheus-node-exporter"), f"--web.listen-address={address}", "--collector.processes",
-            "--collector.cpu.guest", "--collector.netdev.device-exclude=^$",
+            require("prometheus-node-exporter"), f"--web.listen-address={address}",
+            "--collector.cpu.guest", "--collector.cpu.info", "--collector.netdev.device-exclude=^$",
+            *(f"--collector.{name}" for name in COLLECTORS),
             f"--collector.diskstats.device-exclude={disks}",
             f"--collector.filesystem.mount-points-exclude={filesystem.MOUNT_POINTS_EXCLUDE}",
             f"--collector.filesystem.fs-types-exclude={filesystem.FS_TYPES_EXCLUDE}",
@@ -110,14 +113,14 @@ async def test_names_labels_and_values_agree(node_exporter: str) -> None:
     built = {}
     for name in COLLECTORS:
         module = load(name)
-        options = module.Options(guest=True) if name == "cpu" else module.Options()  # type: ignore[call-arg]  # of cpu
+        options = module.Options(guest=True, info=True) if name == "cpu" else module.Options()  # type: ignore[call-arg]  # of cpu
         built[name] = module.build(options, host)
     frame = Scraper(built, job="node", instance="here")
     before = await ours(frame)
     reference = await asyncio.to_thread(theirs, node_exporter)
     after = await ours(frame)
     await frame.aclose()
-    fleeting = re.compile("node_processes_state")  # a state with no process in it has no series
+    fleeting = re.compile("node_(processes_state|tcp_connection_states)")  # a state nothing is in has no series
     assert {key for key in reference if not fleeting.match(key[0])} == {
         key for key in after if not fleeting.match(key[0])
     }

@@ -1,0 +1,86 @@
+"""How the families of metrics here stand beside node_exporter's, for ``docs/metrics.md``.
+
+``tests/unit_collectors/test_collect_families.py`` compares it with the real exporter and with what collectors declare:
+a family that neither side of a table knows is found there, and so is an entry that is no longer true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Families by a regular expression over whole names; ``whose`` is the collector that gives them."""
+
+    families: str
+    whose: str
+    why: str
+
+
+NOT_MADE = (
+    Difference("node_exporter_build_info", "itself", "`tocsin_build_info` is ours"),
+    Difference(
+        "node_(ethtool_.*|network_(asymmetricpause|autonegotiate|pause|port|supported|advertised)_.*|network_autonegotiate)",
+        "ethtool",
+        "an ioctl for each interface and a name of its own for each counter of each driver; off there too",
+    ),
+    Difference(
+        "node_network_receive_nohandler_total",
+        "netdev",
+        "only a socket of the kernel's (rtnetlink) tells it, not /proc/net/dev; no public rule uses it",
+    ),
+    Difference(
+        "node_network_routes?(_info)?",
+        "network_route",
+        "a series for each route, over rtnetlink; off there too",
+    ),
+    Difference("node_qdisc_.*", "qdisc", "only rtnetlink tells it; off there too"),
+    Difference(
+        "node_processes_threads_state",
+        "processes",
+        "a file to read for each thread of the machine in each cycle",
+    ),
+    Difference("node_perf_.*", "perf", "needs capabilities over the whole machine; off there too"),
+    Difference(
+        "node_mountstats_.*",
+        "mountstats",
+        "some 600 series for each NFS mount; off there too. Retransmissions and calls are in `nfs`",
+    ),
+    Difference("node_sysctl_.*", "sysctl", "any file below /proc/sys as a metric; off there too"),
+    Difference("node_drm_.*", "drm", "graphics cards of one maker; off there too"),
+    Difference("node_wifi_.*", "wifi", "wireless stations, over netlink; off there too"),
+    Difference(
+        "node_(runit|supervisord)_.*", "runit, supervisord", "other service managers; off there, given up there"
+    ),
+)
+"""What node_exporter gives and nothing here does."""
+
+ONLY_HERE = (
+    Difference("namedprocess_namegroup_.*", "processes", "named groups of processes, as in process-exporter"),
+    Difference("node_kernel_tainted", "kernel", "why the kernel is tainted, a series for each flag"),
+)
+"""What a collector here gives and node_exporter does not, in any version."""
+
+TOLD_OTHERWISE = (
+    Difference(
+        "node_xfs_(read|write)_calls_total",
+        "xfs",
+        "the kernel writes the calls of write first; node_exporter takes them for those of read, and so with both",
+    ),
+    Difference("node_selinux_enabled", "selinux", "not there on a host without SELinux, where node_exporter gives 0"),
+    Difference(
+        "node_nf_conntrack_stat_ignore",
+        "conntrack",
+        "not there where the kernel has no such column, where node_exporter gives 0",
+    ),
+    Difference(
+        "node_nfs_requests_total",
+        "nfs",
+        "methods that an older kernel does not count are not there, where node_exporter gives 0",
+    ),
+    Difference(
+        "node_network_speed_bytes", "netclass", "may be left out where the driver does not know it, by an option"
+    ),
+)
+"""Families of the same name whose values are not the same."""
