@@ -41,6 +41,7 @@ NOT_MADE = (
         "processes",
         "a file to read for each thread of the machine in each cycle",
     ),
+    Difference("node_cgroups_(cgroups|enabled)", "cgroups", "how many control groups there are; off there too"),
     Difference("node_perf_.*", "perf", "needs capabilities over the whole machine; off there too"),
     Difference(
         "node_mountstats_.*",
@@ -58,6 +59,7 @@ NOT_MADE = (
 
 ONLY_HERE = (
     Difference("namedprocess_namegroup_.*", "processes", "named groups of processes, as in process-exporter"),
+    Difference("node_scsi_.*", "scsi", "the state of each SCSI device, and its errors"),
     Difference("node_kernel_tainted", "kernel", "why the kernel is tainted, a series for each flag"),
 )
 """What a collector here gives and node_exporter does not, in any version."""

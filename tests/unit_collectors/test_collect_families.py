@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from test_collect_agreement import NEWER
 
 from agent.metrics_compared import NOT_MADE, ONLY_HERE, TOLD_OTHERWISE, Difference
-from collectors.api import FRAME_METRICS, Metric, available, load
+from collectors.api import FRAME_METRICS, HostFS, Metric, Scraper, available, is_builtin, load, present
 
 OF_THE_FRAME = frozenset(metric.name for metric in FRAME_METRICS)
 NEEDS_MORE = frozenset({"supervisord", "runit", "wifi", "perf", "disable-defaults"})
@@ -85,6 +86,20 @@ def test_types_are_those_of_the_exporter(reference: dict[str, str]) -> None:
     assert {name: kind for name, kind in reference.items() if name in ours} == {
         name: ours[name].type.value for name in reference if name in ours
     }
+
+
+@pytest.mark.server("prometheus-node-exporter")
+async def test_what_this_host_has_beyond_the_exporter_is_named(reference: dict[str, str]) -> None:
+    host = HostFS()
+    names = [name for name in available() if is_builtin(name) and present(name, host)]
+    frame = Scraper(
+        {name: (module := load(name)).build(module.Options(), host) for name in names}, job="node", instance="here"
+    )
+    given = {sample.name for scrape in await frame.cycle(0) for sample in scrape.samples} - OF_THE_FRAME
+    await frame.aclose()
+    beyond = {name for name in given - set(reference) if not NEWER.fullmatch(name)}
+    assert len(given) > 300
+    assert beyond == matching(beyond, ONLY_HERE), "name it in agent/metrics_compared.py, or as newer"
 
 
 @pytest.mark.server("prometheus-node-exporter")
