@@ -41,7 +41,6 @@ NOT_MADE = (
         "processes",
         "a file to read for each thread of the machine in each cycle",
     ),
-    Difference("node_cgroups_(cgroups|enabled)", "cgroups", "how many control groups there are; off there too"),
     Difference("node_perf_.*", "perf", "needs capabilities over the whole machine; off there too"),
     Difference(
         "node_mountstats_.*",
@@ -60,6 +59,14 @@ NOT_MADE = (
 ONLY_HERE = (
     Difference("namedprocess_namegroup_.*", "processes", "named groups of processes, as in process-exporter"),
     Difference("node_scsi_.*", "scsi", "the state of each SCSI device, and its errors"),
+    Difference("x509_.*", "certificates", "certificates on disk, as in x509-certificate-exporter"),
+    Difference("container_.*", "containers", "what containers use, as in cAdvisor"),
+    Difference("apt_.*", "packages", "updates that wait, as in the textfile script apt_info"),
+    Difference("node_(reboot|kernel_newer)_.*", "reboot", "whether a restart is due, and why"),
+    Difference("node_files_.*", "files", "number, age and size of files, for backups and the like"),
+    Difference("node_journal_.*", "journal", "what is written to the journal, by unit and priority"),
+    Difference("node_kmsg_.*", "kmsg", "what the kernel's log tells of: OOM kills, hung tasks, I/O errors"),
+    Difference("node_users_.*", "users", "who is logged in, from utmp"),
     Difference("node_kernel_tainted", "kernel", "why the kernel is tainted, a series for each flag"),
 )
 """What a collector here gives and node_exporter does not, in any version."""
