@@ -205,6 +205,8 @@ def _can_be_false(expr: Expr, recordings: Recordings) -> bool:
             return False
         case Binary(op="or"):
             return _can_be_false(expr.lhs, recordings) and _can_be_false(expr.rhs, recordings)
+        case Binary(op="unless", rhs=Call(func="absent" | "absent_over_time", args=(asked, *_))):
+            return any(_can_be_false(part, recordings) for part in (expr.lhs, asked))
         case Binary(op="unless"):
             return True
         case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:

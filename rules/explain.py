@@ -25,7 +25,7 @@ from rules.promql.ast import (
     VectorSelector,
 )
 from rules.promql.names import quoted_name, selector_text
-from rules.recovery import recovery, selectors, unfolded
+from rules.recovery import recovery, selectors, taker, unfolded
 from rules.target import SELECTING
 from rules.template.printing import quote, show_float
 
@@ -78,7 +78,9 @@ def _over(expr: Expr) -> Iterator[str]:
             yield "both of these (a side that had no data while the alert was true does not count):"
             yield from _list((expr.lhs, expr.rhs))
         case Binary(op="unless"):
-            yield f"there is {show(expr.rhs)}, or:"
+            right = taker(expr)
+            if right is not None:
+                yield f"there is {show(right)}, or:"
             yield from _list((expr.lhs,))
         case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
             yield f"{show(expr.lhs)} has a value that is not {expr.op} {show(expr.rhs)}"

@@ -7,11 +7,11 @@ selector without a sample is UNKNOWN, or what the rule that records its series s
 ``or`` when both are, ``unless`` also when its right side is present. Labels are followed inwards through matching,
 grouping and functions as a ``Target``.
 
-Four rules keep missing data from looking like recovery. A range function or subquery counts as present only while what
+Five rules keep missing data from looking like recovery. A range function or subquery counts as present only while what
 it looks over still has a current sample, since old samples leave its window one by one. ``scalar()`` of nothing is NaN,
 so nothing is FALSE while one is. What ``or`` takes from its right side proves nothing when the left has lost its data
 (except a constant), and an ``or`` side without data is left out only when it had none while the alert was true
-(``branches``). And a verdict FALSE must rest on whole data (``rules.gaps``).
+(``branches``). What ``unless`` takes away because of an ``absent()`` proves nothing. And a verdict FALSE must rest on whole data (``rules.gaps``).
 """
 
 from __future__ import annotations
@@ -302,13 +302,29 @@ class Look:
             return left
         if left.truth is Truth.TRUE:
             keys = [key(expr, element.labels) for element in self.elements(expr.lhs, target)]
-            taken = all(self.judge(expr.rhs, key).truth is Truth.TRUE for key in keys)
+            taken = all(self._takes_away(expr.rhs, key) for key in keys)
             return Verdict(Truth.FALSE, left.value) if taken else _UNKNOWN
         if fixes_key(expr, target):
-            right = self.judge(expr.rhs, key(expr, target.key))
-            if right.truth is Truth.TRUE:
-                return Verdict(Truth.FALSE, right.value)
+            inner = key(expr, target.key)
+            if self._takes_away(expr.rhs, inner):
+                return Verdict(Truth.FALSE, self.judge(expr.rhs, inner).value)
         return _UNKNOWN
+
+    def _takes_away(self, expr: Expr, target: Target) -> bool:
+        """Whether the right side of ``unless`` is there, and fresh data says so."""
+        return self.judge(expr, target).truth is Truth.TRUE and self._shown(expr, target)
+
+    def _shown(self, expr: Expr, target: Target) -> bool:
+        """Whether elements that are present are more than an ``absent()`` of data that is missing."""
+        sides = children(expr, target)
+        match expr:
+            case Call() if expr.func in ABSENT:
+                return self.is_false(expr.args[0], Target.anything())
+            case Binary(op="or"):
+                return any(self.elements(*side) and self._shown(*side) for side in sides)
+            case Binary(op="unless"):
+                return self._shown(*next(sides))
+        return all(self._shown(*side) for side in sides)
 
     def _no_or(self, expr: Binary, target: Target) -> Verdict:
         first = self._evidence.branch(expr)

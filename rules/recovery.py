@@ -7,7 +7,7 @@ which follows the labels of one alert inwards; both take an expression apart in 
 ``a > 1``               ``a <= 1``
 ``a and b``             ``not a or not b``, matched as the ``and`` was
 ``a or b``              ``not a and not b``
-``a unless b``          ``not a or b``
+``a unless b``          ``not a or b``; of ``absent(b)``, ``not a or not b``
 ``sum by (x) (a > 1)``  ``count by (x) (not a) unless count by (x) (a > 1)``
 ``topk(3, a)``          ``a unless topk(3, a)``
 ``absent(a)``           ``a``
@@ -35,7 +35,7 @@ def recovery(expr: Expr) -> Expr | None:
         case Binary(op="and"):
             return _either(recovery(expr.lhs), recovery(expr.rhs), expr.matching)
         case Binary(op="unless"):
-            return _either(recovery(expr.lhs), expr.rhs, expr.matching)
+            return _either(recovery(expr.lhs), taker(expr), expr.matching)
         case Binary(op="or"):
             left, right = recovery(expr.lhs), recovery(expr.rhs)
             return None if left is None or right is None else Binary("and", left, right, _sets(expr.matching))
@@ -54,6 +54,12 @@ def recovery(expr: Expr) -> Expr | None:
             inner = recovery(expr.args[0])
             return None if inner is None else replace(expr, args=(inner, *expr.args[1:]))
     return _of_parts(expr)
+
+
+def taker(expr: Binary) -> Expr | None:
+    """What fresh data must have for an ``unless`` to take an element away. That something is missing shows nothing."""
+    right = expr.rhs
+    return recovery(right.args[0]) if isinstance(right, Call) and right.func in ABSENT else right
 
 
 def unfolded(expr: Expr, recordings: Recordings) -> Expr:

@@ -59,6 +59,7 @@ RENAMED_A: Labels = (("d", "/dev/a"),)
 HOST_A: Labels = (("i", "1"), ("n", "a"))
 TAKEN = "count by (i) (x unless on (d) max_over_time(y[1m])) > 0"
 TWO = {"x{i=1,d=a}": 9, "x{i=1,d=b}": 9}
+BOTH = {"x{i=1}": 9, "y{i=1}": 2}
 PAIR, NAMED = {"x{i=1,d=a}": 9}, {"x{i=1}": 9}
 FALSE, UNKNOWN = Truth.FALSE, Truth.UNKNOWN
 
@@ -83,6 +84,14 @@ FALSE, UNKNOWN = Truth.FALSE, Truth.UNKNOWN
         ("x > 5 unless y", I1, {"x{i=1}": 9}, {"x{i=1}": 9, "y{i=1}": 1}, FALSE, 9),
         ("x > 5 unless on(i) y", I1, {"x{i=1}": 9}, {"y{i=1}": 1}, FALSE, 1),
         ("x > 5 unless y", I1, {"x{i=1}": 9}, {}, UNKNOWN, None),
+        ("x > 5 unless on() absent(y)", I1, BOTH, {"x{i=1}": 9}, UNKNOWN, None),
+        ("x > 5 unless on() absent(y)", I1, BOTH, {}, UNKNOWN, None),
+        ("x > 5 unless on() absent(y)", I1, BOTH, {"x{i=1}": 3}, FALSE, 3),
+        ("x > 5 unless on() absent(y == 2)", I1, BOTH, {"x{i=1}": 9, "y{i=1}": 1}, FALSE, 9),
+        ("x > 5 unless on() absent(y == 2)", I1, BOTH, {"x{i=1}": 9}, UNKNOWN, None),
+        ("x > 5 unless on() (absent(y) or u)", I1, BOTH, {"x{i=1}": 9, "u{}": 1}, FALSE, 9),
+        ("x > 5 unless on() (u unless absent(y))", I1, BOTH, {"x{i=1}": 9, "y{i=1}": 2, "u{}": 1}, FALSE, 9),
+        ("x > 5 unless on() absent(y) * 2 > 1", I1, BOTH, {"x{i=1}": 9}, UNKNOWN, None),
         ("count(x > 5) > 1", (), {"x{i=1}": 9, "x{i=2}": 9}, {"x{i=1}": 9, "x{i=2}": 3}, FALSE, 1),
         ("count(x > 5) > 1", (), {"x{i=1}": 9, "x{i=2}": 9}, {"x{i=1}": 1, "x{i=2}": 3}, FALSE, 1),
         ("count(x > 5) > 1", (), {"x{i=1}": 9, "x{i=2}": 9}, {}, UNKNOWN, None),
@@ -123,7 +132,7 @@ def test_cases(case: tuple[str, Labels, dict[str, float], dict[str, float], Trut
     """Expression, the alert's labels, data while it was true, data now, the verdict and the value that decided it."""
     expr, labels, before, now, truth, value = case
     then = {series(text): float(number) for text, number in before.items()}
-    if "absent" not in expr:
+    if not expr.startswith("absent"):
         assert labels in result(expr, window(then, then), BEFORE)
     got = judge(expr, labels, then, {series(text): float(number) for text, number in now.items()})
     assert got[0] is truth
@@ -153,7 +162,8 @@ def test_a_condition_joined_with_names_is_followed_through_the_join(
     ("expr", "possible"),
     [("x", False), ("rate(x[5m])", False), ("x + y", False), ("x > 5", True), ("x > bool 5", False),
      ("x > 5 or y", False), ("x > 5 or y > 1", True), ("x and y", False), ("x and y > 1", True),
-     ("sum(x > 5)", True), ("absent(x)", True), ("x unless y", True), ("topk(3, x)", True)],
+     ("sum(x > 5)", True), ("absent(x)", True), ("x unless y", True), ("topk(3, x)", True),
+     ("x unless absent(y)", False), ("x unless absent(y > 1)", True)],
 )  # fmt: skip
 def test_whether_any_data_could_show_recovery_is_known_beforehand(expr: str, possible: bool) -> None:
     assert Evidence(parse(expr)).possible is possible

@@ -173,6 +173,7 @@ def conditions(depth: int) -> st.SearchStrategy[str]:
         st.builds("({} unless {})".format, inner, comparisons()),
         st.builds("({} unless on (i) {})".format, inner, comparisons()),
         st.builds("({} unless nowhere)".format, inner),
+        st.builds("({} unless on () absent({}))".format, inner, values(0)),
         st.builds("(({}) * 2 > {})".format, inner, numbers),
         st.builds("(-{})".format, inner),
         st.builds(

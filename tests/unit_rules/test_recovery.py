@@ -23,6 +23,8 @@ SHAPES = {
     "a > 1 and on (i) b < 2": "(a <= 1) or on (i) (b >= 2)",
     "a > 1 or b < 2": "(a <= 1) and (b >= 2)",
     "a > 1 unless on (i) b": "(a <= 1) or on (i) b",
+    "a > 1 unless on () absent(b)": "a <= 1",
+    "a > 1 unless on () absent(b == 1)": "(a <= 1) or on () (b != 1)",
     "a > 1 and b": "a <= 1",
     "a > 1 < 5": "((a > 1) >= 5) or (a <= 1)",
     "a > on (i) group_left () (b > 2)": "(a <= on (i) group_left () (b > 2)) or on (i) (b <= 2)",
