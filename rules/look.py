@@ -11,7 +11,8 @@ Five rules keep missing data from looking like recovery. A range function or sub
 it looks over still has a current sample, since old samples leave its window one by one. ``scalar()`` of nothing is NaN,
 so nothing is FALSE while one is. What ``or`` takes from its right side proves nothing when the left has lost its data
 (except a constant), and an ``or`` side without data is left out only when it had none while the alert was true
-(``branches``). What ``unless`` takes away because of an ``absent()`` proves nothing. And a verdict FALSE must rest on whole data (``rules.gaps``).
+(``branches``). What ``unless`` takes away because of an ``absent()`` proves nothing. And a verdict FALSE must rest on
+whole data (``rules.gaps``).
 """
 
 from __future__ import annotations
