@@ -4,7 +4,8 @@ Five series for each of some hundred units would be most of what an agent holds.
 and all five states are there for units that ``unit_include`` matches, that ``expect`` names, or that have failed.
 
 One ListUnits a cycle. A property of a service or timer is asked for once and again when systemd says that it changed;
-``REVISIT`` units a cycle are asked anyway, so that a lost signal is made good in time.
+``REVISIT`` units a cycle are asked anyway, so that a lost signal is made good in time. What changes without a signal
+(tasks of a service, connections of a socket) is asked for in each cycle, of the units chosen by name only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ UNIT_EXCLUDE = r".+\.(automount|device|mount|scope|slice)"
 REVISIT = 2
 SERVICE = "org.freedesktop.systemd1.Service"
 TIMER = "org.freedesktop.systemd1.Timer"
+SOCKET = "org.freedesktop.systemd1.Socket"
+UNIT = "org.freedesktop.systemd1.Unit"
+_NO_NUMBER = 2**64 - 1
+"""How systemd writes "not accounted" and "no limit"."""
 
 METRICS = (
     gauge("node_systemd_unit_state", "1 for the state the unit is in, 0 for the others.", "name", "state", "type"),
@@ -37,7 +42,23 @@ METRICS = (
     gauge(
         "node_systemd_timer_last_trigger_seconds", "When the timer last elapsed, in seconds since the epoch.", "name"
     ),
+    gauge(
+        "node_systemd_unit_start_time_seconds",
+        "When a unit chosen by name became active, in seconds since the epoch; absent while it is not.",
+        "name",
+    ),
+    gauge("node_systemd_unit_tasks_current", "Tasks of a service chosen by name.", "name"),
+    gauge("node_systemd_unit_tasks_max", "Limit of the tasks of a service chosen by name, when there is one.", "name"),
+    counter("node_systemd_socket_accepted_connections_total", "Connections a chosen socket accepted.", "name"),
+    gauge("node_systemd_socket_current_connections", "Connections of a chosen socket that are open.", "name"),
+    counter("node_systemd_socket_refused_connections_total", "Connections a chosen socket refused.", "name"),
+    gauge("node_systemd_virtualization_info", "What the system runs in; always 1.", "virtualization_type"),
 )
+_SOCKET = {
+    "NAccepted": "node_systemd_socket_accepted_connections_total",
+    "NConnections": "node_systemd_socket_current_connections",
+    "NRefused": "node_systemd_socket_refused_connections_total",
+}
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,8 +67,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit_include: Annotated[
         str,
         Meta(
-            description="RE2 over the whole name; units that match have a series for each of the five states. All "
-            "others have one for `failed`, and all five once they have failed. Empty: none is chosen so",
+            description="RE2 over the whole name; units that match have a series for each of the five states, and "
+            "their start, tasks and connections. All others have one for `failed`, and all five once they have failed. "
+            "Empty: none is chosen so",
             examples=[r"(nginx|postgresql@.+)\.service"],
         ),
     ] = ""
@@ -62,7 +84,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expect: Annotated[
         tuple[str, ...],
         Meta(
-            description="Units that ought to exist: they have all five states, and a missing one is a warning",
+            description="Units that ought to exist: they have all that `unit_include` gives, and a missing one is a "
+            "warning",
             examples=[["nginx.service"]],
         ),
     ] = ()
@@ -96,13 +119,16 @@ class ServiceManager(Protocol):
 
 
 class _Details:
-    """What is known of one unit beside its state. ``value`` is restarts of a service, last trigger of a timer."""
+    """What is known of one unit beside its state. ``value`` is restarts of a service, last trigger of a timer, and
+    ``fixed`` what else stays as it is until the unit changes.
+    """
 
-    __slots__ = ("active", "name", "states", "value")
+    __slots__ = ("active", "fixed", "name", "states", "value")
 
-    def __init__(self, unit: Unit, kind: str, value: float | None) -> None:
+    def __init__(self, unit: Unit, kind: str, value: float | None, fixed: dict[str, float]) -> None:
         self.active = unit.active
         self.value = value
+        self.fixed = fixed
         self.name: Labels = labels(name=unit.name)
         self.states = {state: labels(name=unit.name, state=state, type=kind) for state in STATES}
 
@@ -117,6 +143,7 @@ class Systemd:
         self._details: dict[str, _Details] = {}
         self._revisit = 0
         self._version: Labels | None = None
+        self._inside: Labels | None = None
         self._state = OneLabel("state")
 
     async def collect(self) -> Iterable[Sample | Notice]:
@@ -165,12 +192,17 @@ class Systemd:
         await self._refresh(manager, by_name)
         for name, unit in by_name.items():
             made += self._unit(unit, self._details[name])
+            if self._chosen(unit):
+                made += await _moving(manager, unit, self._details[name].name)
         made += await self._system(manager)
         made += missing("unit", self._expect, by_name)
         return made
 
     def _watched(self, name: str) -> bool:
         return name in self._expect or self._keep.keeps(name)
+
+    def _chosen(self, unit: Unit) -> bool:
+        return unit.name in self._expect or (self._whole is not None and self._whole.keeps(unit.name))
 
     def _summary(self, units: list[Unit]) -> Iterator[Sample]:
         count = Counter(unit.active for unit in units)
@@ -180,11 +212,15 @@ class Systemd:
     async def _system(self, manager: ServiceManager) -> list[Sample]:
         if self._version is None:
             self._version = labels(version=str(await manager.manager_property("Version") or ""))
+            inside = await manager.manager_property("Virtualization")
+            self._inside = labels(virtualization_type=str(inside or "none")) if isinstance(inside, str) else None
         state = await manager.manager_property("SystemState")
         made = [Sample("node_systemd_system_running", NONE, float(state == "running"))]
         major = re.search(r"\d+", self._version[0][1]) if self._version else None
         if major:
             made.append(Sample("node_systemd_version", self._version, float(major[0])))
+        if self._inside is not None:
+            made.append(Sample("node_systemd_virtualization_info", self._inside, 1.0))
         return made
 
     async def _refresh(self, manager: ServiceManager, by_name: dict[str, Unit]) -> None:
@@ -198,16 +234,14 @@ class Systemd:
         for name, unit in by_name.items():
             held = self._details.get(name)
             if held is None or held.active != unit.active or unit.path in changed or name in turn:
-                self._details[name] = await _details(manager, unit)
+                self._details[name] = await _details(manager, unit, chosen=self._chosen(unit))
 
     def _unit(self, unit: Unit, details: _Details) -> Iterator[Sample]:
-        whole = (
-            unit.active == "failed"
-            or unit.name in self._expect
-            or (self._whole is not None and self._whole.keeps(unit.name))
-        )
+        whole = unit.active == "failed" or self._chosen(unit)
         for state in STATES if whole else ("failed",):
             yield Sample("node_systemd_unit_state", details.states[state], float(unit.active == state))
+        for name, value in details.fixed.items():
+            yield Sample(name, details.name, value)
         if details.value is None:
             return
         if unit.name.endswith(".service"):
@@ -216,19 +250,46 @@ class Systemd:
             yield Sample("node_systemd_timer_last_trigger_seconds", details.name, details.value)
 
 
-async def _details(manager: ServiceManager, unit: Unit) -> _Details:
+async def _details(manager: ServiceManager, unit: Unit, *, chosen: bool) -> _Details:
     kind = ""
-    value: object = None
-    scale = 1.0
+    value: float | None = None
+    fixed: dict[str, float] = {}
     if unit.name.endswith(".service"):
         kind = str(await manager.unit_property(unit.path, SERVICE, "Type") or "")
-        value = await manager.unit_property(unit.path, SERVICE, "NRestarts")
+        value = await _number(manager, unit, SERVICE, "NRestarts")
     elif unit.name.endswith(".timer"):
-        value = await manager.unit_property(unit.path, TIMER, "LastTriggerUSec")
-        scale = 1e6
-    if value is not None and not isinstance(value, int):
-        raise CollectorError(f"systemd gives {value!r:.60} for a number of {unit.name}")
-    return _Details(unit, kind, None if value is None else value / scale)
+        value = await _number(manager, unit, TIMER, "LastTriggerUSec")
+        value = None if value is None else value / 1e6
+    if chosen and unit.active == "active":
+        since = await _number(manager, unit, UNIT, "ActiveEnterTimestamp")
+        if since:
+            fixed["node_systemd_unit_start_time_seconds"] = since / 1e6
+    if chosen and kind:
+        limit = await _number(manager, unit, SERVICE, "TasksMax")
+        if limit is not None:
+            fixed["node_systemd_unit_tasks_max"] = limit
+    return _Details(unit, kind, value, fixed)
+
+
+async def _moving(manager: ServiceManager, unit: Unit, name: Labels) -> list[Sample]:
+    """What systemd sends no signal of when it changes."""
+    wanted: dict[str, str] = {}
+    interface = SERVICE
+    if unit.name.endswith(".service"):
+        wanted = {"TasksCurrent": "node_systemd_unit_tasks_current"}
+    elif unit.name.endswith(".socket"):
+        wanted, interface = _SOCKET, SOCKET
+    values = [(metric, await _number(manager, unit, interface, key)) for key, metric in wanted.items()]
+    return [Sample(metric, name, value) for metric, value in values if value is not None]
+
+
+async def _number(manager: ServiceManager, unit: Unit, interface: str, name: str) -> float | None:
+    value = await manager.unit_property(unit.path, interface, name)
+    if value is None or value == _NO_NUMBER:
+        return None
+    if not isinstance(value, int):
+        raise CollectorError(f"systemd gives {value!r:.60} for {name} of {unit.name}")
+    return float(value)
 
 
 def build(options: Options, host: HostFS) -> Systemd:

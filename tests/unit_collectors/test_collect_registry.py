@@ -22,7 +22,7 @@ CORE = {
     "lnstat", "tcpstat", "meminfo_numa", "zoneinfo",
     "bcache", "bonding", "btrfs", "dmmultipath", "drbd", "fibrechannel", "hwmon", "infiniband", "mdadm", "nvme",
     "powersupplyclass", "scsi", "tapestats", "zfs",
-    "certificates", "cgroups", "containers", "files", "journal", "kmsg", "logind", "packages", "reboot", "users",
+    "certificates", "cgroups", "containers", "files", "journal", "kmsg", "logind", "ntp", "packages", "reboot", "users",
 }  # fmt: skip
 Offer = Callable[[str, str, str], None]
 

@@ -43,7 +43,7 @@ class FakeManager:
         return [known.get(name, Unit(name, "not-found", "inactive", PATH + name)) for name in names]
 
     async def manager_property(self, name: str) -> object:
-        return {"Version": "252.22-1~deb12u1", "SystemState": "degraded"}[name]
+        return {"Version": "252.22-1~deb12u1", "SystemState": "degraded", "Virtualization": "kvm"}[name]
 
     async def unit_property(self, path: str, interface: str, name: str) -> object:
         self.asked.append(f"{path.removeprefix(PATH)} {name}")
@@ -91,6 +91,7 @@ async def test_what_is_published(tmp_path: Path) -> None:
         'node_systemd_units{state="failed"}': 1,
         "node_systemd_system_running": 0,
         'node_systemd_version{version="252.22-1~deb12u1"}': 252,
+        'node_systemd_virtualization_info{virtualization_type="kvm"}': 1,
     }
 
 
@@ -109,6 +110,37 @@ async def test_included_and_expected_units_have_all_five_states(tmp_path: Path) 
     assert table(items)['node_systemd_unit_state{name="stopped.service",state="inactive"}'] == 1
     (notice,) = notices(items)
     assert "expected unit 'typo.service' is not there" in notice
+
+
+async def test_chosen_units_tell_start_tasks_and_connections(tmp_path: Path) -> None:
+    manager = FakeManager(
+        unit("web.service"), unit("api.socket"), unit("other.service"), unit("idle.service", "inactive")
+    )
+    manager.properties |= {
+        ("web.service", "Type"): "notify", ("web.service", "NRestarts"): 1, ("web.service", "TasksCurrent"): 12,
+        ("web.service", "TasksMax"): 500, ("web.service", "ActiveEnterTimestamp"): 1_700_000_000_250_000,
+        ("idle.service", "Type"): "simple", ("idle.service", "TasksCurrent"): 2**64 - 1,
+        ("idle.service", "TasksMax"): 2**64 - 1, ("idle.service", "ActiveEnterTimestamp"): 0,
+        ("api.socket", "NAccepted"): 40, ("api.socket", "NConnections"): 3, ("api.socket", "NRefused"): 2,
+        ("api.socket", "ActiveEnterTimestamp"): 1_600_000_000_000_000, ("other.service", "TasksCurrent"): 9,
+    }  # fmt: skip
+    collector = make(tmp_path, manager, unit_include=r"(web|idle)\.service", expect=("api.socket",))
+    got = {key: value for key, value in table(await gather(collector)).items() if "unit_state" not in key}
+    extra = {
+        'node_systemd_unit_start_time_seconds{name="web.service"}': 1_700_000_000.25,
+        'node_systemd_unit_start_time_seconds{name="api.socket"}': 1_600_000_000,
+        'node_systemd_unit_tasks_current{name="web.service"}': 12,
+        'node_systemd_unit_tasks_max{name="web.service"}': 500,
+        'node_systemd_socket_accepted_connections_total{name="api.socket"}': 40,
+        'node_systemd_socket_current_connections{name="api.socket"}': 3,
+        'node_systemd_socket_refused_connections_total{name="api.socket"}': 2,
+    }
+    assert {key: value for key, value in got.items() if "unit_" in key or "socket" in key} == extra
+    manager.asked.clear()
+    manager.properties["web.service", "TasksCurrent"] = 13
+    assert table(await gather(collector))['node_systemd_unit_tasks_current{name="web.service"}'] == 13
+    assert "api.socket NAccepted" in manager.asked
+    assert not any(asked == "other.service TasksCurrent" for asked in manager.asked)
 
 
 async def test_properties_are_asked_once_and_again_when_something_changed(tmp_path: Path) -> None:
