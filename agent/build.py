@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import msgspec
 
 import collectors.api
 import integrations.api
@@ -36,8 +37,7 @@ JOB = "node"
 DESK = "desk"
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """What one configuration makes, besides the rule engine and delivery, which outlive a reload."""
 
     context: Context

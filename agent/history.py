@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import os
 from array import array
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+
+import msgspec
 
 from agent import log
 from rules.api import DamagedHistory, Engine, Record, SeriesWindow, Stretch, pack, records, unpack
@@ -33,8 +34,7 @@ _HEADING = b"tocsin-history 1\n"
 _log = log.get("history")
 
 
-@dataclass(slots=True)
-class HistoryStats:
+class HistoryStats(msgspec.Struct):
     """Counters since the start; ``error`` is why the last write failed, ``left_out`` the series that had no room."""
 
     samples_taken_up: int = 0

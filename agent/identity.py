@@ -12,8 +12,9 @@ import os
 import re
 import secrets
 import socket
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from agent.core.model import Ci
 
@@ -22,8 +23,7 @@ OWN_ID_FILE = "machine-id"
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}")
 
 
-@dataclass(frozen=True, slots=True)
-class Self:
+class Self(msgspec.Struct, frozen=True):
     """``instance`` is the host name: what people call this machine today."""
 
     ci: Ci

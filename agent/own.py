@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+
+import msgspec
 
 from agent.book import Book
 from agent.core.calendar import Calendar
@@ -20,8 +21,7 @@ from collectors.api import Labels, Sample, TargetScheduler, labels
 from rules.api import AlertState, SeriesWindow
 
 
-@dataclass(slots=True)
-class ReloadStats:
+class ReloadStats(msgspec.Struct):
     """What became of the configuration."""
 
     succeeded: int = 0
@@ -29,8 +29,7 @@ class ReloadStats:
     last_ok: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(msgspec.Struct, frozen=True):
     """Where the numbers come from."""
 
     cycle: CycleStats
@@ -112,7 +111,7 @@ def _values(s: Sources, now: int) -> Iterator[tuple[str, Labels, float]]:
         yield "tocsin_slo_planned", (("slo", slo),), calendar.planned(now)
 
 
-_DELIVERY_FIELDS = tuple(field.name for field in fields(DeliveryStats))
+_DELIVERY_FIELDS = DeliveryStats.__struct_fields__
 
 
 def _plain(s: Sources) -> Iterable[tuple[str, float]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from agent import log
 from agent.config.load import Loaded
@@ -12,8 +14,7 @@ from rules.api import Problem
 _log = log.get("rules")
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class FileState(msgspec.Struct, frozen=True):
     """A rule file. ``rules`` is how many of its rules are in force.
 
     ``problem`` is the first mistake that keeps the file as it is now from being in force, and ``since`` when that was

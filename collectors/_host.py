@@ -15,9 +15,10 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from collectors._model import CollectorError
 
@@ -41,8 +42,7 @@ _UNSUPPORTED = _ABSENT | {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class FileInfo:
+class FileInfo(msgspec.Struct, frozen=True):
     """What tells one version of a file from another, and whether it is a regular file."""
 
     mtime: float

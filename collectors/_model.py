@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 Labels = tuple[tuple[str, str], ...]
 """Label pairs sorted by name, without ``__name__`` and without empty values."""
@@ -19,8 +20,7 @@ class MetricType(Enum):
     UNTYPED = "untyped"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(msgspec.Struct, frozen=True):
     """A family a collector declares: its name, type, help text (with the unit in words) and label names."""
 
     name: str

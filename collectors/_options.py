@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -23,8 +22,7 @@ class Unsupported(msgspec.Struct, frozen=True):
     """Type of an option that the format has and Tocsin does not: whoever writes it is told so, by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class OptionProblem:
+class OptionProblem(msgspec.Struct, frozen=True):
     """A mistake in options, or (``warning``) something that works and is worth a look."""
 
     path: OptionPath

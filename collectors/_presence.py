@@ -8,7 +8,8 @@ array plugged in. A collector that is not named here has its source on every Lin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from collectors._host import HostFS
 from collectors._model import Collector, CollectorError
@@ -65,8 +66,7 @@ enough. A directory must hold something. ``*/`` stands for any one directory: so
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(msgspec.Struct, frozen=True):
     """A collector whose source is not there yet: how to look, and how to make it then."""
 
     present: Callable[[], bool]

@@ -14,10 +14,12 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, cast
+
+import msgspec
+from msgspec.structs import replace
 
 from collectors._model import Collector, CollectorError, Labels, Notice, Sample, gauge
 from collectors._presence import Absent
@@ -44,8 +46,7 @@ FRAME_METRICS = (
 """The families the frame adds to every collector's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scrape:
+class Scrape(msgspec.Struct, frozen=True):
     """What one collector gave in one cycle, or one target in its last measurement.
 
     ``target`` is (collector, instance, job), or the labels of a target: those of the frame's own series. ``samples``

@@ -15,6 +15,8 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from collectors._model import CollectorError, Labels, Notice, Sample, gauge
 from collectors._scrape import Scrape, explain
 from collectors._series import SeriesCache
@@ -31,8 +33,7 @@ _GRACE = 1.0
 """Seconds beyond its timeout after which a measurement that does not end by itself is stopped from outside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """One thing to measure.
 
     ``kind`` and ``name`` identify it; ``labels`` go to each of its samples. ``interval`` and ``timeout`` are seconds.
@@ -53,8 +54,7 @@ class Target:
         return f"{self.kind}{_DIVIDER}{self.name}"
 
 
-@dataclass(slots=True)
-class TargetStats:
+class TargetStats(msgspec.Struct):
     """Counters since the start. ``overruns`` are measurements that had to be stopped from outside."""
 
     runs: int = 0

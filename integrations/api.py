@@ -14,7 +14,6 @@ Each method is safe to call again with the same arguments after a crash at any m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -279,8 +278,7 @@ def _not_noted(_name: str, _ends: float) -> None:
     """Nobody asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(msgspec.Struct, frozen=True):
     """What the agent lends an adapter at build time."""
 
     credential: Callable[[str], Secret]

@@ -7,6 +7,9 @@ changes.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from rules.alerting import AlertRow
 from rules.coldstart import Waiting, WaitsFor
 from rules.engine import Engine, Start
@@ -19,8 +22,6 @@ from rules.forecast import Forecast, forecast
 from rules.history import DamagedHistory, Record, Stretch, pack, records, unpack
 from rules.lookback import parts
 from rules.model import Alert, AlertState, Labels, Problem, Severity
-from rules.notation import MAX_ALL_VALUES, NotationError, parse_series, parse_values
-from rules.openmetrics import OpenMetricsError, load_openmetrics
 from rules.origin import RawSample
 from rules.promql.annotations import Notes, annotated_query
 from rules.promql.api_json import api_value, to_api_json
@@ -64,8 +65,12 @@ from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mea
 from rules.staleness import is_stale
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus
 from rules.template.evaluator import Template
-from rules.testreport import CaseResult, TestFailure, TestReport, diff
-from rules.unittest import run_test_file
+
+if TYPE_CHECKING:
+    from rules.notation import MAX_ALL_VALUES, NotationError, parse_series, parse_values
+    from rules.openmetrics import OpenMetricsError, load_openmetrics
+    from rules.testreport import CaseResult, TestFailure, TestReport, diff
+    from rules.unittest import run_test_file
 
 __all__ = [
     "MAX_ALL_VALUES",
@@ -172,3 +177,23 @@ __all__ = [
     "unpack",
     "value_type",
 ]
+
+_ON_DEMAND = {
+    name: module
+    for module, names in {
+        "rules.notation": ("MAX_ALL_VALUES", "NotationError", "parse_series", "parse_values"),
+        "rules.openmetrics": ("OpenMetricsError", "load_openmetrics"),
+        "rules.testreport": ("CaseResult", "TestFailure", "TestReport", "diff"),
+        "rules.unittest": ("run_test_file",),
+    }.items()
+    for name in names
+}
+"""What tests of rules need and the daemon does not (0.4 MB): imported when it is first asked for."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_ON_DEMAND[name]), name)
+    globals()[name] = found
+    return found

@@ -8,9 +8,10 @@ suspend) does not count. Prometheus has no such wait: there, a rule fires on the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
+
+import msgspec
 
 from rules.lookback import Reach, duration
 
@@ -28,8 +29,7 @@ class WaitsFor(Enum):
     WINDOW = "window"
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """A rule that is not evaluated before ``until``, if nothing interrupts, and why. For a window: ``span`` ms of
     ``metric`` (empty: of whatever it selects) that end ``offset`` ms before the evaluation.
     """
@@ -94,8 +94,7 @@ class Watched:
         return self._spans[-1][0] if self._spans else _EVER
 
 
-@dataclass(slots=True)
-class Demand:
+class Demand(msgspec.Struct):
     """What a rule asks of the past. ``known_from`` is when what is held of the metric begins."""
 
     reach: Reach

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from enum import Enum
+
+from msgspec.structs import replace
 
 from rules.alerting import AlertRow, held_row
 from rules.coldstart import PAUSE, Waiting, WaitsFor, Watched, demands

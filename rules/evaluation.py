@@ -32,8 +32,7 @@ class Health(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleKey:
+class RuleKey(msgspec.Struct, frozen=True):
     """Names a rule over reloads: the ``nth`` (from 0) of this name and these labels in its group."""
 
     file: str

@@ -6,7 +6,8 @@ Nothing here recurses: rules are loaded wherever the caller stands in its own st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from rules.promql.ast import (
     Aggregate,
@@ -44,8 +45,7 @@ def reads(expr: Expr, back: int = 0) -> Iterator[tuple[str, int]]:
                 waiting.extend((inner, back) for inner in reversed(parts(part)))
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True):
     """What one selector asks of the past: ``span`` ms of ``metric`` that ended ``offset`` ms ago, offsets added up.
 
     ``metric`` is empty for a selector without a definite name.

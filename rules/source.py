@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+import msgspec
 import yaml
 from yaml.events import (
     AliasEvent,
@@ -54,8 +55,7 @@ class Documents(Enum):
     """Ignored with a warning, as Prometheus does with rule files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True):
     """Text as written. ``plain`` is False when it was quoted or a block, where ``~`` and ``null`` are ordinary text."""
 
     value: str
@@ -73,15 +73,13 @@ class Scalar:
         return "" if self.is_null else self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True):
     items: tuple[Node, ...]
     line: int
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True):
     """Entries in file order, keys unique, merge keys already applied (an own entry wins over a merged one)."""
 
     items: tuple[tuple[Scalar, Node], ...]

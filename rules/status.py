@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from rules.coldstart import Waiting
 from rules.evaluation import AlertingRunner, Health, RecordingRunner
 from rules.model import Alert
 
 
-@dataclass(frozen=True, slots=True)
-class RuleStatus:
+class RuleStatus(msgspec.Struct, frozen=True):
     """A rule as the API shows it. ``type`` is alerting or recording; labels and annotations are as written."""
 
     file: str
@@ -32,8 +32,7 @@ class RuleStatus:
     waiting: Waiting | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GroupStatus:
+class GroupStatus(msgspec.Struct, frozen=True):
     file: str
     name: str
     interval_seconds: float
@@ -43,8 +42,7 @@ class GroupStatus:
     rules: tuple[RuleStatus, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """A rule whose evaluation failed; its alerts are as they were."""
 
     file: str
@@ -53,8 +51,7 @@ class Failure:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(msgspec.Struct, frozen=True):
     """What one call did. ``alerts`` are those that fire or are held in the groups evaluated, and those that changed.
 
     ``failures`` are the rules whose evaluation failed this time, ``waiting`` the number passed over for cold start.

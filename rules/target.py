@@ -7,7 +7,8 @@ out; a ``Target`` says, for each part of the expression, what the labels of the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from rules.model import Labels
 from rules.promql.ast import Aggregate, Binary, Call, Card, Expr, Negate, Number, String, Subquery, ValueType
@@ -19,8 +20,7 @@ ABSENT = frozenset({"absent", "absent_over_time"})
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Elements whose labels, without ``names`` or reduced to ``names``, are ``key``."""
 
     without: bool

@@ -9,7 +9,6 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as AbcMapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,7 @@ Path_ = tuple[str | int, ...]
 _CREDENTIAL_FORM = "use letters, digits, '_', '-', '.', '@'; the secret itself does not belong into this file"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A file and its nodes: where a problem is said to be."""
 
     file: str

@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from rules.api import Problem, RuleFile, Severity, parse_rule_file
 
 
@@ -28,8 +30,7 @@ class Kept:
         return parse_rule_file(self.texts[name], name)[0] if name in self.texts else None
 
 
-@dataclass(frozen=True, slots=True)
-class StaleFile:
+class StaleFile(msgspec.Struct, frozen=True):
     """A rule file that is not in force as it is now, with its first mistake.
 
     ``kept`` is True while an older version of it is in force, and False while none of its rules are.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from agent.core.decision import Context
 from agent.core.group import Bucket
@@ -11,8 +11,7 @@ from agent.core.policy import Then
 from agent.core.reason import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What to do and why."""
 
     then: Then

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
+
+import msgspec
 
 DAY = 24 * 60
 
 
-@dataclass(frozen=True, slots=True)
-class WeeklyWindow:
+class WeeklyWindow(msgspec.Struct, frozen=True):
     """From minute ``begin`` of each of ``days`` (Monday is 0) to minute ``end``; of the next day when not later."""
 
     days: frozenset[int]
@@ -22,16 +22,14 @@ class WeeklyWindow:
         return (day in self.days and minute >= self.begin) or ((day - 1) % 7 in self.days and minute < self.end)
 
 
-@dataclass(frozen=True, slots=True)
-class DatedWindow:
+class DatedWindow(msgspec.Struct, frozen=True):
     """From ``begin`` up to ``end``, both local times without a zone."""
 
     begin: datetime
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(msgspec.Struct, frozen=True):
     """Windows in one time zone.
 
     Local times are compared as people read them: an hour that a clock change repeats is planned both times, and one

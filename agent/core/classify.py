@@ -7,7 +7,8 @@ label, the catalogue, the default; ``Class.why`` keeps which of them spoke.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.core.identity import CI, INSTANCE, instance_ci
 from agent.core.matcher import CompileRegex, LabelTest, all_match, compile_all
@@ -18,8 +19,7 @@ from agent.core.priority import impact_of, priority_of, urgency_of
 DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Class:
+class Class(msgspec.Struct, frozen=True):
     """The classification of one alert. ``why`` names for each field where its value came from."""
 
     severity: str
@@ -38,15 +38,13 @@ class Class:
         return (self.priority, self.urgency, self.impact)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True):
     where: str
     tests: tuple[LabelTest, ...]
     rule: ClassRule
 
 
-@dataclass(frozen=True, slots=True)
-class Classifier:
+class Classifier(msgspec.Struct, frozen=True):
     """The classification tables and the catalogue, ready to run."""
 
     config: Classification

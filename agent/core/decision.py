@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
@@ -27,8 +26,7 @@ class NoteKind(Enum):
     WAITING_FOR_HOLD = "waiting_for_hold"
 
 
-@dataclass(frozen=True, slots=True)
-class NoteRequest:
+class NoteRequest(msgspec.Struct, frozen=True):
     """A note to put in words. ``last`` is set on the last note about members that the cap allows."""
 
     kind: NoteKind
@@ -50,8 +48,7 @@ class Words(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """The configuration a decision is made under, ready to use."""
 
     policy: IncidentPolicy
@@ -64,8 +61,7 @@ class Context:
     """Backends whose product has no way back from resolved: `reopen` opens a new ticket there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What to commit, in one transaction.
 
     ``incident`` is the new value, or None when there is none (yet). ``wishes`` holds, by backend, only tickets whose

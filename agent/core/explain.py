@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.core import standby
 from agent.core.model import Incident, IncidentState, MemberState, TimelineEntry
@@ -14,8 +15,7 @@ from agent.core.timers import give_up_due, note_due, resolve_due, waits_for_hold
 Detail = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """One decision in words. ``at`` is None for what has not happened yet."""
 
     at: int | None

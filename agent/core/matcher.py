@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 Predicate = Callable[[str], bool]
 CompileRegex = Callable[[str], Predicate]
@@ -29,8 +30,7 @@ class MatcherError(ValueError):
     """A matcher that cannot be read; the text says what is wrong and what to write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(msgspec.Struct, frozen=True):
     """A matcher as written: ``value`` without its quotes and escapes."""
 
     label: str
@@ -42,8 +42,7 @@ class Matcher:
         return f"{label}{self.op.value}{_quote(self.value)}"
 
 
-@dataclass(frozen=True, slots=True)
-class LabelTest:
+class LabelTest(msgspec.Struct, frozen=True):
     """A matcher made ready to run."""
 
     matcher: Matcher

@@ -8,7 +8,8 @@ say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.core.matcher import CompileRegex, LabelTest, all_match, compile_all
 from agent.core.policy import DEFAULT_GROUP_BY, DEFAULT_GROUP_INTERVAL, DEFAULT_GROUP_WAIT, Receiver, Route
@@ -18,8 +19,7 @@ class RouteError(ValueError):
     """A tree that cannot work; the text says where and how to mend it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """One place an alert goes to. ``path`` names the nodes from the root, each with its matchers, for ``explain``."""
 
     receiver: str
@@ -30,8 +30,7 @@ class Match:
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """A node with everything inherited."""
 
     match: Match

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from agent.core.outbox import OutboxRow, RowState
 from integrations.api import Remote, RemoteState
@@ -20,8 +21,7 @@ class Why(Enum):
     REOPEN = "reopen"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """``keep`` is the ticket to take (None: create one), ``twins`` are further open ones of the same fault."""
 
     keep: Remote | None

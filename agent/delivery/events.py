@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from integrations.api import Remote
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteSeen:
+class RemoteSeen(msgspec.Struct, frozen=True):
     """A ticket as its backend shows it now: after our own write, or read back. None when it is gone.
 
     Sent only when it differs from what was last sent for this incident and backend, and once after a start.
@@ -19,8 +18,7 @@ class RemoteSeen:
     remote: Remote | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stray:
+class Stray(msgspec.Struct, frozen=True):
     """An open ticket of ours that no live incident stands behind, found by the audit.
 
     ``incident`` is the resolved incident it belonged to (a person opened it again), empty when we know of none (the
@@ -33,8 +31,7 @@ class Stray:
     incident: str
 
 
-@dataclass(slots=True)
-class DeliveryStats:
+class DeliveryStats(msgspec.Struct):
     """Counters of one backend since the start."""
 
     created: int = 0

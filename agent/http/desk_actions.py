@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from integrations.api import BadInput, DeskBook, DeskTicket, RemoteState
 
@@ -19,8 +20,7 @@ class Kind(Enum):
     PRIORITY = "priority"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """``name`` is the parameter of the API, ``label`` what a person reads beside it."""
 
     name: str
@@ -29,8 +29,7 @@ class Field:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """One thing to do with a ticket.
 
     ``fields`` are those besides ``who``, in order. ``states`` are those in which the page offers it; the desk itself

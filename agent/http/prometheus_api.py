@@ -9,10 +9,10 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from aiohttp import web
 
 from agent.http.label_name import unescape_label
@@ -94,8 +94,7 @@ def _answering(work: Callable[[web.Request], Awaitable[Any]]) -> Handler:
     return handler
 
 
-@dataclass(frozen=True, slots=True)
-class _Annotated:
+class _Annotated(msgspec.Struct, frozen=True):
     """A result and what is doubtful about it."""
 
     result: Result
@@ -113,8 +112,7 @@ def _cut(result: Result, notes: Notes, parameters: Parameters) -> _Annotated:
     return _Annotated(result, notes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
+class _Cut(msgspec.Struct, frozen=True):
     """A list cut to the client's ``limit``, which the answer says."""
 
     data: Sequence[Any]

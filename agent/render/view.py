@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.core.identity import ALERTNAME
 from agent.core.model import Incident, Member, MemberState
@@ -19,8 +20,7 @@ EXPR_LIMIT = 600
 URL_LIMIT = 500
 
 
-@dataclass(frozen=True, slots=True)
-class MemberView:
+class MemberView(msgspec.Struct, frozen=True):
     """One member, for a line in a list. ``state`` is a ``MemberState`` value for the template to put in words."""
 
     name: str
@@ -32,8 +32,7 @@ class MemberView:
     evidence_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentView:
+class IncidentView(msgspec.Struct, frozen=True):
     """An incident for a template; text is one line and safe, unless it is a list of such lines."""
 
     rule: str

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+import msgspec
+
 from agent.core.model import Incident, IncidentState, TimelineEntry
 from agent.core.outbox import OutboxRow
 
@@ -42,8 +44,7 @@ class Outcome(Enum):
 Listener = Callable[[Change, Outcome], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(msgspec.Struct, frozen=True):
     """A stored row that did not verify; its bytes are kept in the table ``quarantine``."""
 
     table: str
@@ -51,8 +52,7 @@ class Quarantined:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """What a starting agent takes up.
 
     ``incidents`` are those not resolved. ``resolved`` is, for each key without a live incident, the newest resolved one
@@ -81,8 +81,7 @@ class Found(Enum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class OpenReport:
+class OpenReport(msgspec.Struct, frozen=True):
     """How the store was opened, to be said aloud unless it is plain.
 
     ``quarantined_to`` names where a bad file was moved; ``restored_from`` the backup that took its place, empty when
@@ -101,8 +100,7 @@ class OpenReport:
         return self.found not in (Found.NEW, Found.GOOD)
 
 
-@dataclass(slots=True)
-class StoreStats:
+class StoreStats(msgspec.Struct):
     """Counters since the start."""
 
     commits: int = 0
@@ -113,8 +111,7 @@ class StoreStats:
     failed_in_a_row: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentQuery:
+class IncidentQuery(msgspec.Struct, frozen=True):
     """Which incidents to list, newest change first."""
 
     states: tuple[IncidentState, ...] = tuple(IncidentState)
@@ -123,8 +120,7 @@ class IncidentQuery:
     limit: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """What is left of the file system that holds the state; bytes. ``reserved``: the reserve file is whole."""
 
     free: int

@@ -7,9 +7,10 @@ that whoever reads from the left meets the first mistake first.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+import msgspec
 
 
 class TokenKind(Enum):
@@ -25,8 +26,7 @@ class TokenKind(Enum):
     END = "end"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     kind: TokenKind
     text: str
     start: int

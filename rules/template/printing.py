@@ -9,25 +9,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from rules.template.lexer import TemplateError
 
 MAX_WIDTH = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(msgspec.Struct, frozen=True):
     """One element of a query's result, as templates see it: ``.Labels`` with ``__name__``, and ``.Value``."""
 
     labels: Mapping[str, str]
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(msgspec.Struct, frozen=True):
     """The root value ``.`` of a template."""
 
     labels: Mapping[str, str]
@@ -40,8 +39,7 @@ class Arguments(dict[str, object]):
     """What ``args`` makes: unlike a map of labels it has no value, instead of empty text, for a missing key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """A time, in milliseconds since the epoch."""
 
     ms: int
@@ -55,8 +53,7 @@ class Moment:
         return f"{moment:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A duration, in nanoseconds."""
 
     ns: int

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import msgspec
 import pytest
 from core_kit import MINUTE, SECOND, World, alert, context, no_data, recovered, remote
+from msgspec.structs import replace
 
 from agent.core.adopt import CannotAdopt, adopt, fault_of
 from agent.core.model import IncidentState, MemberState

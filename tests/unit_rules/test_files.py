@@ -137,12 +137,13 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
         assert (problem.file, problem.check) == (str(path), "file/read")
 
 
-def test_what_only_mistakes_need_is_loaded_by_none() -> None:
+def test_what_only_mistakes_and_tests_of_rules_need_is_loaded_by_none() -> None:
     program = (
         "import sys, agent.light, agent.app\n"
         "from agent.config.load import load\n"
         "load(None)\n"
         "names = ('rules.promql.diagnose', 'rules.places', 'rules.slips')\n"
+        "names += ('rules.test', 'rules.unit', 'rules.openmetrics')\n"
         "print(sorted(name for name in sys.modules if name.startswith(names)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
