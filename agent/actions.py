@@ -99,7 +99,8 @@ class Actions:
 
     def _context(self) -> Context:
         ctx = self._book.ctx
-        return replace(ctx, policy=msgspec.structs.replace(ctx.policy, cool_down=0, good_evaluations=0, again=()))
+        policy = msgspec.structs.replace(ctx.policy, cool_down=0, good_evaluations=0, again=())
+        return msgspec.structs.replace(ctx, policy=policy)
 
     def _alert(self, name: str, labels: Mapping[str, str], now: int) -> Alert:
         rules = self._rules()

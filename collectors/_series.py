@@ -30,6 +30,16 @@ def _is_name(text: str) -> bool:
     return 0 < len(text) <= _NAME_LIMIT and text.isprintable()
 
 
+class _Known:
+    """A series that was examined: its final labels, and the last cycle that gave it."""
+
+    __slots__ = ("cycle", "final")
+
+    def __init__(self, final: Labels) -> None:
+        self.final = final
+        self.cycle = -1
+
+
 class SeriesCache:
     """Final labels of the series of one collector.
 
@@ -37,11 +47,14 @@ class SeriesCache:
     ``exported_instance`` or ``exported_job``, as Prometheus does with ``honor_labels: false``.
     """
 
-    __slots__ = ("_known", "_refused", "target")
+    __slots__ = ("_cycle", "_known", "_refused", "_shared", "target")
 
     def __init__(self, job: str, instance: str, extra: Labels = ()) -> None:
         self.target: Labels = tuple(sorted((("instance", instance), ("job", job), *extra)))
-        self._known: dict[_Key, Labels] = {}
+        self._cycle = 0
+        self._known: dict[_Key, _Known] = {}
+        self._shared: dict[Labels, Labels] = {}
+        """Final labels, each held once however many metrics have them."""
         self._refused: dict[_Key, str] = {}
 
     def admit(self, items: Iterable[Sample | Notice]) -> tuple[list[Sample], list[str], int]:
@@ -50,28 +63,31 @@ class SeriesCache:
         warnings: list[str] = []
         dropped = 0
         mistake = ""
-        seen: set[_Key] = set()
         known = self._known
+        self._cycle = cycle = self._cycle + 1
         for item in items:
             if type(item) is Sample:
                 key = (item.name, item.labels)
+                wrong = ""
                 try:
-                    final = known.get(key)
-                    wrong = "given twice in one cycle" if key in seen else ""
-                    seen.add(key)
+                    held = known.get(key)  # the one time it is hashed: that costs more than all the rest
+                    if held is None:
+                        held, wrong = self._examine(key)
                 except TypeError:  # labels that cannot be hashed: lists where tuples belong
-                    final, wrong = None, "labels are not a tuple of pairs"
-                if final is None and not wrong:
-                    final, wrong = self._examine(key)
+                    held, wrong = None, "labels are not a tuple of pairs"
+                if held is not None:
+                    if held.cycle == cycle:
+                        wrong = "given twice in one cycle"
+                    held.cycle = cycle
                 if not wrong and type(item.value) is not float:
                     wrong = "" if type(item.value) is int else f"value {item.value!r:.40} is not a number"
                 if not wrong and not (item.time is None or type(item.time) is int):
                     wrong = f"time {item.time!r:.40} is not whole milliseconds"
-                if wrong or final is None:
+                if wrong or held is None:
                     dropped += 1
                     mistake = mistake or f"{item.name!r:.100} dropped: {wrong}"
                 else:
-                    stored.append(Sample(item.name, final, float(item.value), item.time))
+                    stored.append(Sample(item.name, held.final, float(item.value), item.time))
             elif type(item) is Notice:
                 warnings.append(str(item.text))
             else:
@@ -79,18 +95,19 @@ class SeriesCache:
                 mistake = mistake or f"{type(item).__name__} dropped: not a Sample"
         if mistake:
             warnings.append(mistake if dropped == 1 else f"{mistake} (and {dropped - 1} more)")
-        self._forget(seen)
+        self._forget(len(stored) + dropped)
         return stored, warnings, dropped
 
-    def _examine(self, key: _Key) -> tuple[Labels | None, str]:
+    def _examine(self, key: _Key) -> tuple[_Known | None, str]:
         wrong = self._refused.get(key)
         if wrong is None:
             try:
-                final = self._known[key] = self._finalise(*key)
+                final = self._finalise(*key)
             except (ValueError, TypeError, AttributeError) as error:
                 wrong = self._refused[key] = str(error)
             else:
-                return final, ""
+                held = self._known[key] = _Known(self._shared.setdefault(final, final))
+                return held, ""
         return None, wrong
 
     def _finalise(self, name: str, labels: Labels) -> Labels:
@@ -117,9 +134,10 @@ class SeriesCache:
             final[label] = value
         return tuple(sorted(final.items()))
 
-    def _forget(self, seen: set[_Key]) -> None:
+    def _forget(self, given: int) -> None:
         """Keep memory in proportion to what is alive: once most of what is remembered is gone, keep the living."""
-        if len(self._known) > 2 * len(seen) + 64:
-            self._known = {key: final for key, final in self._known.items() if key in seen}
-        if len(self._refused) > 2 * len(seen) + 64:
+        if len(self._known) > 2 * given + 64:
+            self._known = {key: held for key, held in self._known.items() if held.cycle == self._cycle}
+            self._shared = {held.final: held.final for held in self._known.values()}
+        if len(self._refused) > 2 * given + 64:
             self._refused.clear()

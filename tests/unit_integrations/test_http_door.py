@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import gzip
 import json
@@ -187,7 +186,7 @@ async def test_a_certificate_of_our_authority_is_accepted(authority: trustme.CA,
 async def test_the_end_of_the_certificate_is_told(authority: trustme.CA, ca_file: str) -> None:
     ends = datetime.datetime(2031, 5, 17, 12, tzinfo=datetime.UTC)
     told: list[tuple[str, float]] = []
-    listening = dataclasses.replace(ports(), certificate=lambda name, until: told.append((name, until)))
+    listening = msgspec.structs.replace(ports(), certificate=lambda name, until: told.append((name, until)))
     async with tls_server(authority, not_after=ends) as (server, _):
         async with opened(Http("rt", server.url, token, listening, Tls(ca_file))) as http:
             assert (await http.get("/x")).status == 200
