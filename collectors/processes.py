@@ -4,7 +4,8 @@
 nobody belongs to has ``num_procs`` 0 and nothing else, so that a rule can see that a program is gone. A zombie runs
 nothing: it counts in ``states`` but not in ``num_procs``.
 
-Processes come and go while they are read: one that has gone, or that may not be read, is left out. On a host with many
+Processes come and go while they are read: one that has gone, or that may not be read, is left out. Where /proc hides
+those of other users (hidepid), a count would be a small and wrong number: there is an error and no count. On a host with many
 processes those in no group are read in turn, ``TURN`` each cycle, so that their states are up to a few cycles old.
 """
 
@@ -22,6 +23,8 @@ from collectors._host import HostFS
 from collectors._labels import NONE, OneLabel
 from collectors._model import CollectorError, Labels, Sample, counter, gauge, labels
 
+_INIT = "1"
+"""In every PID namespace there is a process 1: where it cannot be seen, others cannot either (proc(5), hidepid)."""
 TURN = 400
 USER_HZ = 100.0
 CMDLINE_LIMIT = 16384
@@ -160,10 +163,17 @@ class Processes:
         self._group_of: dict[str, _Members] = {}
         self._turn = 0
         self._newest = -1
+        self._listed = False
 
     def collect(self) -> Iterator[Sample]:
         born_after = self._newest
         self._look()
+        yield from self._limits()
+        if self._listed and _INIT not in self._known:
+            raise CollectorError(
+                "/proc hides the processes of other users, so none can be counted: take `hidepid=` off its mount or add"
+                " `gid=` of a group the agent is in, and do not set ProtectProc= in its service"
+            )
         yield from self._totals()
         for group in self._groups:
             members = {pid: self._known[pid] for pid, owner in self._group_of.items() if owner is group}
@@ -172,6 +182,7 @@ class Processes:
     def _look(self) -> None:
         """Bring ``_known`` up to date: members of groups and newcomers now, of the others those whose turn it is."""
         pids = [name for name in self._proc.list() or () if name.isdecimal()]
+        self._listed = bool(pids)
         for gone in self._known.keys() - set(pids):
             self._forget(gone)
         others = [pid for pid in pids if pid in self._known and pid not in self._group_of]
@@ -189,7 +200,7 @@ class Processes:
     def _read(self, pid: str) -> None:
         try:
             text = self._proc.attribute(f"{pid}/stat")
-        except CollectorError:  # it may not be read: then it is not counted, as if hidden (hidepid=)
+        except CollectorError:  # it may not be read: then it is not counted; when that is process 1, nothing is
             text = None
         if not text:
             self._forget(pid)
@@ -232,6 +243,8 @@ class Processes:
         yield Sample("node_processes_threads", NONE, float(sum(process.threads for process in known)))
         for state, count in Counter(process.state for process in known).items():
             yield Sample("node_processes_state", self._state[state], float(count))
+
+    def _limits(self) -> Iterator[Sample]:
         for name, file in (
             ("node_processes_max_processes", "sys/kernel/pid_max"),
             ("node_processes_max_threads", "sys/kernel/threads-max"),

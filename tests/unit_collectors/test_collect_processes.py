@@ -9,7 +9,7 @@ import pytest
 from golden_host import STAT, GoldenHost, gather, plant, table
 
 from collectors import processes
-from collectors.api import CollectorError, Tree
+from collectors.api import CollectorError, Sample, Tree
 from collectors.processes import Group, Options
 
 
@@ -20,7 +20,8 @@ def stat(
 
 
 def host_with(tmp_path: Path, *pids: tuple[int, str], **others: str) -> GoldenHost:
-    tree = {f"proc/{pid}/stat": text for pid, text in pids}
+    """A host with these processes; process 1 is there too, as everywhere."""
+    tree = {f"proc/{pid}/stat": text for pid, text in ((1, stat(1, "init")), *pids)}
     return plant(
         tmp_path, {"proc/stat": STAT, **tree, **{key.replace("__", "/"): value for key, value in others.items()}}
     )
@@ -172,7 +173,26 @@ def test_a_process_that_vanishes_while_it_is_read(tmp_path: Path) -> None:
     host = host_with(tmp_path, (7, stat(7, "w")))
     (tmp_path / "proc/8").mkdir()  # listed, but its stat has gone
     (tmp_path / "proc/9/stat").mkdir(parents=True)  # listed, but it cannot be read
-    assert table(gather(make(host, Group(name="w", comm=("w",)))))["node_processes_pids"] == 1
+    assert table(gather(make(host, Group(name="w", comm=("w",)))))["node_processes_pids"] == 2
+
+
+@pytest.mark.parametrize("way", ["invisible", "noaccess"])
+def test_where_process_1_cannot_be_seen_nothing_is_counted(tmp_path: Path, way: str) -> None:
+    host = host_with(tmp_path, (7, stat(7, "w")), proc__sys__kernel__pid_max="32768\n")
+    collector = make(host, Group(name="w", comm=("w",)))
+    assert table(gather(collector))["node_processes_pids"] == 2
+    init = tmp_path / "proc/1"
+    shutil.rmtree(init)
+    if way == "noaccess":
+        (init / "stat").mkdir(parents=True)  # listed, but it cannot be read
+    given: list[Sample] = []
+    with pytest.raises(CollectorError, match=r"/proc hides the processes of other users, so none can be counted: take"):
+        given.extend(collector.collect())
+    assert table(given) == {"node_processes_max_processes": 32768}
+    host_with(tmp_path / "again")
+    shutil.rmtree(init, ignore_errors=True)
+    shutil.copytree(tmp_path / "again/proc/1", init)
+    assert table(gather(collector))["node_processes_pids"] == 2
 
 
 def test_many_processes_are_read_in_turns_but_members_and_newcomers_at_once(tmp_path: Path) -> None:
@@ -188,12 +208,12 @@ def test_many_processes_are_read_in_turns_but_members_and_newcomers_at_once(tmp_
     for cycle in range(4):
         reads.clear()
         got = table(gather(collector))
-        assert got["node_processes_pids"] == count + 2
+        assert got["node_processes_pids"] == count + 3
         assert got['namedprocess_namegroup_num_procs{groupname="w"}'] == 2
         assert len(reads) == processes.TURN + 2
         seen |= set(reads)
-        if cycle == 2:
-            assert len(seen) == count + 2
+        if cycle == 3:
+            assert len(seen) == count + 3
 
 
 @pytest.mark.parametrize("text", ["", "no process\n", "1 (x) S 1\n"])
