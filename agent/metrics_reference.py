@@ -29,9 +29,8 @@ dashboards people already have go on working. A collector may give less than it 
 machine does not have is not there.
 
 `meminfo` gives one gauge for every line of `/proc/meminfo`, also for one that a newer kernel adds. `textfile` gives
-whatever the files hold besides. `hwmon` and `zfs` also give what is not described here, by the same naming; where their
-values are meant to differ from node_exporter's, [hardware](hardware.md) says so. Rules make the series they record,
-and `ALERTS` and `ALERTS_FOR_STATE` as Prometheus does.
+whatever the files hold besides; `hwmon` and `zfs` also give what is not described here, by the same naming. Rules make
+the series they record, and `ALERTS` and `ALERTS_FOR_STATE` as Prometheus does.
 """
 
 _TARGETS = """\

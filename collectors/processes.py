@@ -5,7 +5,9 @@ nobody belongs to has ``num_procs`` 0 and nothing else, so that a rule can see t
 nothing: it counts in ``states`` but not in ``num_procs``.
 
 Processes come and go while they are read: one that has gone, or that may not be read, is left out. Where /proc hides
-those of other users (hidepid), a count would be a small and wrong number: there is an error and no count. On a host with many
+those of other users (hidepid), a count would be a small and wrong number: there is an error and no count.
+
+On a host with many
 processes those in no group are read in turn, ``TURN`` each cycle, so that their states are up to a few cycles old.
 """
 
