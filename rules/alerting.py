@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from rules.evidence import Truth, Verdict
+from rules.look import Truth, Verdict
 from rules.model import Alert, AlertState, Labels
 
 

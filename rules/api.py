@@ -14,13 +14,13 @@ from rules.alerting import AlertRow
 from rules.coldstart import Waiting, WaitsFor
 from rules.engine import Engine, Start
 from rules.evaluation import Health
-from rules.evidence import Evidence, Recordings, Truth, Verdict
+from rules.evidence import Evidence, Recordings
 from rules.exercise import exercise_alert
 from rules.explain import explain_rule, read_texts, recovery_text
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
 from rules.forecast import Forecast, forecast
 from rules.history import DamagedHistory, Record, Stretch, pack, records, unpack
-from rules.lookback import parts
+from rules.look import Truth, Verdict
 from rules.model import Alert, AlertState, Labels, Problem, Severity
 from rules.origin import RawSample
 from rules.promql.annotations import Notes, annotated_query
@@ -59,6 +59,7 @@ from rules.promql.values import (
     StringResult,
     Vector,
 )
+from rules.promql.walk import ABSENT, COMPARISONS, SELECTING, SET_OPERATORS, metric_name, nodes, parts
 from rules.series import Ingest, SeriesWindow, Stats
 from rules.settings import Recovery
 from rules.source import Documents, Mapping, Node, Scalar, Sequence, did_you_mean, places_in, read_yaml
@@ -73,7 +74,11 @@ if TYPE_CHECKING:
     from rules.unittest import run_test_file
 
 __all__ = [
+    "ABSENT",
+    "COMPARISONS",
     "MAX_ALL_VALUES",
+    "SELECTING",
+    "SET_OPERATORS",
     "Aggregate",
     "Alert",
     "AlertRow",
@@ -157,6 +162,8 @@ __all__ = [
     "forecast",
     "is_stale",
     "load_openmetrics",
+    "metric_name",
+    "nodes",
     "pack",
     "parse",
     "parse_rule_file",

@@ -14,8 +14,9 @@ from rules import lookback
 from rules.alert_texts import AlertTexts
 from rules.alerting import AlertRow, Hit, Rows, step
 from rules.coldstart import Demand, Waiting
-from rules.evidence import Evidence, Look, Truth, Verdict
+from rules.evidence import Evidence
 from rules.files import AlertingRule, RecordingRule
+from rules.look import Look, Truth, Verdict
 from rules.model import Alert, AlertState, Labels, canonical
 from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError

@@ -6,12 +6,11 @@ on their own, what elements come from, and the rules that record the series it r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from rules.look import Look, Truth, Verdict
-from rules.lookback import metric, parts
+from rules.look import Look
 from rules.model import Labels
 from rules.promql.ast import (
     Aggregate,
@@ -31,7 +30,8 @@ from rules.promql.match import SeriesMatcher
 from rules.promql.query import Query
 from rules.promql.sharing import Pool
 from rules.promql.values import Context, EvalOptions, Source
-from rules.target import ABSENT, COMPARISONS, SELECTING, Target, children, is_or, is_scalar
+from rules.promql.walk import ABSENT, COMPARISONS, SELECTING, metric_name, nodes, parts
+from rules.target import Target, children, is_or, is_scalar
 from rules.timeline import Series
 
 Recordings = Mapping[str, Sequence[tuple[Labels, Expr]]]
@@ -50,11 +50,11 @@ class Evidence:
         self._recorded: dict[str, list[Recorded]] = {}
         self.possible = _can_be_false(expr, recordings)
         """False when no data can ever show the recovery: the condition has no comparison and no ``absent``."""
-        nodes = list(_nodes(expr))
-        self._ors = {id(node): 2 * number for number, node in enumerate(n for n in nodes if is_or(n))}
-        self._scalars = [node for node in nodes if isinstance(node, Call) and node.func == "scalar"]
+        whole = list(nodes(expr))
+        self._ors = {id(node): 2 * number for number, node in enumerate(n for n in whole if is_or(n))}
+        self._scalars = [node for node in whole if isinstance(node, Call) and node.func == "scalar"]
         self._careful: set[int] = set()
-        for node in reversed(nodes):  # parts before what they are parts of: a long chain is walked once
+        for node in reversed(whole):  # parts before what they are parts of: a long chain is walked once
             own = isinstance(node, MatrixSelector | Subquery) or is_or(node)
             if own or any(id(part) in self._careful for part in parts(node)):
                 self._careful.add(id(node))
@@ -182,24 +182,17 @@ def _carrier(expr: Expr, recordings: Recordings) -> Expr:
         case Call() if expr.func not in ABSENT and not is_scalar(expr):
             return replace(expr, args=tuple(_carrier(argument, recordings) for argument in expr.args))
         case VectorSelector(matchers=(_,), offset=0, at=None):
-            name = metric(expr)
+            name = metric_name(expr)
             made = recordings.get(name, ())
             if len(made) == 1 and not made[0][0]:
                 return _carrier(made[0][1], {other: rules for other, rules in recordings.items() if other != name})
     return expr
 
 
-def _nodes(expr: Expr) -> Iterator[Expr]:
-    """The expression and all its parts."""
-    yield expr
-    for part in parts(expr):
-        yield from _nodes(part)
-
-
 def _can_be_false(expr: Expr, recordings: Recordings) -> bool:
     match expr:
-        case VectorSelector() if (made := recordings.get(metric(expr))) is not None:
-            others = {other: rules for other, rules in recordings.items() if other != metric(expr)}
+        case VectorSelector() if (made := recordings.get(metric_name(expr))) is not None:
+            others = {other: rules for other, rules in recordings.items() if other != metric_name(expr)}
             return all(_can_be_false(inner, others) for _, inner in made)
         case VectorSelector() | MatrixSelector() | Number() | String():
             return False
@@ -216,6 +209,3 @@ def _can_be_false(expr: Expr, recordings: Recordings) -> bool:
         case Call() if expr.func in ABSENT:
             return True
     return any(_can_be_false(child, recordings) for child, _ in children(expr, Target.exactly(())))
-
-
-__all__ = ["COMPARISONS", "Evidence", "Look", "Recordings", "Truth", "Verdict"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rules.evidence import COMPARISONS, Recordings
+from rules.evidence import Recordings
 from rules.files import AlertingRule
-from rules.lookback import duration, has_absent, longest_reach, parts
+from rules.lookback import duration, has_absent, longest_reach
 from rules.promql.api_json import api_value
 from rules.promql.ast import (
     Aggregate,
@@ -25,8 +25,8 @@ from rules.promql.ast import (
     VectorSelector,
 )
 from rules.promql.names import quoted_name, selector_text
+from rules.promql.walk import COMPARISONS, SELECTING, parts
 from rules.recovery import recovery, selectors, taker, unfolded
-from rules.target import SELECTING
 from rules.template.printing import quote, show_float
 
 _INDENT = "  "

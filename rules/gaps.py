@@ -17,10 +17,11 @@ from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from rules.promql.ast import Binary, Call, Expr, MatrixSelector, Subquery, VectorSelector
-from rules.target import ABSENT, Target, children, is_scalar
+from rules.promql.walk import ABSENT
+from rules.target import Target, children, is_scalar
 
 if TYPE_CHECKING:
-    from rules.evidence import Look
+    from rules.look import Look
 
 COUNTING = frozenset({"sum_over_time", "count_over_time"})
 """Functions whose value falls with each sample that is missing."""

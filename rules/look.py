@@ -22,7 +22,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from rules.gaps import Gaps
-from rules.lookback import metric
 from rules.model import Labels
 from rules.promql.ast import (
     Aggregate,
@@ -45,7 +44,8 @@ from rules.promql.values import (
     Source,
     Vector,
 )
-from rules.target import ABSENT, COMPARISONS, SELECTING, Target, children, fixes_key, is_or, is_scalar, key
+from rules.promql.walk import ABSENT, COMPARISONS, SELECTING, metric_name
+from rules.target import Target, children, fixes_key, is_or, is_scalar, key
 
 if TYPE_CHECKING:
     from rules.evidence import Evidence
@@ -136,7 +136,7 @@ class Look:
         self, selector: VectorSelector, target: Target, before: Look | None
     ) -> Iterator[tuple[Look, Look | None, Target]]:
         """For each rule that may have recorded these series: the looks at its expression, and what to look for."""
-        for recorded in self._evidence.recorded(metric(selector)):
+        for recorded in self._evidence.recorded(metric_name(selector)):
             inner = recorded.target(target)
             if inner is not None:
                 was = None if before is None else before.other(recorded.evidence, before.at)

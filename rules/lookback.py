@@ -9,21 +9,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from rules.promql.ast import (
-    Aggregate,
-    Binary,
-    Call,
-    Expr,
-    MatchOp,
-    MatrixSelector,
-    Negate,
-    Subquery,
-    VectorSelector,
-)
+from rules.promql.ast import Aggregate, Call, Expr, MatrixSelector, Subquery, VectorSelector
+from rules.promql.walk import ABSENT, metric_name, nodes, parts
 
 LONG = 3_600_000
 """A metric that a rule reads further back than this many ms is kept over a restart."""
-_ABSENT = frozenset({"absent", "absent_over_time"})
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
 _REMEMBERS = frozenset({"last_over_time"})
 """Functions whose answer is as good from a part of the window as from all of it."""
@@ -36,7 +26,7 @@ def reads(expr: Expr, back: int = 0) -> Iterator[tuple[str, int]]:
         part, back = waiting.pop()
         match part:
             case VectorSelector():
-                yield metric(part), back + max(0, part.offset)
+                yield metric_name(part), back + max(0, part.offset)
             case MatrixSelector():
                 waiting.append((part.selector, back + part.range))
             case Subquery():
@@ -73,7 +63,7 @@ def reaches(expr: Expr, offset: int = 0, span: int = 0) -> Iterator[Reach]:
             case Call(args=(MatrixSelector(selector=selector), *_)) if part.func in _REMEMBERS:
                 waiting.append((selector, offset, span))
             case VectorSelector():
-                yield Reach(metric(part), max(0, offset + part.offset), span)
+                yield Reach(metric_name(part), max(0, offset + part.offset), span)
             case MatrixSelector():
                 waiting.append((part.selector, offset, span + part.range))
             case Subquery():
@@ -90,40 +80,12 @@ def longest_reach(expr: Expr) -> Reach | None:
 
 def has_absent(expr: Expr) -> bool:
     """Whether the expression is about something not being there."""
-    waiting = [expr]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Call) and part.func in _ABSENT:
-            return True
-        waiting.extend(parts(part))
-    return False
+    return any(isinstance(part, Call) and part.func in ABSENT for part in nodes(expr))
 
 
 def has_sum(expr: Expr) -> bool:
     """Whether the expression is about how much or how many there is altogether."""
-    return isinstance(expr, Aggregate) or any(has_sum(part) for part in parts(expr))
-
-
-def parts(expr: Expr) -> tuple[Expr, ...]:
-    """The direct parts of an expression."""
-    match expr:
-        case Negate() | Subquery():
-            return (expr.expr,)
-        case Aggregate():
-            return (expr.expr,) if expr.param is None else (expr.expr, expr.param)
-        case Binary():
-            return (expr.lhs, expr.rhs)
-        case Call():
-            return expr.args
-        case MatrixSelector():
-            return (expr.selector,)
-    return ()
-
-
-def metric(selector: VectorSelector) -> str:
-    """The name that a selector asks for; empty when it does not settle on one."""
-    names = [m.value for m in selector.matchers if m.name == "__name__" and m.op is MatchOp.EQ]
-    return names[0] if names else ""
+    return any(isinstance(part, Aggregate) for part in nodes(expr))
 
 
 def duration(ms: int) -> str:

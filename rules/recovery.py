@@ -20,10 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rules.evidence import COMPARISONS, Recordings
-from rules.lookback import metric, parts
+from rules.evidence import Recordings
 from rules.promql.ast import Aggregate, Binary, Call, Card, Expr, Matching, Negate, Subquery, VectorSelector
-from rules.target import ABSENT, SELECTING
+from rules.promql.walk import ABSENT, COMPARISONS, SELECTING, metric_name, parts
 
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _WHOLE = Matching(Card.MANY_TO_MANY, on=False, labels=())
@@ -68,10 +67,10 @@ def unfolded(expr: Expr, recordings: Recordings) -> Expr:
     A selector with further matchers, or what several rules record, stays: the text would not mean the same.
     """
     if isinstance(expr, VectorSelector):
-        made = recordings.get(metric(expr), ())
+        made = recordings.get(metric_name(expr), ())
         if len(made) != 1 or made[0][0] or len(expr.matchers) != 1 or expr.offset or expr.at:
             return expr
-        others = {name: rules for name, rules in recordings.items() if name != metric(expr)}
+        others = {name: rules for name, rules in recordings.items() if name != metric_name(expr)}
         inner = unfolded(made[0][1], others)
         return expr if recovery(inner) is None else inner
     if isinstance(expr, Binary):

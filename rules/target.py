@@ -13,11 +13,7 @@ import msgspec
 from rules.model import Labels
 from rules.promql.ast import Aggregate, Binary, Call, Card, Expr, Negate, Number, String, Subquery, ValueType
 from rules.promql.parse import value_type
-
-SELECTING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
-"""Aggregations that pick elements and leave their labels."""
-ABSENT = frozenset({"absent", "absent_over_time"})
-COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+from rules.promql.walk import ABSENT, SELECTING
 
 
 class Target(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from rules.promql.ast import Card, Matching
 from rules.promql.columns import EMPTY, Column, ColumnPlan, Subset
 from rules.promql.matching import Combine, Combined, group_plan, one_to_one_plan, set_plan
 from rules.promql.values import Context, ScalarPlan
+from rules.promql.walk import SET_OPERATORS
 
 ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
     "+": operator.add,
@@ -42,7 +43,6 @@ _NONE_PASSES: Final[dict[str, Callable[[Sequence[float], float], bool]]] = {
 """Whether a filter certainly leaves nothing, which is what most alerts' comparisons do: a third of the time of asking
 for each value. Where NaN is the extreme, nothing is certain.
 """
-SET_OPERATORS: Final = frozenset({"and", "or", "unless"})
 
 _HASTY: Final[dict[str, Callable[[float, float], float]]] = {
     "/": operator.truediv, "%": math.fmod, "^": math.pow,

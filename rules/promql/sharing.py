@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Final
 from weakref import WeakValueDictionary
 
-from rules.lookback import parts, reads
+from rules.lookback import reads
 from rules.promql.ast import Expr, Matcher
 from rules.promql.columns import Column, ColumnPlan
 from rules.promql.selectors import Selection
 from rules.promql.values import Context
+from rules.promql.walk import parts
 
 WRITTEN: Final = frozenset({"", "ALERTS", "ALERTS_FOR_STATE"})
 """What every rule may write: metrics, or a selector that names none. Results that read them are not shared."""

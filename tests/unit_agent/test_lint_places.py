@@ -8,8 +8,8 @@ from lint_bench import defaults, found, rule_file
 from agent.config import packs
 from agent.config.lints._model import at
 from agent.config.lints._places import Places
-from agent.config.lints._walk import label_matchers, metric, selectors
-from rules.api import RuleFile
+from agent.config.lints._walk import label_matchers, selectors
+from rules.api import RuleFile, metric_name
 
 HEAD = "groups:\n  - name: g\n    rules:\n      - alert: A\n        annotations: {summary: s, runbook_url: r}\n"
 HEAD += "        labels: {severity: info}\n        keep_firing_for: 5m\n"
@@ -53,7 +53,7 @@ def _count(rules: RuleFile, text: str) -> int:
     for rule in (rule for group in rules.groups for rule in group.rules):
         for selector in selectors(rule.expr):
             line, column = places.locate(rule, at(selector))
-            assert lines[line - 1][column - 1 :].startswith(metric(selector)), (rule.name, line, column)
+            assert lines[line - 1][column - 1 :].startswith(metric_name(selector)), (rule.name, line, column)
             for matcher in label_matchers(selector):
                 line, column = places.locate(rule, at(selector, matcher))
                 assert lines[line - 1][column - 1 :].startswith(matcher.name), (rule.name, line, column)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from rules.evidence import Evidence, Truth, Verdict
+from rules.evidence import Evidence
+from rules.look import Truth, Verdict
 from rules.model import Labels
 from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError

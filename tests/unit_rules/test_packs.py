@@ -16,8 +16,9 @@ import yaml
 from agent.own_metrics import OWN_METRICS
 from collectors import api as collectors
 from rules import api
-from rules.evidence import Evidence, Truth
+from rules.evidence import Evidence
 from rules.files import AlertingRule, RecordingRule, RuleFile, read_rule_file
+from rules.look import Truth
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKS = sorted(path.name.removesuffix(".rules.yml") for path in (ROOT / "rules/packs").glob("*.rules.yml"))

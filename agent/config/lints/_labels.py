@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.config.lints._walk import ABSENT, SELECTING, metric
 from agent.config.lints._world import World
 from rules.api import (
+    ABSENT,
+    SELECTING,
     Aggregate,
     Binary,
     Call,
@@ -20,6 +21,7 @@ from rules.api import (
     Subquery,
     ValueType,
     VectorSelector,
+    metric_name,
     value_type,
 )
 
@@ -75,7 +77,7 @@ def labels_of(expr: Expr, world: World, seen: frozenset[str] = frozenset()) -> L
 
 
 def _selector(selector: VectorSelector, world: World, seen: frozenset[str]) -> LabelSet:
-    name = metric(selector)
+    name = metric_name(selector)
     found = ANY_LABELS
     if name in world.recorded:
         if name not in seen:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from agent.config.lints._walk import Read, nodes, reads
+from agent.config.lints._walk import Read, reads
 from agent.config.lints._world import World
-from rules.api import AlertingRule, Expr, Group, Matcher, RecordingRule, RuleFile
+from rules.api import AlertingRule, Expr, Group, Matcher, RecordingRule, RuleFile, nodes
 
 Rule = AlertingRule | RecordingRule
 

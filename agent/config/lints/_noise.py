@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from agent.config.lints._known import ALWAYS_ONE, BETWEEN, FLAGS, STEADY
 from agent.config.lints._model import RuleContext
 from agent.config.lints._ranges import range_of
-from agent.config.lints._walk import ORDERINGS, conditions, metric, nodes
+from agent.config.lints._walk import ORDERINGS, conditions
 from agent.config.lints._world import World
 from collectors.api import MetricType
-from rules.api import Binary, Call, Expr, MatrixSelector, Subquery, VectorSelector
+from rules.api import Binary, Call, Expr, MatrixSelector, Subquery, VectorSelector, metric_name, nodes
 
 _NOISY_CALLS = frozenset({"rate", "irate", "delta", "idelta", "deriv"})
 _BELOW = {True: ("<", ">="), False: (">", "<=")}
@@ -36,7 +36,7 @@ def _is_noisy(expr: Expr, world: World) -> bool:
     whole = list(nodes(expr))
     if any(isinstance(node, Call) and node.func == "time" for node in whole):
         return False
-    names = [metric(node) for node in whole if isinstance(node, VectorSelector)]
+    names = [metric_name(node) for node in whole if isinstance(node, VectorSelector)]
     if any(name.endswith(_TIMES) for name in names):
         return False  # an age grows and falls back once
     return any(_noisy_calls(expr)) or any(_is_gauge(name, world) for name in _instant(expr))
@@ -53,7 +53,7 @@ def _instant(expr: Expr) -> Iterator[str]:
     }
     for node in nodes(expr):
         if isinstance(node, VectorSelector) and id(node) not in windows:
-            yield metric(node)
+            yield metric_name(node)
 
 
 def _is_gauge(name: str, world: World) -> bool:

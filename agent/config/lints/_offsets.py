@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from agent.config.lints._walk import COMPARISONS, SETS, label_matchers, nodes
+from agent.config.lints._walk import label_matchers
 from rules.api import (
+    COMPARISONS,
+    SET_OPERATORS,
     Aggregate,
     Binary,
     Call,
@@ -22,6 +24,8 @@ from rules.api import (
     Token,
     TokenKind,
     VectorSelector,
+    nodes,
+    parts,
     tokens,
 )
 
@@ -80,47 +84,22 @@ class Offsets:
 
 def _ranges(expr: Expr) -> Iterator[Expr]:
     """Parts with a window, in the order of their brackets: inner ones are closed first."""
-    for node in _post_order(expr):
-        if isinstance(node, MatrixSelector | Subquery):
-            yield node
-
-
-def _post_order(expr: Expr) -> Iterator[Expr]:
-    match expr:
-        case Subquery():
-            yield from _post_order(expr.expr)
-        case Binary():
-            yield from _post_order(expr.lhs)
-            yield from _post_order(expr.rhs)
-        case Call():
-            for argument in expr.args:
-                yield from _post_order(argument)
-        case Aggregate():
-            if expr.param is not None:
-                yield from _post_order(expr.param)
-            yield from _post_order(expr.expr)
-        case _ if hasattr(expr, "expr"):
-            yield from _post_order(expr.expr)
-    yield expr
+    for part in parts(expr):
+        yield from _ranges(part)
+    if isinstance(expr, MatrixSelector | Subquery):
+        yield expr
 
 
 def _operators(expr: Expr) -> Iterator[Expr]:
     """Comparisons and set operators, left to right."""
-    match expr:
-        case Binary():
-            yield from _operators(expr.lhs)
-            if expr.op in COMPARISONS or expr.op in SETS:
-                yield expr
-            yield from _operators(expr.rhs)
-        case Call():
-            for argument in expr.args:
-                yield from _operators(argument)
-        case Aggregate():
-            if expr.param is not None:
-                yield from _operators(expr.param)
-            yield from _operators(expr.expr)
-        case _ if hasattr(expr, "expr"):
-            yield from _operators(expr.expr)
+    if not isinstance(expr, Binary):
+        for part in parts(expr):
+            yield from _operators(part)
+        return
+    yield from _operators(expr.lhs)
+    if expr.op in COMPARISONS or expr.op in SET_OPERATORS:
+        yield expr
+    yield from _operators(expr.rhs)
 
 
 def _scan(text: str) -> _Found:
@@ -138,7 +117,7 @@ def _scan(text: str) -> _Found:
             low = token.text.lower()
             if low in _CLAUSES and following.is_sign("("):
                 at = _skip(written, at, ")")
-            elif low in SETS:
+            elif low in SET_OPERATORS:
                 found.operators.append(token.start)
             elif at and written[at - 1].is_sign("@"):
                 pass  # start() or end()

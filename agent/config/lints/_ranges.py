@@ -10,10 +10,23 @@ from dataclasses import dataclass
 from math import inf, isfinite, isnan
 
 from agent.config.lints._known import ALWAYS_ONE, BETWEEN, FLAGS, PARTS, SHARES_OF_TIME
-from agent.config.lints._walk import COMPARISONS, SELECTING, metric
 from agent.config.lints._world import World
 from collectors.api import MetricType
-from rules.api import Aggregate, Binary, Call, Expr, MatrixSelector, Negate, Number, String, Subquery, VectorSelector
+from rules.api import (
+    COMPARISONS,
+    SELECTING,
+    Aggregate,
+    Binary,
+    Call,
+    Expr,
+    MatrixSelector,
+    Negate,
+    Number,
+    String,
+    Subquery,
+    VectorSelector,
+    metric_name,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +100,9 @@ def range_of(expr: Expr, world: World) -> Range:
         case Number(value):
             found = ALL if isnan(value) else Range(value, value, whole=isfinite(value) and value.is_integer())
         case VectorSelector():
-            found = _series(metric(expr), world)
+            found = _series(metric_name(expr), world)
         case MatrixSelector():
-            found = _series(metric(expr.selector), world)
+            found = _series(metric_name(expr.selector), world)
         case Subquery():
             found = range_of(expr.expr, world)
         case Negate():
@@ -179,7 +192,7 @@ def _call(expr: Call, world: World) -> Range:
         return ALL
     first = expr.args[0]
     if expr.func in ("rate", "irate", "increase"):
-        name = metric(first.selector) if isinstance(first, MatrixSelector) else ""
+        name = metric_name(first.selector) if isinstance(first, MatrixSelector) else ""
         return _SHARE_RATE if name in SHARES_OF_TIME and expr.func != "increase" else _POSITIVE
     inner = range_of(first, world)
     if expr.func in _KEEPS:
@@ -261,5 +274,5 @@ def _share(lhs: Expr, rhs: Expr) -> Range | None:
 def _bare(expr: Expr) -> tuple[str, str]:
     """The metric of a selector, and the operator it is aggregated by."""
     if isinstance(expr, Aggregate) and isinstance(expr.expr, VectorSelector):
-        return metric(expr.expr), expr.op
-    return (metric(expr), "") if isinstance(expr, VectorSelector) else ("", "")
+        return metric_name(expr.expr), expr.op
+    return (metric_name(expr), "") if isinstance(expr, VectorSelector) else ("", "")

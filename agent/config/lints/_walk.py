@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rules.api import (
+    COMPARISONS,
+    SELECTING,
+    SET_OPERATORS,
     Aggregate,
     Binary,
     Call,
@@ -17,16 +20,12 @@ from rules.api import (
     Number,
     Subquery,
     VectorSelector,
+    nodes,
     parts,
     regex_predicate,
 )
 
 ORDERINGS = frozenset({"<", "<=", ">", ">="})
-COMPARISONS = ORDERINGS | {"==", "!="}
-SETS = frozenset({"and", "or", "unless"})
-SELECTING = frozenset({"topk", "bottomk"})
-"""Aggregations that pick elements and leave their labels."""
-ABSENT = frozenset({"absent", "absent_over_time"})
 
 
 class Read(NamedTuple):
@@ -36,17 +35,6 @@ class Read(NamedTuple):
     window: int
     back: int
     node: Expr
-
-
-def nodes(expr: Expr) -> Iterator[Expr]:
-    """The expression and all its parts, outer ones first, in the order they are written."""
-    yield expr
-    if isinstance(expr, Aggregate) and expr.param is not None:
-        yield from nodes(expr.param)
-        yield from nodes(expr.expr)
-        return
-    for part in parts(expr):
-        yield from nodes(part)
 
 
 def reads(expr: Expr, back: int = 0) -> Iterator[Read]:
@@ -61,11 +49,6 @@ def reads(expr: Expr, back: int = 0) -> Iterator[Read]:
         case _:
             for part in parts(expr):
                 yield from reads(part, back)
-
-
-def metric(selector: VectorSelector) -> str:
-    """The name a selector asks for, "" when it asks for none in particular."""
-    return next((m.value for m in selector.matchers if m.name == "__name__" and m.op is MatchOp.EQ), "")
 
 
 def label_matchers(selector: VectorSelector) -> Iterator[Matcher]:
@@ -89,7 +72,7 @@ def conditions(expr: Expr) -> Iterator[Binary]:
     match expr:
         case Binary(op="unless"):
             yield from conditions(expr.lhs)
-        case Binary() if expr.op in SETS:
+        case Binary() if expr.op in SET_OPERATORS:
             yield from conditions(expr.lhs)
             yield from conditions(expr.rhs)
         case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
@@ -104,7 +87,7 @@ def conditions(expr: Expr) -> Iterator[Binary]:
 def value_of(expr: Expr) -> Expr:
     """The part of an alert's expression that ``$value`` comes from."""
     match expr:
-        case Binary() if expr.op in SETS:
+        case Binary() if expr.op in SET_OPERATORS:
             return value_of(expr.lhs)
         case Binary() if expr.op in COMPARISONS and not expr.bool_modifier:
             return value_of(expr.rhs if isinstance(expr.lhs, Number) else expr.lhs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import COMPARISONS, calls, conditions, metric, series_of
+from agent.config.lints._walk import calls, conditions, series_of
 from collectors.api import MetricType
-from rules.api import MatrixSelector, Number
+from rules.api import COMPARISONS, MatrixSelector, Number, metric_name
 
 _FOR_GAUGES = {"delta": "increase", "idelta": "irate", "deriv": "rate", "predict_linear": "rate"}
 
@@ -15,7 +15,7 @@ _FOR_GAUGES = {"delta": "increase", "idelta": "irate", "deriv": "rate", "predict
 def check(rule: RuleContext) -> Iterator[Finding]:
     for call in calls(rule.rule.expr, *_FOR_GAUGES):
         first = call.args[0]
-        name = metric(first.selector) if isinstance(first, MatrixSelector) else ""
+        name = metric_name(first.selector) if isinstance(first, MatrixSelector) else ""
         if rule.world.type_of(name) is MetricType.COUNTER:
             message = f"{call.func}() is for gauges, and {name} is a counter: each restart looks like a fall"
             yield Finding(at(call), message, f"use {_FOR_GAUGES[call.func]}()")
@@ -27,7 +27,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
             series = series_of(value)
             if series is None or not isinstance(limit, Number) or condition.op not in COMPARISONS - {"==", "!="}:
                 continue
-            name = metric(series)
+            name = metric_name(series)
             if rule.world.type_of(name) is MetricType.COUNTER and _rises(condition.op, limit is condition.lhs):
                 message = f"{name} is a counter: once over the limit it stays there until the next restart"
                 yield Finding(at(condition), message, f"compare what was added: increase({name}[15m])")

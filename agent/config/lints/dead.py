@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from agent.config.lints._known import ALWAYS_ONE
 from agent.config.lints._model import Finding, RuleContext, at
 from agent.config.lints._ranges import Range, always, never, range_of
-from agent.config.lints._walk import ABSENT, COMPARISONS, SETS, metric, nodes, selectors
-from rules.api import Aggregate, Binary, Call, Expr, Number
+from agent.config.lints._walk import selectors
+from rules.api import ABSENT, COMPARISONS, SET_OPERATORS, Aggregate, Binary, Call, Expr, Number, metric_name, nodes
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -36,8 +36,8 @@ def _comes_and_goes(expr: Expr) -> bool:
     if isinstance(expr, Call):
         return expr.func in ABSENT
     if isinstance(expr, Binary):
-        return expr.op in SETS or (expr.op in COMPARISONS and not expr.bool_modifier)
-    return any(metric(selector) in ALWAYS_ONE for selector in selectors(expr))
+        return expr.op in SET_OPERATORS or (expr.op in COMPARISONS and not expr.bool_modifier)
+    return any(metric_name(selector) in ALWAYS_ONE for selector in selectors(expr))
 
 
 def _why(node: Binary, left: Range, right: Range) -> str:

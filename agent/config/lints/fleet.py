@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from agent.config.lints._labels import labels_of
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import SELECTING
-from rules.api import Aggregate
+from rules.api import SELECTING, Aggregate
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import metric
 from agent.config.scalars import duration_text
+from rules.api import metric_name
 
 LOOKBACK = 300_000
 """A sample counts as the newest for five minutes, as in Prometheus."""
@@ -14,7 +14,7 @@ LOOKBACK = 300_000
 
 def check(rule: RuleContext) -> Iterator[Finding]:
     for read in rule.reads:
-        name = metric(read.selector)
+        name = metric_name(read.selector)
         interval = rule.world.interval_of(name)
         if not read.window and interval > LOOKBACK and not _keeps_step(rule, name):
             every = duration_text(interval)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
 from agent.config.lints._sources import HOST_JOB
-from agent.config.lints._walk import ABSENT, conditions, label_matchers, metric, series_of
-from rules.api import Aggregate, Binary, Call, MatchOp, Number, VectorSelector, regex_predicate
+from agent.config.lints._walk import conditions, label_matchers, series_of
+from rules.api import ABSENT, Aggregate, Binary, Call, MatchOp, Number, VectorSelector, metric_name, regex_predicate
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -23,7 +23,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
             series = None if "collector" in by else series_of(node.lhs)
         else:
             continue
-        if series is not None and metric(series) == "up" and _is_host(series):
+        if series is not None and metric_name(series) == "up" and _is_host(series):
             message = "'up' is one series for each collector here, and a machine that is down evaluates no rule"
             hint = 'add collector="..." to watch a collector; whether the machine lives is seen from another one only'
             yield Finding(at(series), message, hint)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
 from agent.config.lints._noise import noisy_conditions
-from agent.config.lints._walk import ORDERINGS, conditions, metric, selectors
+from agent.config.lints._walk import ORDERINGS, conditions, selectors
 from agent.config.lints._world import ENGINE_METRICS
-from rules.api import Binary, Expr
+from rules.api import Binary, Expr, metric_name
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
 
 def _remembers(expr: Expr) -> bool:
     """Whether the expression looks at what has fired: the way to write a second limit in PromQL."""
-    return any(metric(selector) in ENGINE_METRICS for selector in selectors(expr))
+    return any(metric_name(selector) in ENGINE_METRICS for selector in selectors(expr))
 
 
 def _same_limit(expr: Binary) -> Iterator[Finding]:

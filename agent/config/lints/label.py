@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from agent.config.lints._known import LABEL_VALUES
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import holds, label_matchers, metric
-from rules.api import did_you_mean
+from agent.config.lints._walk import holds, label_matchers
+from rules.api import did_you_mean, metric_name
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
     for read in rule.reads:
-        name = metric(read.selector)
+        name = metric_name(read.selector)
         declared = rule.world.declared(name)
         labels = declared.possible if declared is not None else None
         for matcher in label_matchers(read.selector):

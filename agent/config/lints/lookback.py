@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import metric
 from agent.config.scalars import duration_text
+from rules.api import metric_name
 
 LONGEST = 86_400_000
 """A day at 15 s is 5,760 samples, 46 KB, for each series of the metric; few public host rules look back longer."""
@@ -15,7 +15,7 @@ _BYTES = 8
 
 def check(rule: RuleContext) -> Iterator[Finding]:
     for read in rule.reads:
-        name = metric(read.selector)
+        name = metric_name(read.selector)
         if read.back <= LONGEST or name in rule.world.recorded:
             continue
         samples = read.back // rule.world.interval_of(name)

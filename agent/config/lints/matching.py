@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from agent.config.lints._labels import LabelSet, labels_of
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import SETS
-from rules.api import Binary, Matching
+from rules.api import SET_OPERATORS, Binary, Matching
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -24,7 +23,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
             names = ", ".join(lonely)
             message = f"the sides of '{node.op}' never match: only one has {names}, the {side} side has not"
             common = ", ".join(sorted(lhs.certain & rhs.certain))
-            more = "" if node.op in SETS else ", with group_left where one side has more series"
+            more = "" if node.op in SET_OPERATORS else ", with group_left where one side has more series"
             yield Finding(at(node), message, f"write {node.op} on ({common}){more}")
             break
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import collectors.api
 from agent.config.lints._model import Finding, RuleContext, at
 from agent.config.lints._sources import target_kind_of
-from agent.config.lints._walk import metric
+from rules.api import metric_name
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
     world = rule.world
     said: set[str] = set()
     for read in rule.reads:
-        name = metric(read.selector)
+        name = metric_name(read.selector)
         if not name or name in said or world.open_ended or world.is_known(name):
             continue
         said.add(name)

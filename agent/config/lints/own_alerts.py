@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import SETS, holds, metric, selectors
+from agent.config.lints._walk import holds, selectors
 from agent.config.lints._world import ENGINE_METRICS
-from rules.api import Binary, Expr, VectorSelector, parts
+from rules.api import SET_OPERATORS, Binary, Expr, VectorSelector, metric_name, parts
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -15,16 +15,16 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         return
     own = {**dict(rule.static_labels()), "alertname": rule.alert.name}
     for selector in _counted(rule.alert.expr):
-        if metric(selector) in ENGINE_METRICS and _takes(selector, own):
+        if metric_name(selector) in ENGINE_METRICS and _takes(selector, own):
             hint = f'add alertname!="{rule.alert.name}"'
             yield Finding(
-                at(selector), f"{metric(selector)} holds this alert too: once it fires it keeps itself alive", hint
+                at(selector), f"{metric_name(selector)} holds this alert too: once it fires it keeps itself alive", hint
             )
 
 
 def _counted(expr: Expr) -> Iterator[VectorSelector]:
     """Selectors that give values; those on the right of a set operator are asked on purpose (see hysteresis)."""
-    if isinstance(expr, Binary) and expr.op in SETS:
+    if isinstance(expr, Binary) and expr.op in SET_OPERATORS:
         yield from _counted(expr.lhs)
         if expr.op == "or":
             yield from _counted(expr.rhs)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import calls, metric
+from agent.config.lints._walk import calls
 from agent.config.lints._world import World
 from collectors.api import MetricType
-from rules.api import Aggregate, Expr, MatrixSelector, Subquery, VectorSelector
+from rules.api import Aggregate, Expr, MatrixSelector, Subquery, VectorSelector, metric_name
 
 _ADDING = frozenset({"sum", "avg"})
 
@@ -20,7 +20,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
             message = f"{call.func}() of a sum of counters jumps whenever one of them restarts or vanishes"
             yield Finding(at(call), message, f"take the {call.func}() first and sum after it")
         elif isinstance(first, MatrixSelector):
-            name = metric(first.selector)
+            name = metric_name(first.selector)
             rules = rule.world.recorded.get(name, [])
             if any(_adds_counters(recording.expr, rule.world) for _, _, recording in rules):
                 message = f"{name} records a sum of counters, which jumps whenever one of them restarts or vanishes"
@@ -30,5 +30,5 @@ def check(rule: RuleContext) -> Iterator[Finding]:
 def _adds_counters(expr: Expr, world: World) -> bool:
     if not isinstance(expr, Aggregate) or expr.op not in _ADDING or not isinstance(expr.expr, VectorSelector):
         return False
-    name = metric(expr.expr)
+    name = metric_name(expr.expr)
     return world.type_of(name) is MetricType.COUNTER or name.endswith("_total")

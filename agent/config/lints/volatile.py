@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from agent.config.lints._known import CHANGING_LABELS
 from agent.config.lints._labels import labels_of
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import metric
-from rules.api import Aggregate, Binary, Expr, VectorSelector, parts
+from rules.api import Aggregate, Binary, Expr, VectorSelector, metric_name, parts
 
 
 def check(rule: RuleContext) -> Iterator[Finding]:
@@ -19,7 +18,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         fixed = {matcher.name for matcher in selector.matchers if matcher.op.value == "="}
         labels = sorted(
             label
-            for label in CHANGING_LABELS.get(metric(selector), frozenset())
+            for label in CHANGING_LABELS.get(metric_name(selector), frozenset())
             if result.possible is not None and label in result.possible and label not in fixed
         )
         if labels:

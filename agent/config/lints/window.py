@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import calls, metric
+from agent.config.lints._walk import calls
 from agent.config.scalars import duration_text
+from rules.api import metric_name
 
 WINDOW_INTERVALS = 2.5
 """A window must hold two samples even when one collection is late, or rates have gaps."""
@@ -16,7 +17,7 @@ _ONE_IS_ENOUGH = ("last_over_time", "present_over_time", "absent_over_time")
 def check(rule: RuleContext) -> Iterator[Finding]:
     content = {id(call.args[0]) for call in calls(rule.rule.expr, *_ONE_IS_ENOUGH)}
     for read in rule.reads:
-        name = metric(read.selector)
+        name = metric_name(read.selector)
         interval = rule.world.interval_of(name)
         least = int((1 if id(read.node) in content else WINDOW_INTERVALS) * interval)
         if 0 < read.window < least:

@@ -14,9 +14,8 @@ from rules.promql.errors import ExprError
 from rules.promql.match import compile_regex
 from rules.promql.tables import EVALUATED, EXPERIMENTAL, NATIVE_ONLY, SCALAR_FUNCTIONS
 from rules.promql.tokens import Token, TokenKind
+from rules.promql.walk import COMPARISONS, SET_OPERATORS
 
-COMPARISONS: Final = ("==", "!=", "<", ">", "<=", ">=")
-SET_OPERATORS: Final = ("and", "or", "unless")
 _SAID: Final = {
     ValueType.VECTOR: "an instant vector",
     ValueType.MATRIX: "a range vector",
