@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rules.template import parser
+from rules.template import nodes
 from rules.template.functions import FUNCTIONS, Scope, Value, truth
 from rules.template.lexer import TemplateError
+from rules.template.parser import parse
 from rules.template.printing import Arguments, Data, Element, Moment, Span, show, type_name
 
 if TYPE_CHECKING:
-    from rules.template.look import Uses
+    from rules.template.uses import Uses
 
 MAX_OUTPUT = 64 * 1024
 MAX_STEPS = 20_000
@@ -39,7 +40,7 @@ class Template:
     """
 
     source: str
-    tree: parser.Tree = field(compare=False, repr=False)
+    tree: nodes.Tree = field(compare=False, repr=False)
     static: str | None = field(compare=False)
     pure: bool = field(compare=False)
     queries: tuple[str, ...] = field(compare=False)
@@ -48,14 +49,14 @@ class Template:
     def parse(cls, source: str) -> Template:
         """Raises TemplateError for whatever Go's parser would refuse."""
         if "{{" not in source:
-            return cls(source, parser.Tree(), source, True, ())
-        tree = parser.parse(source, FUNCTIONS, _VARIABLES)
+            return cls(source, nodes.Tree(), source, True, ())
+        tree = parse(source, FUNCTIONS, _VARIABLES)
         pure = not tree.functions & {"query", "now"}
         return cls(source, tree, None, pure, tuple(sorted(tree.queries)))
 
     def uses(self) -> Uses:
         """What it reads, without expanding it: for checks of rules."""
-        from rules.template.look import uses  # noqa: PLC0415 - the running agent never asks
+        from rules.template.uses import uses  # noqa: PLC0415 - the running agent never asks
 
         return uses(self.tree)
 
@@ -82,7 +83,7 @@ class _Continue(Exception):
 class _Expansion:
     """One expansion. ``_variables`` is a stack of [name, value]; a name is looked up from its end."""
 
-    def __init__(self, tree: parser.Tree, scope: Scope) -> None:
+    def __init__(self, tree: nodes.Tree, scope: Scope) -> None:
         self._tree = tree
         self._scope = scope
         self._out: list[str] = []
@@ -111,41 +112,41 @@ class _Expansion:
 
     # Nodes
 
-    def _body(self, body: parser.Body, dot: Value) -> None:
+    def _body(self, body: nodes.Body, dot: Value) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise TemplateError(f"nested deeper than {MAX_DEPTH} levels")
         for node in body:
             self._step()
             match node:
-                case parser.Text():
+                case nodes.Text():
                     self._write(node.text)
-                case parser.Action():
+                case nodes.Action():
                     value = self._pipeline(node.pipe, dot)
                     if not node.pipe.variables:
                         self._write("<no value>" if value is None else show(value))
-                case parser.If() | parser.With():
+                case nodes.If() | nodes.With():
                     self._conditional(node, dot)
-                case parser.Range():
+                case nodes.Range():
                     self._range(node, dot)
-                case parser.Include():
+                case nodes.Include():
                     self._include(node, dot)
-                case parser.Break():
+                case nodes.Break():
                     raise _Break
-                case parser.Continue():
+                case nodes.Continue():
                     raise _Continue
         self._depth -= 1
 
-    def _conditional(self, node: parser.If | parser.With, dot: Value) -> None:
+    def _conditional(self, node: nodes.If | nodes.With, dot: Value) -> None:
         scope = len(self._variables)
         value = self._pipeline(node.pipe, dot)
         if truth(value):
-            self._body(node.then, value if isinstance(node, parser.With) else dot)
+            self._body(node.then, value if isinstance(node, nodes.With) else dot)
         else:
             self._body(node.otherwise, dot)
         del self._variables[scope:]
 
-    def _range(self, node: parser.Range, dot: Value) -> None:
+    def _range(self, node: nodes.Range, dot: Value) -> None:
         scope, depth = len(self._variables), self._depth
         names = node.pipe.variables
         value = self._pipeline(node.pipe, dot, assign=False)
@@ -168,7 +169,7 @@ class _Expansion:
             self._body(node.otherwise, dot)
         del self._variables[scope:]
 
-    def _include(self, node: parser.Include, dot: Value) -> None:
+    def _include(self, node: nodes.Include, dot: Value) -> None:
         body = self._tree.defined.get(node.name)
         if body is None:
             raise TemplateError(f'template "{node.name}" not defined', node.at)
@@ -179,7 +180,7 @@ class _Expansion:
 
     # Pipelines
 
-    def _pipeline(self, pipe: parser.Pipeline, dot: Value, assign: bool = True) -> Value:
+    def _pipeline(self, pipe: nodes.Pipeline, dot: Value, assign: bool = True) -> Value:
         value: Value = _MISSING
         for command in pipe.commands:
             self._step()
@@ -203,45 +204,45 @@ class _Expansion:
                 return
         raise TemplateError(f"undefined variable: {name}")
 
-    def _command(self, command: parser.Command, dot: Value, piped: Value) -> Value:
+    def _command(self, command: nodes.Command, dot: Value, piped: Value) -> Value:
         first, rest = command.args[0], command.args[1:]
-        if isinstance(first, parser.Function):
+        if isinstance(first, nodes.Function):
             return self._call(first.name, rest, dot, piped)
-        if isinstance(first, parser.Chain) and (rest or piped is not _MISSING):
+        if isinstance(first, nodes.Chain) and (rest or piped is not _MISSING):
             given = [self._operand(operand, dot) for operand in rest]
             if piped is not _MISSING:
                 given.append(piped)
             *fields, last = first.fields
-            return self._field(self._operand(parser.Chain(first.base, tuple(fields)), dot), last, given)
+            return self._field(self._operand(nodes.Chain(first.base, tuple(fields)), dot), last, given)
         if rest or piped is not _MISSING:
             raise TemplateError("can't give argument to a value that is no function")
-        if isinstance(first, parser.Nil):
+        if isinstance(first, nodes.Nil):
             raise TemplateError("nil is not a command")
         return self._operand(first, dot)
 
-    def _operand(self, operand: parser.Operand, dot: Value) -> Value:
+    def _operand(self, operand: nodes.Operand, dot: Value) -> Value:
         match operand:
-            case parser.Literal():
+            case nodes.Literal():
                 if isinstance(operand.value, int) and not -(2**63) <= operand.value < 2**63:
                     raise TemplateError(f"{operand.value} overflows int")
                 return operand.value
-            case parser.Dot():
+            case nodes.Dot():
                 return dot
-            case parser.Nil():
+            case nodes.Nil():
                 return None
-            case parser.Variable():
+            case nodes.Variable():
                 for name, value in reversed(self._variables):
                     if name == operand.name:
                         return value
                 raise TemplateError(f"undefined variable: {operand.name}")
-            case parser.Chain():
+            case nodes.Chain():
                 value = self._operand(operand.base, dot)
                 for name in operand.fields:
                     value = self._field(value, name)
                 return value
-            case parser.Function():
+            case nodes.Function():
                 return self._call(operand.name, (), dot, _MISSING)
-            case parser.Pipeline():
+            case nodes.Pipeline():
                 return self._pipeline(operand, dot)
 
     def _field(self, value: Value, name: str, arguments: Sequence[Value] = ()) -> Value:
@@ -265,7 +266,7 @@ class _Expansion:
                 raise TemplateError(f"nil pointer evaluating interface {{}}.{name}")
         raise TemplateError(f"can't evaluate field {name} in type {type_name(value)}")
 
-    def _call(self, name: str, operands: tuple[parser.Operand, ...], dot: Value, piped: Value) -> Value:
+    def _call(self, name: str, operands: tuple[nodes.Operand, ...], dot: Value, piped: Value) -> Value:
         spec = FUNCTIONS[name]
         count = len(operands) + (piped is not _MISSING)
         if count < spec.least or (spec.most is not None and count > spec.most):
@@ -288,7 +289,7 @@ class _Expansion:
             raise TemplateError(f"{name} makes more than {MAX_OUTPUT} characters of text")
         return result
 
-    def _junction(self, name: str, operands: tuple[parser.Operand, ...], dot: Value, piped: Value) -> Value:
+    def _junction(self, name: str, operands: tuple[nodes.Operand, ...], dot: Value, piped: Value) -> Value:
         """``and`` and ``or`` evaluate their arguments only as far as needed and return the one that decided."""
         value: Value = None
         for operand in operands:

@@ -3,112 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-
-import msgspec
 
 from rules.template.lexer import Kind, TemplateError, Token, tokenize
+from rules.template.nodes import (
+    Action,
+    Body,
+    Break,
+    Chain,
+    Command,
+    Continue,
+    Dot,
+    Function,
+    If,
+    Include,
+    Literal,
+    Nil,
+    Node,
+    Operand,
+    Pipeline,
+    Range,
+    Text,
+    Tree,
+    Variable,
+    With,
+)
 
 MAX_SOURCE = 64 * 1024
 MAX_DEPTH = 40
 """Nesting of control structures and parentheses; the reader of the tree recurses as deep."""
-
-
-class Dot(msgspec.Struct, frozen=True):
-    pass
-
-
-class Nil(msgspec.Struct, frozen=True):
-    pass
-
-
-class Literal(msgspec.Struct, frozen=True):
-    value: str | int | float | bool
-
-
-class Function(msgspec.Struct, frozen=True):
-    name: str
-
-
-class Variable(msgspec.Struct, frozen=True):
-    name: str
-
-
-class Chain(msgspec.Struct, frozen=True):
-    """Fields of a value: ``.A.B`` is the chain of Dot, ``$x.A`` of a variable, ``(pipeline).A`` of a pipeline."""
-
-    base: Operand
-    fields: tuple[str, ...]
-
-
-class Command(msgspec.Struct, frozen=True):
-    args: tuple[Operand, ...]
-    at: int
-
-
-class Pipeline(msgspec.Struct, frozen=True):
-    """``variables`` are those set by ``:=`` (declare) or ``=``; two of them only in ``range``."""
-
-    commands: tuple[Command, ...]
-    variables: tuple[str, ...] = ()
-    declare: bool = True
-
-
-Operand = Dot | Nil | Literal | Function | Variable | Chain | Pipeline
-
-
-class Text(msgspec.Struct, frozen=True):
-    text: str
-
-
-class Action(msgspec.Struct, frozen=True):
-    pipe: Pipeline
-
-
-class If(msgspec.Struct, frozen=True):
-    pipe: Pipeline
-    then: Body
-    otherwise: Body
-
-
-class With(msgspec.Struct, frozen=True):
-    pipe: Pipeline
-    then: Body
-    otherwise: Body
-
-
-class Range(msgspec.Struct, frozen=True):
-    pipe: Pipeline
-    then: Body
-    otherwise: Body
-
-
-class Include(msgspec.Struct, frozen=True):
-    name: str
-    pipe: Pipeline | None
-    at: int
-
-
-class Break(msgspec.Struct, frozen=True):
-    pass
-
-
-class Continue(msgspec.Struct, frozen=True):
-    pass
-
-
-Node = Text | Action | If | With | Range | Include | Break | Continue
-Body = tuple[Node, ...]
-
-
-@dataclass(slots=True)
-class Tree:
-    """A parsed template. ``functions`` are all that it calls, ``queries`` the literal arguments of ``query``."""
-
-    body: Body = ()
-    defined: dict[str, Body] = field(default_factory=dict)
-    functions: set[str] = field(default_factory=set)
-    queries: set[str] = field(default_factory=set)
 
 
 _KEYWORDS = frozenset({"if", "else", "end", "with", "range", "define", "template", "block", "break", "continue"})

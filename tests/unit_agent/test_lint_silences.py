@@ -117,7 +117,7 @@ def test_the_running_agent_loads_no_check() -> None:
     code = "import sys, agent.app, agent.config.load as l; l.load(None); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "agent.config.lint_names" in loaded
-    assert [name for name in loaded if "lints" in name or name == "rules.template.look"] == []
+    assert [name for name in loaded if "lints" in name or name == "rules.template.uses"] == []
 
 
 def test_a_file_named_twice_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from rules.template.functions import FUNCTIONS
-from rules.template.parser import (
+from rules.template.nodes import (
     Action,
     Body,
     Chain,
