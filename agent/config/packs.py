@@ -1,4 +1,4 @@
-"""Rule packs: rule files shipped in ``rules/packs/NAME.rules.yml``, or offered by other distributions.
+"""Rule packs: rule files shipped in ``rules/packs`` and ``rules/packs/examples``, or offered by other distributions.
 
 An entry point in the group ``tocsin.packs`` names a package that holds ``NAME.rules.yml`` as a data file. The package
 is imported only when its pack is asked for: one that is broken must not be in the way of the others.
@@ -24,7 +24,10 @@ def _found() -> dict[str, list[Traversable | EntryPoint]]:
     """Who offers each pack; one of two is a mistake."""
     built_in = files("rules") / "packs"
     packs: dict[str, list[Traversable | EntryPoint]] = {
-        entry.name.removesuffix(_SUFFIX): [entry] for entry in built_in.iterdir() if entry.name.endswith(_SUFFIX)
+        entry.name.removesuffix(_SUFFIX): [entry]
+        for folder in (built_in, built_in / "examples")
+        for entry in folder.iterdir()
+        if entry.name.endswith(_SUFFIX)
     }
     for point in entry_points(group=GROUP):
         packs.setdefault(point.name, []).append(point)
