@@ -6,13 +6,14 @@ With chrony or systemd-timesyncd the offset stays near 0, for these steer the cl
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 
 import msgspec
 
 from collectors._host import HostFS
 from collectors._labels import NONE
-from collectors._model import CollectorError, Sample, counter, gauge
+from collectors._model import CollectorError, Notice, Sample, counter, gauge
 
 METRICS = (
     gauge("node_timex_offset_seconds", "Offset of the clock that is being corrected, in seconds."),
@@ -49,13 +50,17 @@ class Timex:
     def __init__(self, host: HostFS) -> None:
         self._host = host
 
-    def collect(self) -> Iterator[Sample]:
+    def collect(self) -> Iterator[Sample | Notice]:
         try:
             state, timex = self._host.adjtimex()
         except OSError as error:
-            raise CollectorError(
-                f"adjtimex: {error.strerror} (a container or unit that filters system calls must allow adjtimex)"
-            ) from error
+            if error.errno not in (errno.EPERM, errno.ENOSYS):
+                raise CollectorError(f"adjtimex: {error.strerror}") from error
+            yield Notice(
+                "the sandbox forbids to ask the kernel how well the clock is kept: no node_timex_* (add the drop-in"
+                " clock.conf to the unit, allow adjtimex in the container, or turn the collector off)"
+            )
+            return
         unit = _NANO if timex.status & _STA_NANO else _MICRO
         values = (
             timex.offset / unit, 1 + timex.freq / _PPM_16_BIT, timex.maxerror / _MICRO, timex.esterror / _MICRO,

@@ -135,7 +135,7 @@ class Collect(Section, frozen=True):
         CollectorChoice,
         Meta(
             description="Collectors of this host by name. Every one is on, but for those marked as off; a mapping "
-            "tunes one, `on` and `off` switch it.",
+            "tunes one, `on` and `off` switch it. `others: off` leaves only those that are mentioned.",
             examples=[{"filesystem": {"expect": ["/data"]}, "netclass": "off"}],
         ),
     ] = CollectorChoice()

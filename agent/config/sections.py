@@ -17,13 +17,16 @@ from agent.config.schema import Backend, CollectorChoice, Targets
 from agent.config.words import describe, join, label, quoted
 from rules.api import Mapping, Node, Scalar, did_you_mean
 
+OTHERS = "others"
+"""The key that stands for every collector that is not mentioned."""
+
 
 def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any]) -> Any:
     """``{NAME: {options} | on | off}``; a collector not mentioned is on, unless it is one of those that run only on
-    request. One that is off is not even imported, nor here one that is built in and not mentioned; a third party's is,
-    for it may be broken.
+    request, or ``others: off`` is said.
 
-    ``good`` takes the options without a mistake, so that the mistakes of one collector hide none of another.
+    One that is off is not even imported, nor here one that is built in and not mentioned; a third party's is, for it may
+    be broken. ``good`` takes the options without a mistake, so that the mistakes of one collector hide none of another.
     """
     if isinstance(node, Scalar) and node.is_null:
         node = Mapping((), node.line, node.column)
@@ -36,12 +39,18 @@ def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any])
     except collectors.api.CollectorLoadError as error:
         return binder.problem(node, str(error), "", "config/plugin")
     for key, _ in node.items:
-        if key.value not in known:
+        if key.value not in known and key.value != OTHERS:
             hint = did_you_mean(key.value, known) or "docs/configuration.md lists them"
             binder.problem(key, f"there is no collector {quoted(key.value)}", hint, "config/collector")
     untouched: list[str] = []
+    others = node.get(OTHERS)
+    if isinstance(others, Mapping):
+        binder.problem(others, f"'{join(name, OTHERS)}' must be on or off, found {describe(others)}")
+    others_on = not _switched_off(binder, others, join(name, OTHERS))
     for collector in sorted(known):
         value = node.get(collector)
+        if value is None and not others_on:
+            continue
         if value is None and collectors.api.is_builtin(collector):
             if collectors.api.on_by_default(collector):
                 untouched.append(collector)

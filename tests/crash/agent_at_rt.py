@@ -116,24 +116,13 @@ class Agent:
         secret.write_text(self.rt.token)
         secret.chmod(0o600)
         watched: dict[str, Any] = {"processes": {"groups": [{"name": n, "cmdline": c} for n, c in self.groups.items()]}}
-        off = [
-            "cpu",
-            "diskstats",
-            "filesystem",
-            "loadavg",
-            "meminfo",
-            "netclass",
-            "netdev",
-            "stat",
-            "systemd",
-        ]
         config = {
             "identity": {"environment": self.environment},
             "collect": {
                 "interval": "1s",
                 "deadline": "1s",
                 "host": {
-                    **dict.fromkeys(off, "off"),
+                    "others": "off",
                     "textfile": {"directories": [str(self.folder / "prom")]},
                     **watched,
                 },

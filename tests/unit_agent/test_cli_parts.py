@@ -134,8 +134,7 @@ def test_what_is_no_url_is_said(url: str) -> None:
 ONCE = """
 rules: {packs: [], files: [r.yml]}
 collect:
-  host: {cpu: off, diskstats: off, filesystem: off, meminfo: off, netclass: off, netdev: off, processes: off, stat: off,
-         systemd: off, textfile: off, uname: off}
+  host: {others: off, loadavg: on, time: on}
 """
 ONCE_RULES = """
 groups:

@@ -85,6 +85,14 @@ def test_collectors_are_on_unless_turned_off(tmp_path: Path) -> None:
     assert "meminfo" not in host.options, "loaded though nobody mentioned it"
 
 
+def test_others_stands_for_every_collector_that_is_not_mentioned(tmp_path: Path) -> None:
+    def enabled(host: str) -> tuple[str, ...]:
+        return good(load(write(tmp_path / "c.yaml", f"collect: {{host: {host}}}\n"))).collect.host.enabled
+
+    assert enabled("{others: off, stat: on, loadavg: {}, time: off}") == ("loadavg", "stat")
+    assert "meminfo" in enabled("{others: on, stat: off}")
+
+
 @pytest.mark.parametrize("written", ["on", "{}", "{slabs_include: ^dentry$}"])
 def test_a_collector_on_request_is_on_when_it_is_mentioned(tmp_path: Path, written: str) -> None:
     host = good(load(write(tmp_path / "c.yaml", f"collect:\n  host: {{slabinfo: {written}}}\n"))).collect.host
