@@ -25,8 +25,8 @@ def bind_collectors(binder: Binder, node: Node, name: str, good: dict[str, Any])
     """``{NAME: {options} | on | off}``; a collector not mentioned is on, unless it is one of those that run only on
     request, or ``others: off`` is said.
 
-    One that is off is not even imported, nor here one that is built in and not mentioned; a third party's is, for it may
-    be broken. ``good`` takes the options without a mistake, so that the mistakes of one collector hide none of another.
+    One that is off is not even imported, nor here one that is built in and not mentioned. A third party's is, for it
+    may be broken. ``good`` takes the options without a mistake, so that one collector hides no mistake of another.
     """
     if isinstance(node, Scalar) and node.is_null:
         node = Mapping((), node.line, node.column)
