@@ -36,6 +36,7 @@ from agent.health import Health, memory_limit, note_start
 from agent.history import History
 from agent.http.server import Listener
 from agent.identity import Self, identify
+from agent.idle import DailyUse
 from agent.last_good import keep_last_good
 from agent.listening import listen, show_where
 from agent.notify import ServiceManager
@@ -110,9 +111,12 @@ class Daemon:
         self.book = Book(self.store, stored, parts.context, self.timeline.now, self._hold_members)
         self.delivery = self._delivery(parts, stored.outbox)
         self.book.delivery = self.delivery
+        self.use = DailyUse(self.store, self.own.ci.id)
+        await self.use.load(self.timeline.now())
         self.upkeep = Upkeep(
-            self.store, self.book, lambda: self.delivery, lambda: self.config.state.keep_resolved, self.timeline.now
-        )
+            self.store, self.book, self.use, delivery=lambda: self.delivery,
+            keep_resolved=lambda: self.config.state.keep_resolved, now=self.timeline.now,
+        )  # fmt: skip
         for row in stored.quarantined:
             _log.error("stored_row_quarantined", table=row.table, key=row.key, reason=row.reason)
         if mended := self.book.mend_wishes(self.delivery):
@@ -136,6 +140,7 @@ class Daemon:
             self._manager.stopping()
             await end("book", self.book.flush())
             await end("history", self.history.keep(self.timeline.now()))
+            await end("days", self.use.keep(stopping=True))
             if listener is not None:
                 await end("listener", listener.stop())
             await self._end_parts(self._parts_now)
@@ -282,6 +287,7 @@ class Daemon:
 
     def _samples_of_cycle(self) -> list[Sample]:
         samples = self._samples()
+        self.use.observe(self.cycle.stats.scrapes, self.timeline.now())
         self.health.heartbeat_late = 0.0
         return samples
 
@@ -305,6 +311,7 @@ class Daemon:
 
     def _moved(self, step: int) -> None:
         self.history.moved()
+        self.use.rebase(step)
         self.delivery.rebase(step)
         self.rule_files.rebase(step)
         self.started_at += step

@@ -11,6 +11,7 @@ from agent import log
 from agent.book import Book
 from agent.delivery import Delivery
 from agent.health import Health
+from agent.idle import DailyUse
 from agent.store import Store, StoreUnavailable
 
 UPKEEP_S = 3600.0
@@ -20,18 +21,19 @@ _log = log.get("daemon")
 
 
 class Upkeep:
-    """Once an hour: forget what is older than the configuration keeps, and keep a copy of the store.
+    """Once an hour: store a day that is over, forget what is older than the configuration keeps, copy the store.
 
     ``keep_resolved`` is for how many ms, ``now`` the timeline's ms; these and ``delivery`` are those in force.
     """
 
     def __init__(
-        self, store: Store, book: Book, delivery: Callable[[], Delivery], keep_resolved: Callable[[], int],
-        now: Callable[[], int],
+        self, store: Store, book: Book, use: DailyUse, *, delivery: Callable[[], Delivery],
+        keep_resolved: Callable[[], int], now: Callable[[], int],
     ) -> None:  # fmt: skip
         self._store = store
         self._book = book
         self._delivery = delivery
+        self._use = use
         self._keep_resolved = keep_resolved
         self._now = now
 
@@ -46,6 +48,7 @@ class Upkeep:
         self._book.forget(kept_from)
         self._delivery().forget({incident.id for incident in (*self._book.live.values(), *self._book.ended.values())})
         try:
+            await self._use.keep()
             while await self._store.prune(kept_from) > 0:
                 pass
             await self._store.back_up()

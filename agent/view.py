@@ -91,6 +91,10 @@ class View:
     def outbox(self) -> Sequence[Mapping[str, Any]]:
         return [outbox_row(row) for row in self._d.delivery.rows()]
 
+    async def idle(self) -> Mapping[str, Any]:
+        days = await self._d.use.days()
+        return {"ci": self._d.own.ci.name, "days": [{**msgspec.to_builtins(day), "cpu": day.cpu} for day in days]}
+
     async def _rows(self, incident: Incident) -> list[OutboxRow]:
         """The outbox rows of an incident. Delivery holds those of the newest episode of a fault; of an older one whose
         ticket was never seen again after a crash, only the store knows the number.

@@ -18,6 +18,7 @@ COMMANDS = (
     "incidents",
     "outbox",
     "explain",
+    "idle",
     "drill",
     "completion",
     "version",

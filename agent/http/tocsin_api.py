@@ -32,6 +32,7 @@ class Asking(Protocol):
     async def incidents(self, state: str, limit: int) -> Sequence[Mapping[str, Any]]: ...
     async def incident(self, name: str) -> Mapping[str, Any]: ...
     def outbox(self) -> Sequence[Mapping[str, Any]]: ...
+    async def idle(self) -> Mapping[str, Any]: ...
     async def explain_incident(self, name: str) -> Mapping[str, Any]: ...
     def explain_rule(self, name: str) -> Mapping[str, Any]: ...
 
@@ -94,6 +95,7 @@ class TocsinApi:
             "incidents/{id}": self._incident,
             "outbox": self._outbox,
             "explain": self._explain,
+            "idle": self._idle,
         }
         post = {
             "outbox/retry": self._retry,
@@ -131,6 +133,9 @@ class TocsinApi:
         if incident is not None:
             return await self._asked.explain_incident(incident)
         return self._asked.explain_rule(rule or "")
+
+    async def _idle(self, _request: web.Request) -> Any:
+        return await self._asked.idle()
 
     async def _retry(self, request: web.Request) -> Any:
         body = msgspec.json.decode(await request.read(), type=_Retry)

@@ -11,9 +11,18 @@ from importlib import resources
 
 from agent.store import rows
 
-VERSION = 1
+VERSION = 2
 Step = Callable[[sqlite3.Connection], None]
-STEPS: Mapping[int, Step] = {}
+
+
+def _days(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE days (ci TEXT NOT NULL, day TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL,"
+        " PRIMARY KEY (ci, day)) STRICT, WITHOUT ROWID"
+    )
+
+
+STEPS: Mapping[int, Step] = {1: _days}
 """Step n takes a store of version n to n + 1."""
 
 

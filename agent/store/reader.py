@@ -19,11 +19,13 @@ _OUTBOX = "SELECT incident, backend, revision, finished, body, crc FROM outbox"
 _META = "SELECT name, value, crc FROM meta"
 _EPISODES = "SELECT key, episode, crc FROM episodes"
 _ALERTS = "SELECT key, body, crc FROM alert_states"
+_DAYS = "SELECT ci, day, body, crc FROM days WHERE ci = ? ORDER BY day"
 
 _REMOVE = {
     "meta": "DELETE FROM meta WHERE name = ?",
     "episodes": "DELETE FROM episodes WHERE key = ?",
     "alert_states": "DELETE FROM alert_states WHERE key = ?",
+    "days": "DELETE FROM days WHERE ci = ? AND day = ?",
     "outbox": "DELETE FROM outbox WHERE incident = ? AND backend = ?",
     # The row of the incident stays, emptied, for the sake of a resolve that still has to be delivered.
     "incidents": "UPDATE incidents SET body = NULL WHERE id = ?",
@@ -63,6 +65,9 @@ class Reader:
     def alerts(self) -> dict[str, bytes]:
         return dict(self._good("alert_states", _ALERTS, (), _pair))
 
+    def days(self, ci: str) -> list[bytes]:
+        return self._good("days", _DAYS, (ci,), _day)
+
     def meta(self) -> dict[str, str]:
         return dict(self._good("meta", _META, (), _pair))
 
@@ -76,7 +81,7 @@ class Reader:
         return good
 
     def _put_away(self, table: str, row: Columns, reason: str) -> None:
-        key = row[:2] if table == "outbox" else row[:1]
+        key = row[:2] if table in ("outbox", "days") else row[:1]
         name = " ".join(str(part) for part in key)
         body = next((column for column in row if isinstance(column, bytes)), None)
         self._connection.execute(
@@ -117,3 +122,9 @@ def _outbox(row: Columns) -> OutboxRow:
     if decoded.key != (row[0], row[1]):
         raise BadRow(f"the body is of {decoded.incident} at {decoded.backend}")
     return decoded
+
+
+def _day(row: Columns) -> bytes:
+    ci, day, body, crc = row
+    verify(crc, ci, day, body)
+    return bytes(body)

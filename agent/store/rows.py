@@ -12,6 +12,7 @@ from agent.core.outbox import OutboxRow
 from agent.store.codec import chain, checksum, decode_entry, encode, verify
 
 ANCHOR = "timeline_anchor"
+DAYS_KEPT = 90
 GENESIS = bytes(32)
 
 
@@ -72,6 +73,19 @@ def put_alert(connection: sqlite3.Connection, key: str, body: bytes) -> None:
 
 def delete_alert(connection: sqlite3.Connection, key: str) -> None:
     connection.execute("DELETE FROM alert_states WHERE key = ?", (key,))
+
+
+def put_day(connection: sqlite3.Connection, ci: str, day: str, body: bytes) -> None:
+    """The newest ``DAYS_KEPT`` days of a CI stay."""
+    connection.execute(
+        "INSERT INTO days VALUES (?, ?, ?, ?) ON CONFLICT (ci, day) DO UPDATE SET body = excluded.body,"
+        " crc = excluded.crc WHERE days.body IS NOT excluded.body",
+        (ci, day, body, checksum(ci, day, body)),
+    )
+    connection.execute(
+        "DELETE FROM days WHERE ci = ? AND day NOT IN (SELECT day FROM days WHERE ci = ? ORDER BY day DESC LIMIT ?)",
+        (ci, ci, DAYS_KEPT),
+    )
 
 
 def append(connection: sqlite3.Connection, entry: TimelineEntry) -> None:

@@ -1,4 +1,4 @@
--- The state of one agent. Version 1; later versions are steps in migrate.py, and this file is what a new store gets.
+-- The state of one agent. Version 2; later versions are steps in migrate.py, and this file is what a new store gets.
 --
 -- Every row that carries a body carries crc = CRC-32 over its other columns (codec.py), verified when it is read.
 -- Bodies are JSON (msgspec). Times are timeline milliseconds.
@@ -60,6 +60,15 @@ CREATE TABLE timeline (
     hash     BLOB NOT NULL
 ) STRICT;
 CREATE INDEX timeline_by_incident ON timeline (incident, seq);
+
+-- What each CI was used for on each day; the oldest days go when newer ones come.
+CREATE TABLE days (
+    ci   TEXT NOT NULL,
+    day  TEXT NOT NULL,
+    body BLOB NOT NULL,
+    crc  INTEGER NOT NULL,
+    PRIMARY KEY (ci, day)
+) STRICT, WITHOUT ROWID;
 
 -- Rows that did not verify, as they were read.
 CREATE TABLE quarantine (

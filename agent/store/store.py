@@ -206,6 +206,22 @@ class Store:
         """The history of one incident, oldest first; BadRow when a line is damaged."""
         return await self.transact(lambda connection: rows.timeline(connection, incident_id))
 
+    async def keep_day(self, ci: str, day: str, body: bytes) -> None:
+        """Store what a CI was used for on a day, as the agent writes it; days that are too old are forgotten."""
+        await self.transact(lambda connection: rows.put_day(connection, ci, day, body))
+
+    async def days(self, ci: str) -> list[bytes]:
+        """The days of a CI that are kept, the oldest first."""
+        now = self._now()
+
+        def work(connection: sqlite3.Connection) -> tuple[list[bytes], list[Quarantined]]:
+            reader = Reader(connection, now)
+            return reader.days(ci), reader.bad
+
+        found, bad = await self.transact(work)
+        self.stats.quarantined_rows += len(bad)
+        return found
+
     async def broken_link(self) -> int | None:
         """Number of the first line of the history that was altered, None when its hash chain holds."""
         return await self.transact(rows.broken_link)

@@ -117,6 +117,9 @@ class SmallAgent:
     def outbox(self) -> Sequence[Mapping[str, Any]]:
         return []
 
+    async def idle(self) -> Mapping[str, Any]:
+        return {"ci": "web-1", "days": []}
+
     async def explain_incident(self, name: str) -> Mapping[str, Any]:
         return {"incident": name, "lines": []}
 

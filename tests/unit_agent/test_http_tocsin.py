@@ -32,6 +32,7 @@ async def test_looking(web_app: Listening) -> None:
         assert await web_app.data(f"{BASE}/{name}") == []
     assert await web_app.data(f"{BASE}/explain", incident="k-1") == {"incident": "k-1", "lines": []}
     assert await web_app.data(f"{BASE}/explain", rule="A") == {"rule": "A", "lines": []}
+    assert await web_app.data(f"{BASE}/idle") == {"ci": "web-1", "days": []}
     assert await web_app.error(f"{BASE}/incidents/k-9") == (404, "not_found", "no incident k-9")
 
 

@@ -19,6 +19,7 @@ from agent.core import outbox
 from agent.core.model import Incident, IncidentState
 from agent.core.outbox import OutboxRow
 from agent.store import Change, Found, Loaded, OpenReport, StateRefused, Store, StoreCorrupt, codec, files, migrate
+from agent.store.migrate import VERSION
 from integrations.api import TicketState
 
 NOW = 1_700_000_000_000
@@ -231,7 +232,7 @@ def test_a_damaged_version_number_is_not_taken_for_a_newer_schema(tmp_path: Path
 def test_a_migration_backs_up_first_and_is_one_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path)
     for module in (migrate, files):
-        monkeypatch.setattr(module, "VERSION", 3)
+        monkeypatch.setattr(module, "VERSION", VERSION + 2)
 
     def add(connection: sqlite3.Connection) -> None:
         connection.execute("ALTER TABLE alert_states ADD COLUMN colour TEXT")
@@ -240,20 +241,41 @@ def test_a_migration_backs_up_first_and_is_one_transaction(tmp_path: Path, monke
         connection.execute("DROP TABLE episodes")
         raise RuntimeError("half way")
 
-    monkeypatch.setattr(files, "migrate", lambda c, v: migrate.migrate(c, v, {1: add, 2: fail}, 3))
+    monkeypatch.setattr(
+        files, "migrate", lambda c, v: migrate.migrate(c, v, {VERSION: add, VERSION + 1: fail}, VERSION + 2)
+    )
     with pytest.raises(RuntimeError):
         opened(tmp_path)
     with closing(sqlite3.connect(tmp_path / files.NAME)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert connection.execute("SELECT count(*) FROM episodes").fetchone() == (12,)
         assert "colour" not in str(connection.execute("SELECT sql FROM sqlite_schema").fetchall())
 
-    monkeypatch.setattr(files, "migrate", lambda c, v: migrate.migrate(c, v, {1: add, 2: lambda c: None}, 3))
+    monkeypatch.setattr(
+        files, "migrate", lambda c, v: migrate.migrate(c, v, {VERSION: add, VERSION + 1: lambda c: None}, VERSION + 2)
+    )
+    report, loaded = reopen(tmp_path)
+    assert (report.found, report.migrated_from) == (Found.GOOD, VERSION)
+    only_what_was_stored(loaded)
+    with closing(sqlite3.connect(tmp_path / f"tocsin.db.before-v{VERSION + 2}")) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+
+
+def test_a_store_of_the_first_version_gets_its_days(tmp_path: Path) -> None:
+    fill(tmp_path)
+    with closing(sqlite3.connect(tmp_path / files.NAME, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE days")
+        migrate._stamp(connection, 1)
     report, loaded = reopen(tmp_path)
     assert (report.found, report.migrated_from) == (Found.GOOD, 1)
     only_what_was_stored(loaded)
-    with closing(sqlite3.connect(tmp_path / "tocsin.db.before-v3")) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    shape = "SELECT type, name, tbl_name FROM sqlite_schema WHERE tbl_name = 'days'"
+    with closing(sqlite3.connect(tmp_path / files.NAME)) as old:
+        migrated = old.execute(shape).fetchall(), old.execute("PRAGMA table_info(days)").fetchall()
+    (tmp_path / "new").mkdir()
+    reopen(tmp_path / "new")
+    with closing(sqlite3.connect(tmp_path / "new" / files.NAME)) as new:
+        assert migrated == (new.execute(shape).fetchall(), new.execute("PRAGMA table_info(days)").fetchall())
 
 
 def test_a_file_found_damaged_in_use_is_not_trusted_again(tmp_path: Path) -> None:
