@@ -64,6 +64,8 @@ NOT_MADE = (
 ONLY_HERE = (
     Difference("namedprocess_namegroup_.*", "processes", "named groups of processes, as in process-exporter"),
     Difference("node_scsi_.*", "scsi", "the state of each SCSI device, and its errors"),
+    Difference("apcupsd_.*", "apcupsd", "power supplies, as in apcupsd_exporter; `apcupsd_status` is ours"),
+    Difference("network_ups_tools_.*", "nut", "power supplies, as in nut_exporter"),
     Difference("node_btrfs_device_missing", "btrfs", "whether a device of a file system is gone"),
     Difference("x509_.*", "certificates", "certificates on disk, as in x509-certificate-exporter"),
     Difference("container_.*", "containers", "what containers use, as in cAdvisor"),

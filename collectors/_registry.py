@@ -26,8 +26,8 @@ from collectors._targets import Target
 GROUP = "tocsin.collectors"
 ON_REQUEST = frozenset(
     {
-        "buddyinfo", "certificates", "cgroups", "files", "interrupts", "journal", "kmsg", "ksmd", "lnstat", "logind",
-        "meminfo_numa", "ntp", "slabinfo", "softirqs", "tcpstat", "zoneinfo",
+        "apcupsd", "buddyinfo", "certificates", "cgroups", "files", "interrupts", "journal", "kmsg", "ksmd", "lnstat",
+        "logind", "meminfo_numa", "ntp", "nut", "slabinfo", "softirqs", "tcpstat", "zoneinfo",
     }
 )  # fmt: skip
 """Collectors that are off until the configuration mentions them: they cost more, in series or in time, than most hosts
