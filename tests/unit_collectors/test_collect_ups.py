@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from golden_host import gather, table
@@ -183,6 +187,57 @@ def test_two_servers_are_told_apart() -> None:
     assert {key for key in got if "battery_charge" in key} == {
         f'network_ups_tools_battery_charge{{server="{address}",ups="rack"}}' for address in (one, other)
     }
+
+
+@pytest.mark.server("upsd")
+def test_a_real_upsd_and_its_driver(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    state = tmp_path / "state"
+    state.mkdir()
+    for name, text in {
+        "ups.conf": "maxretry = 1\n[rack]\ndriver = dummy-ups\nport = rack.dev\n",
+        "rack.dev": "battery.charge: 97\nups.status: OB LB\nups.load: 33.5\n",
+        "upsd.conf": f"LISTEN 127.0.0.1 {port}\n",
+        "upsd.users": "",
+    }.items():
+        (tmp_path / name).write_text(text)
+    env = {"NUT_CONFPATH": str(tmp_path), "NUT_STATEPATH": str(state), "NUT_ALTPIDPATH": str(state)}
+    user = getpass.getuser()
+    collector = ask_nut(f"127.0.0.1:{port}")
+
+    def begin(*command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*command, "-u", user, "-F"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+        )
+
+    def answer() -> tuple[dict[str, float], str]:
+        try:
+            return table(gather(collector)), ""
+        except CollectorError as error:
+            return {}, str(error)
+
+    def until(wanted: str) -> dict[str, float]:
+        deadline = time.monotonic() + 15
+        while wanted not in str(said := answer()):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
+        return said[0]
+
+    driver, server = begin("/lib/nut/dummy-ups", "-a", "rack"), None
+    try:
+        server = begin("/lib/nut/upsd")
+        got = until("battery_charge")
+        assert got['network_ups_tools_battery_charge{ups="rack"}'] == 97
+        assert got['network_ups_tools_ups_load{ups="rack"}'] == 33.5
+        assert got['network_ups_tools_ups_status{flag="OB",ups="rack"}'] == 1
+        assert got['network_ups_tools_ups_status{flag="OL",ups="rack"}'] == 0
+        driver.kill()
+        until("VAR rack: DRIVER-NOT-CONNECTED (the driver has lost the UPS")
+    finally:
+        for process in filter(None, (driver, server)):
+            process.kill()
+            process.wait()
 
 
 def silent(connection: socket.socket) -> None:
