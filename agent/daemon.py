@@ -250,9 +250,8 @@ class Daemon:
         """The alert rules in force by name, each with its file; the first where several share a name."""
         found: dict[str, tuple[str, AlertingRule]] = {}
         for file in self.loaded.rules:
-            for rule in (rule for group in file.groups for rule in group.rules):
-                if isinstance(rule, AlertingRule):
-                    found.setdefault(rule.name, (file.file, rule))
+            for rule in file.alerts:
+                found.setdefault(rule.name, (file.file, rule))
         return found
 
     def _cis(self) -> list[str]:

@@ -7,9 +7,6 @@ from typing import Any
 
 from rules.api import (
     AlertingRule,
-    Expr,
-    Labels,
-    RecordingRule,
     Recordings,
     RuleFile,
     SeriesWindow,
@@ -19,6 +16,7 @@ from rules.api import (
     explain_rule,
     parse,
     read_texts,
+    recordings_of,
     recovery_text,
 )
 
@@ -28,13 +26,7 @@ SHOWN = 5
 
 def rules_named(name: str, files: Iterable[RuleFile]) -> list[tuple[str, AlertingRule]]:
     """The alert rules of this name, each with its file: two grades of one fault are two rules of one name."""
-    return [
-        (file.file, rule)
-        for file in files
-        for group in file.groups
-        for rule in group.rules
-        if isinstance(rule, AlertingRule) and rule.name == name
-    ]
+    return [(file.file, rule) for file in files for rule in file.alerts if rule.name == name]
 
 
 def explained(
@@ -47,23 +39,12 @@ def explained(
 
     ``files`` are all that are in force, for what they record. Without ``series`` nobody knows what the rules read now.
     """
-    made = recorded(files)
+    made = recordings_of(rule for file in files for rule in file.rules)
     each = [_explained(file, rule, made, series, now) for file, rule in rules]
     lines: list[str] = []
     for one in each:
         lines += [*([""] if lines else []), *one.pop("lines")]
     return {"rule": rules[0][1].name, "rules": each, "lines": lines}
-
-
-def recorded(files: Iterable[RuleFile]) -> Recordings:
-    """By metric, what the rules that record it are made of."""
-    found: dict[str, list[tuple[Labels, Expr]]] = {}
-    for file in files:
-        for group in file.groups:
-            for rule in group.rules:
-                if isinstance(rule, RecordingRule):
-                    found.setdefault(rule.name, []).append((rule.labels, rule.expr))
-    return found
 
 
 def _explained(

@@ -14,7 +14,7 @@ from rules.alerting import AlertRow
 from rules.coldstart import Waiting, WaitsFor
 from rules.engine import Engine, Start
 from rules.evaluation import Health
-from rules.evidence import Evidence, Recordings
+from rules.evidence import Evidence, Recordings, recordings_of
 from rules.exercise import exercise_alert
 from rules.explain import explain_rule, read_texts, recovery_text
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile, parse_rule_file, read_rule_file
@@ -175,6 +175,7 @@ __all__ = [
     "read_rule_file",
     "read_texts",
     "read_yaml",
+    "recordings_of",
     "records",
     "recovery_text",
     "regex_predicate",

@@ -15,11 +15,12 @@ from msgspec.structs import replace
 from rules.alerting import AlertRow, held_row
 from rules.coldstart import PAUSE, Waiting, WaitsFor, Watched, demands
 from rules.evaluation import AlertingRunner, Health, RecordingRunner, RuleKey
+from rules.evidence import recordings_of
 from rules.files import Group, RuleFile
 from rules.history import Stretch
 from rules.lookback import LONG
 from rules.model import Alert, AlertState, Labels
-from rules.reload import GroupRun, Runner, build, recordings
+from rules.reload import GroupRun, Runner, build
 from rules.series import SeriesWindow
 from rules.settings import Recovery, Settings
 from rules.status import Evaluation, Failure, GroupStatus, RuleStatus, rule_status
@@ -91,7 +92,7 @@ class Engine:
         if interval_ms is not None:
             self._settings.interval = interval_ms
         self._groups, retired = build(rule_files, self._groups, self._settings)
-        self._settings.recordings = recordings(self._groups)
+        self._settings.recordings = recordings_of(runner.rule for run in self._groups for runner in run.runners)
         self._unready.clear()
         for alerting in self._alerting():
             alerting.recordings_changed()

@@ -6,10 +6,11 @@ on their own, what elements come from, and the rules that record the series it r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from rules.files import AlertingRule, RecordingRule
 from rules.look import Look
 from rules.model import Labels
 from rules.promql.ast import (
@@ -37,6 +38,15 @@ from rules.timeline import Series
 Recordings = Mapping[str, Sequence[tuple[Labels, Expr]]]
 """For each recorded metric the labels that a rule sets (with an empty value: deletes), and its expression."""
 _NO_RECORDINGS: Recordings = {}
+
+
+def recordings_of(rules: Iterable[AlertingRule | RecordingRule]) -> Recordings:
+    """What each metric that one of these rules records is made of."""
+    found: dict[str, list[tuple[Labels, Expr]]] = {}
+    for rule in rules:
+        if isinstance(rule, RecordingRule):
+            found.setdefault(rule.name, []).append((rule.labels, rule.expr))
+    return found
 
 
 class Evidence:

@@ -7,7 +7,7 @@ text here and is read by the field that holds it. Positions stay with each rule,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +71,15 @@ class Group:
 class RuleFile:
     file: str
     groups: tuple[Group, ...]
+
+    @property
+    def rules(self) -> Iterator[AlertingRule | RecordingRule]:
+        """Those of all groups, in order."""
+        return (rule for group in self.groups for rule in group.rules)
+
+    @property
+    def alerts(self) -> Iterator[AlertingRule]:
+        return (rule for rule in self.rules if isinstance(rule, AlertingRule))
 
 
 _GROUP_KEYS = frozenset({"name", "interval", "query_offset", "limit", "labels", "rules"})

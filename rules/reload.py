@@ -8,10 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from rules.evaluation import AlertingRunner, RecordingRunner, RuleKey, labels_as_written, make_runner
-from rules.evidence import Recordings
 from rules.files import AlertingRule, Group, RecordingRule, RuleFile
-from rules.model import Labels
-from rules.promql.ast import Expr
 from rules.settings import Settings
 
 Runner = AlertingRunner | RecordingRunner
@@ -71,16 +68,6 @@ def build(
             take_over(runner, source)
             source.rows = {}  # it is still retired, to end its series, but its alerts live on
     return groups, retired
-
-
-def recordings(groups: Iterable[GroupRun]) -> Recordings:
-    """What each recorded metric is made of."""
-    found: dict[str, list[tuple[Labels, Expr]]] = {}
-    for run in groups:
-        for runner in run.runners:
-            if isinstance(runner, RecordingRunner):
-                found.setdefault(runner.rule.name, []).append((runner.rule.labels, runner.rule.expr))
-    return found
 
 
 def take_over(runner: AlertingRunner, source: AlertingRunner) -> None:

@@ -51,12 +51,11 @@ def execute(args: argparse.Namespace) -> int:
 
 def _offline(args: argparse.Namespace) -> dict[str, Any]:
     from agent.rule_view import explained, rules_named  # noqa: PLC0415 - for this command only
-    from rules.api import AlertingRule, did_you_mean  # noqa: PLC0415 - the same
+    from rules.api import did_you_mean  # noqa: PLC0415 - the same
 
     files = load_or_fail(args.config).rules
     found = rules_named(args.rule, files)
     if not found:
-        rules = [rule for file in files for group in file.groups for rule in group.rules]
-        hint = did_you_mean(args.rule, [rule.name for rule in rules if isinstance(rule, AlertingRule)])
+        hint = did_you_mean(args.rule, [rule.name for file in files for rule in file.alerts])
         raise CommandError(f"no alert rule is called {clean(args.rule)!r}" + (f"; {hint}" if hint else ""), FINDINGS)
     return dict(explained(found, files))

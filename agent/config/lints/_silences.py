@@ -42,7 +42,7 @@ class Silences:
         self._file = file.file
         self._config = config
         self._problems: list[Problem] = []
-        self._starts = sorted(rule.line for group in file.groups for rule in group.rules)
+        self._starts = sorted(rule.line for rule in file.rules)
         self._silences = list(self._read(text)) if "tocsin:" in text else []
 
     def allow(self, check: str, rule: str, line: int) -> bool:

@@ -11,7 +11,7 @@ import collectors.api
 from agent.config.lints._sources import Origin, metrics_of, origins
 from agent.config.schema import Config
 from collectors.api import MetricType
-from rules.api import AlertingRule, Expr, Group, RecordingRule, Recordings, RuleFile
+from rules.api import AlertingRule, Expr, Group, RecordingRule, Recordings, RuleFile, recordings_of
 
 NEAR = 0.85
 """How like a name must be to be offered: a letter wrong, not another metric of the same kind."""
@@ -58,7 +58,7 @@ class World:
     @cached_property
     def recordings(self) -> Recordings:
         """The same as values, as the evidence of an alert asks for them."""
-        return {name: [(rule.labels, rule.expr) for _, _, rule in made] for name, made in self.recorded.items()}
+        return recordings_of(rule for file in self.files for rule in file.rules)
 
     @cached_property
     def conditions(self) -> dict[tuple[str, int, Expr], list[tuple[RuleFile, AlertingRule]]]:
@@ -78,7 +78,7 @@ class World:
         return found
 
     def _checked(self) -> Iterator[tuple[RuleFile, AlertingRule | RecordingRule]]:
-        return ((file, rule) for file in self.subjects for group in file.groups for rule in group.rules)
+        return ((file, rule) for file in self.subjects for rule in file.rules)
 
     def declared(self, name: str) -> Origin | None:
         """A metric of this agent whose labels and type are known; not one that a rule records."""
