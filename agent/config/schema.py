@@ -14,7 +14,9 @@ from typing import Annotated, Any
 from msgspec import Meta, field
 
 from agent.config.slo import Slo
-from agent.core.policy import Catalogue, Classification, IncidentPolicy, Receiver, Route, Section
+from agent.core.incident_policy import IncidentPolicy
+from agent.core.policy import Catalogue, Classification, Receiver, Route
+from agent.core.section import Section
 
 _MS = {"unit": "ms"}
 """Marks a duration, like ``agent.core.policy.Duration``; msgspec takes each bound only once, so ours stand here."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from agent.core.policy import Section, Text
+from agent.core.section import Section, Text
 
 DAY = 86_400_000
 OWN_LABELS = frozenset({"slo", "service", "severity", "component", "category", "window", "alertname"})

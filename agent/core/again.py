@@ -6,8 +6,8 @@ import msgspec
 
 from agent.core.decision import Context
 from agent.core.group import Bucket
+from agent.core.incident_policy import Then
 from agent.core.model import Incident
-from agent.core.policy import Then
 from agent.core.reason import Reason
 
 

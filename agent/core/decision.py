@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import msgspec
 
 from agent.core.classify import Classifier
+from agent.core.incident_policy import IncidentPolicy
 from agent.core.model import Incident, Member, NoteLine, TimelineEntry
-from agent.core.policy import IncidentPolicy
 from agent.core.reason import Kind, Reason
 from agent.core.route import Node
 from integrations.api import Ticket

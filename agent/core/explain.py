@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from agent.core import standby
+from agent.core.incident_policy import IncidentPolicy, Then
 from agent.core.model import Incident, IncidentState, MemberState, TimelineEntry
-from agent.core.policy import IncidentPolicy, Then
 from agent.core.reason import Kind, Reason
 from agent.core.timers import give_up_due, note_due, resolve_due, waits_for_hold
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 from agent.core.again import again
 from agent.core.decision import Context, Decision, Draft, NoteKind, NoteRequest
 from agent.core.group import Bucket
+from agent.core.incident_policy import Then
 from agent.core.life import advance, finish, worst
 from agent.core.members import merge, settle_pending
 from agent.core.model import Incident, IncidentState, MemberState
-from agent.core.policy import Then
 from agent.core.reason import Kind, Reason
 from agent.core.standby import taken_up
 from rules.api import AlertState

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from agent.core import standby
 from agent.core.classify import Class
 from agent.core.decision import Context, Decision, Draft, NoteKind, NoteRequest
+from agent.core.incident_policy import Ended, Then
 from agent.core.members import changed, is_over, prune
 from agent.core.model import Ci, Incident, IncidentState, Labels, Member, MemberState
-from agent.core.policy import Ended, Then
 from agent.core.reason import Kind, Reason
 from agent.core.ticket import changed_wishes
 from agent.core.timers import give_up_due, note_due, resolve_due, waits_for_hold, wake_at

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from agent.core.incident_policy import Language
 from agent.core.model import Labels, Member, MemberState
-from agent.core.policy import Language
 from rules.api import Alert, AlertState
 
 RECOVERED = "recovered"

@@ -11,7 +11,7 @@ from enum import Enum
 
 import msgspec
 
-from agent.core.policy import Ended
+from agent.core.incident_policy import Ended
 
 Labels = tuple[tuple[str, str], ...]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from agent.core.decision import Context, Decision, Draft
+from agent.core.incident_policy import Ended
 from agent.core.life import finish
 from agent.core.model import Incident, IncidentState, Person
-from agent.core.policy import Ended
 from agent.core.reason import Kind, Reason
 from agent.core.standby import ended_as
 from agent.core.ticket import GONE

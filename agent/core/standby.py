@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from agent.core.incident_policy import Ended, IncidentPolicy, StandBy, StandByNew, Then
 from agent.core.model import Incident, IncidentState, Person
-from agent.core.policy import Ended, IncidentPolicy, StandBy, StandByNew, Then
 from agent.core.ticket import GONE, ended_by_person
 from integrations.api import RemoteState
 

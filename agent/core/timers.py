@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agent.core import standby
+from agent.core.incident_policy import IncidentPolicy, OnHold
 from agent.core.model import Incident, IncidentState
-from agent.core.policy import IncidentPolicy, OnHold
 from agent.core.reason import Reason
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from agent.core.identity import ALERTNAME
+from agent.core.incident_policy import Language
 from agent.core.model import Incident, Member, MemberState
-from agent.core.policy import SEVERITY_LABEL, Category, Language
+from agent.core.policy import SEVERITY_LABEL, Category
 from agent.render.text import block, line, when
 
 NAME_LIMIT = 120

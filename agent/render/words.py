@@ -11,8 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agent.core.decision import NoteRequest
+from agent.core.incident_policy import IncidentPolicy, Language
 from agent.core.model import Incident
-from agent.core.policy import Category, IncidentPolicy, Language
+from agent.core.policy import Category
 from agent.render.text import line, when
 from agent.render.view import incident_view, member_views
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from agent.core.policy import Duration, Section
+from agent.core.section import Duration, Section
 from rules.api import Labels, Node
 
 TOP_KEY = "scenarios"

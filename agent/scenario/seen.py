@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.core.incident_policy import IncidentPolicy, Then
 from agent.core.model import Incident, IncidentState, Member
-from agent.core.policy import IncidentPolicy, Then
 from agent.core.timers import running
 from agent.scenario.desks import Wish
 from agent.scenario.rehearsal import Rehearsal

@@ -12,9 +12,10 @@ from agent.core.decision import Context, Decision
 from agent.core.group import Bucket, group
 from agent.core.identity import correlation_id
 from agent.core.incident import step
+from agent.core.incident_policy import IncidentPolicy
 from agent.core.model import Ci, Incident, IncidentState, TimelineEntry
 from agent.core.people import observe
-from agent.core.policy import IncidentPolicy, Policy, Route
+from agent.core.policy import Policy, Route
 from agent.core.route import build_tree
 from agent.render import TemplateWords
 from integrations.api import Ref, Remote, RemoteState, Ticket

@@ -8,8 +8,8 @@ from core_kit import MINUTE, SECOND, World, alert, context, recovered
 
 from agent.core.group import group
 from agent.core.incident import step
+from agent.core.incident_policy import Again, Ended, IncidentPolicy, Then
 from agent.core.model import IncidentState
-from agent.core.policy import Again, Ended, IncidentPolicy, Then
 from agent.core.reason import Reason
 from integrations.api import RemoteState, TicketState
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.core.incident_policy import Ended, IncidentPolicy, Then
 from agent.core.model import IncidentState
-from agent.core.policy import Classification, Ended, IncidentPolicy, Then
+from agent.core.policy import Classification
 from agent.core.reason import Reason
 
 PAGE = (Path(__file__).parents[2] / "docs" / "incidents.md").read_text(encoding="utf-8")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from core_kit import MINUTE, SECOND, START, World, alert, context, no_data, recovered
 
+from agent.core.incident_policy import Ended, Language, Mandatory, Notes
 from agent.core.model import IncidentState, MemberState
-from agent.core.policy import Classification, Ended, Language, Mandatory, Notes, Policy, Route
+from agent.core.policy import Classification, Policy, Route
 from agent.core.reason import Reason
 from integrations.api import RemoteState, TicketState
 from rules.api import AlertState

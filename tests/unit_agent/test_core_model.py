@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from agent.core.incident_policy import Ended, Notes, StandBy, StandByNew, Then, ThenNew
 from agent.core.model import IncidentState, MemberState
-from agent.core.policy import Ended, Notes, StandBy, StandByNew, Then, ThenNew
 from agent.core.reason import Reason
 from integrations.api import RemoteState, TicketState
 from rules.api import AlertState

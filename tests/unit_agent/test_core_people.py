@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from core_kit import MINUTE, SECOND, World, alert, context, no_data, recovered
 
+from agent.core.incident_policy import Ended, StandBy, StandByNew, Then, ThenNew
 from agent.core.model import IncidentState
-from agent.core.policy import Ended, Policy, Receiver, Route, StandBy, StandByNew, Then, ThenNew
+from agent.core.policy import Policy, Receiver, Route
 from agent.core.reason import Reason
 from integrations.api import RemoteState, TicketState
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from agent.core.group import drill, group
 from agent.core.incident import step
-from agent.core.policy import Catalogue, Language, Policy, Route
+from agent.core.incident_policy import Language
+from agent.core.policy import Catalogue, Policy, Route
 from agent.render import TemplateWords
 from agent.render.text import block, cut, line, when
 from integrations.api import RemoteState

@@ -17,8 +17,9 @@ from fakes.fake_backend import FakeBackend
 
 from agent.book import Book
 from agent.core.decision import Context
+from agent.core.incident_policy import IncidentPolicy
 from agent.core.model import Incident
-from agent.core.policy import IncidentPolicy, Policy
+from agent.core.policy import Policy
 from agent.delivery import Delivery, DeliveryOptions
 from agent.store import Change, Loaded, Store
 from integrations.api import Integration
