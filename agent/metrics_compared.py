@@ -112,6 +112,16 @@ TOLD_OTHERWISE = (
         "xfs",
         "the kernel writes the calls of write first; node_exporter takes them for those of read, and so with both",
     ),
+    Difference(
+        "node_ipvs_backend_.*",
+        "ipvs",
+        "servers of an SCTP service are told under it; node_exporter adds them to the service above",
+    ),
+    Difference(
+        "node_(interrupts|softirqs_functions)_total",
+        "interrupts, softirqs",
+        "`cpu` is the CPU's own number; node_exporter counts columns, and is wrong behind a CPU that is offline",
+    ),
     Difference("node_selinux_enabled", "selinux", "not there on a host without SELinux, where node_exporter gives 0"),
     Difference(
         "node_nf_conntrack_stat_ignore",

@@ -139,7 +139,15 @@ physical id\t: 0
 core id\t\t: 1
 
 """
+_SAID_OF_BOTH = {
+    "related_cpus": "0\n",
+    "scaling_available_governors": "performance powersave\n",
+    "scaling_driver": "intel_pstate\n",
+    "scaling_governor": "powersave\n",
+    "scaling_setspeed": "<unsupported>\n",
+}
 KERNEL: dict[str, str] = {
+    **{f"sys/devices/system/cpu/cpu{n}/cpufreq/{file}": text for n in (0, 1) for file, text in _SAID_OF_BOTH.items()},
     "proc/cpuinfo": CPUINFO,
     "sys/devices/system/cpu/present": "0-3\n",
     "sys/devices/system/cpu/online": "0-1,3\n",
@@ -172,6 +180,9 @@ KERNEL: dict[str, str] = {
     "sys/class/powercap/intel-rapl/enabled": "1\n",
     "sys/class/powercap/intel-rapl:0/name": "package-0\n",
     "sys/class/powercap/intel-rapl:0/energy_uj": "240422366267\n",
+    "sys/class/powercap/intel-rapl:0/max_energy_range_uj": "262143328850\n",
+    "sys/class/powercap/intel-rapl:0:0/max_energy_range_uj": "65712999613\n",
+    "sys/class/powercap/intel-rapl:1:0/max_energy_range_uj": "65712999613\n",
     "sys/class/powercap/intel-rapl:0:0/name": "dram\n",
     "sys/class/powercap/intel-rapl:0:0/energy_uj": "118821284256\n",
     "sys/class/powercap/intel-rapl:1:0/name": "dram\n",
@@ -180,6 +191,8 @@ KERNEL: dict[str, str] = {
     "sys/class/thermal/thermal_zone0/temp": "49925\n",
     "sys/class/thermal/thermal_zone1/type": "acpitz\n",
     "sys/class/thermal/thermal_zone1/temp": "-8000\n",
+    "sys/class/thermal/thermal_zone0/policy": "step_wise\n",
+    "sys/class/thermal/thermal_zone1/policy": "step_wise\n",
     "sys/class/thermal/cooling_device0/type": "Processor\n",
     "sys/class/thermal/cooling_device0/cur_state": "0\n",
     "sys/class/thermal/cooling_device0/max_state": "10\n",
@@ -194,8 +207,6 @@ KERNEL: dict[str, str] = {
     "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1219917\n",
     "sys/devices/system/cpu/cpu0/cpufreq/scaling_min_freq": "800000\n",
     "sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq": "2400000\n",
-    "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n",
-    "sys/devices/system/cpu/cpu0/cpufreq/scaling_available_governors": "performance powersave\n",
     "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "<unknown>\n",
     "sys/devices/system/clocksource/clocksource0/available_clocksource": "tsc hpet acpi_pm \n",
     "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc\n",
@@ -203,6 +214,12 @@ KERNEL: dict[str, str] = {
     "Node 0 HugePages_Total:     5\n",
     "sys/devices/system/node/node0/numastat": "numa_hit 193460335812\nlocal_node 193454780853\n",
     "sys/kernel/mm/ksm/full_scans": "323\n",
+    "sys/kernel/mm/ksm/merge_across_nodes": "1\n",
+    "sys/kernel/mm/ksm/pages_shared": "1\n",
     "sys/kernel/mm/ksm/pages_sharing": "255\n",
+    "sys/kernel/mm/ksm/pages_to_scan": "100\n",
+    "sys/kernel/mm/ksm/pages_unshared": "0\n",
+    "sys/kernel/mm/ksm/pages_volatile": "0\n",
+    "sys/kernel/mm/ksm/run": "1\n",
     "sys/kernel/mm/ksm/sleep_millisecs": "20\n",
 }

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
+from exporter_kit import exporter, fetched, parsed
 
 from agent.metrics_compared import NOT_MADE
 from collectors import filesystem
@@ -39,7 +35,7 @@ NOT_OURS = re.compile(
 NEWER = re.compile(
     r"node_filesystem_(mount_info|purgeable_bytes)|node_pressure_irq_.*"
     r"|node_softnet_(cpu_collision_total|received_rps_total|flow_limit_count_total|backlog_len)"
-    r"|node_netstat_TcpExt_(TCPOFOQueue|TCPRcvQDrop)|node_cpu_(online|isolated)|node_xfs_inode_operation_.*"
+    r"|node_netstat_TcpExt_(TCPOFOQueue|TCPRcvQDrop)|node_cpu_(online|isolated|scaling_governor)|node_xfs_inode_operation_.*"
     r"|node_kernel_hung_tasks_total|node_softirqs_functions_total"
 )
 """Families node_exporter got after the version Debian 12 has (1.5)."""
@@ -54,44 +50,24 @@ COUNTER = re.compile(r".*_total$")
 @pytest.fixture
 def node_exporter(require: Callable[[str], Path], tmp_path: Path) -> Iterator[str]:
     """The exporter with node_exporter's current default filters, on loopback."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     disks = load("diskstats").DEVICE_EXCLUDE  # type: ignore[attr-defined]  # of this one module
-    process = subprocess.Popen(
-        [
-            require("prometheus-node-exporter"), f"--web.listen-address={address}",
-            "--collector.cpu.guest", "--collector.cpu.info", "--collector.netdev.device-exclude=^$",
-            *(f"--collector.{name}" for name in COLLECTORS),
-            f"--collector.diskstats.device-exclude={disks}",
-            f"--collector.filesystem.mount-points-exclude={filesystem.MOUNT_POINTS_EXCLUDE}",
-            f"--collector.filesystem.fs-types-exclude={filesystem.FS_TYPES_EXCLUDE}",
-            f"--collector.textfile.directory={tmp_path}",
-        ],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield f"http://{address}/metrics"
-    finally:
-        process.kill()
-        process.wait()
+    with exporter(
+        require("prometheus-node-exporter"),
+        "--collector.cpu.guest", "--collector.cpu.info", "--collector.netdev.device-exclude=^$",
+        *(f"--collector.{name}" for name in COLLECTORS),
+        f"--collector.diskstats.device-exclude={disks}",
+        f"--collector.filesystem.mount-points-exclude={filesystem.MOUNT_POINTS_EXCLUDE}",
+        f"--collector.filesystem.fs-types-exclude={filesystem.FS_TYPES_EXCLUDE}",
+        f"--collector.textfile.directory={tmp_path}",
+    ) as url:  # fmt: skip
+        yield url
 
 
 def theirs(url: str) -> dict[tuple[str, Labels], float]:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            text = urllib.request.urlopen(url, timeout=5).read().decode()
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
     return {
-        (sample.name, tuple(sorted((name, value) for name, value in sample.labels.items() if value))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if FAMILIES.match(sample.name) and not NOT_OURS.match(sample.name)
+        (name, pairs): value
+        for name, pairs, value, _ in parsed(fetched(url))
+        if FAMILIES.match(name) and not NOT_OURS.match(name)
     }
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
-import time
-import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
+from exporter_kit import exporter, fetched, parsed
 from test_collect_agreement import NEWER
 
 from agent.metrics_compared import NOT_MADE, ONLY_HERE, TOLD_OTHERWISE, Difference
@@ -20,47 +17,20 @@ from collectors.api import FRAME_METRICS, HostFS, Metric, Scraper, available, is
 OF_THE_FRAME = frozenset(metric.name for metric in FRAME_METRICS)
 NEEDS_MORE = frozenset({"supervisord", "runit", "wifi", "perf", "disable-defaults"})
 """Collectors that the exporter is not given: they need a service, a device or rights, or are none."""
-TYPES = {"counter": "counter", "gauge": "gauge", "unknown": "untyped"}
 
 
 @pytest.fixture(scope="module")
-def reference(require: Callable[[str], Path]) -> Iterator[dict[str, str]]:
+def reference(require: Callable[[str], Path]) -> dict[str, str]:
     """Type by name of all that node_exporter tells of this host with everything on."""
-    exporter = require("prometheus-node-exporter")
-    help_text = subprocess.run([exporter, "--help"], capture_output=True, text=True, check=False)
+    program = require("prometheus-node-exporter")
+    help_text = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
     every = set(re.findall(r"--collector\.([a-z0-9_-]+) ", help_text.stdout + help_text.stderr)) - NEEDS_MORE
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    flags = [f"--collector.{name}" for name in sorted(every)]
-    process = subprocess.Popen(
-        [exporter, f"--web.listen-address={address}", "--collector.cpu.info", *flags],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield dict(types(scrape(f"http://{address}/metrics")))
-    finally:
-        process.kill()
-        process.wait()
+    with exporter(program, "--collector.cpu.info", *(f"--collector.{name}" for name in sorted(every))) as url:
+        return {name: kind for name, _, _, kind in parsed(fetched(url)) if is_theirs(name)}
 
 
-def scrape(url: str) -> str:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                return str(answer.read(), "utf-8")
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-def types(text: str) -> Iterator[tuple[str, str]]:
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name.startswith("node_") and sample.name not in OF_THE_FRAME:
-                yield sample.name, TYPES[family.type]
+def is_theirs(name: str) -> bool:
+    return name.startswith("node_") and name not in OF_THE_FRAME
 
 
 def declared() -> dict[str, Metric]:
