@@ -108,11 +108,6 @@ TOLD_OTHERWISE = (
         "node_exporter takes microseconds for nanoseconds",
     ),
     Difference(
-        "node_xfs_(read|write)_calls_total",
-        "xfs",
-        "the kernel writes the calls of write first; node_exporter takes them for those of read, and so with both",
-    ),
-    Difference(
         "node_ipvs_backend_.*",
         "ipvs",
         "servers of an SCTP service are told under it; node_exporter adds them to the service above",

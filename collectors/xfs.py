@@ -1,7 +1,6 @@
 """Counters of each mounted XFS, from /sys/fs/xfs/DEVICE/stats/stats (kernel fs/xfs/xfs_stats.h).
 
-They are 32 bits wide in the kernel and begin again at 0. On the line ``rw`` the kernel writes the calls of write before
-those of read; node_exporter takes them for the other way round, so the two metrics have changed places there.
+They are 32 bits wide in the kernel and begin again at 0.
 """
 
 from __future__ import annotations
