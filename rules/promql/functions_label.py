@@ -71,14 +71,26 @@ def _charge(ctx: Context, size: int) -> None:
     ctx.charge(1 + size // _PIECE)
 
 
+_PER_STEP: Final = 8
+"""What a step of a regex costs besides its groups, in groups. A step and group take at most 0.7 ns."""
+_MOST_WORK: Final = 50_000_000
+"""One match is one call, which no clock interrupts: about 35 ms."""
+_WORK_OF_ELEMENT: Final = 400
+
+
 def label_replace_plan(vector: VectorPlan, target: str, template: str, source: str, pattern: str) -> VectorPlan:
     _check_label("label_replace", target)
-    fullmatch = compile_regex(pattern).fullmatch
+    regex = compile_regex(pattern)
+    fullmatch, cost = regex.fullmatch, regex.programsize * (_PER_STEP + regex.groups)
 
     def plan(ctx: Context, t: int) -> list[Item]:
         out: list[Item] = []
         for item in vector(ctx, t):
             value = _get(item[0], item[1], source)
+            work = cost * len(value)
+            if work > _MOST_WORK:
+                raise EvalError(f"the regex of label_replace() is too large for a value of {len(value)} characters")
+            ctx.tick(work // _WORK_OF_ELEMENT)
             _charge(ctx, len(value))
             match = fullmatch(value)
             out.append(item if match is None else _set(item, target, expand(template, match)))

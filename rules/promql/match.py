@@ -18,12 +18,16 @@ _SIMPLE: Final = re.compile(r"((?:[\w/ :,@%=~#&<>-]|\\\.)*)(\.[*+])?", re.ASCII)
 _ESCAPED: Final = re.compile(r"\\Q.*?\\E|\\.", re.DOTALL)
 
 
-def compile_regex(pattern: str) -> Any:
-    """An RE2 pattern whose ``fullmatch`` follows PromQL; ``ExprError`` when RE2 refuses it."""
+def compile_regex(pattern: str, *, captures: bool = True) -> Any:
+    """An RE2 pattern whose ``fullmatch`` follows PromQL; ``ExprError`` when RE2 refuses it.
+
+    Without ``captures`` a match takes time linear in the text, whatever the pattern.
+    """
     import re2  # noqa: PLC0415 - 2.4 MB that only rules with a real regular expression need
 
     options = re2.Options()
     options.log_errors = False
+    options.never_capture = not captures
     if any(match[0] == r"\C" for match in _ESCAPED.finditer(pattern)):  # Go's RE2 has no single bytes
         raise ExprError(f"illegal regular expression {pattern!r}: invalid escape sequence: \\C", "use RE2 syntax")
     try:
@@ -38,7 +42,7 @@ def regex_predicate(pattern: str) -> Predicate:
     simple = [_SIMPLE.fullmatch(alternative) for alternative in pattern.split("|")]
     found = [match for match in simple if match is not None]
     if len(found) < len(simple):
-        matches = compile_regex(pattern).fullmatch
+        matches = compile_regex(pattern, captures=False).fullmatch
         return lambda value: matches(value) is not None
     whole = frozenset(match[1].replace("\\.", ".") for match in found if not match[2])
     heads = tuple(match[1].replace("\\.", ".") for match in found if match[2] == ".*")
