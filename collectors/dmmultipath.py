@@ -28,6 +28,8 @@ METRICS = (
     gauge("node_dmmultipath_path_state", "State of a path's device; always 1.", "device", "path", "state"),
 )
 _SECTOR = 512.0
+LOOK_AGAIN = 60.0
+"""Seconds for which a device that is no multipath device is taken to stay one; some hosts have hundreds of volumes."""
 _WORKING = frozenset({"running", "live"})
 
 
@@ -46,18 +48,25 @@ class DmMultipath:
         self._expect = options.expect
         self._info = TextLabels("sysfs_name", "device", "uuid")
         self._plain = TextLabels("sysfs_name", "device")
+        self._monotonic = host.monotonic
         self._seen: set[str] = set()
+        self._others: set[str] = set()
+        self._looked = self._monotonic()
 
     def collect(self) -> Iterator[Sample | Notice]:
         self._seen = set()
-        entries = sorted(name for name in self._sys.list("block") or () if name.startswith("dm-"))
-        yield from each(entries, self._device)
+        entries = {name for name in self._sys.list("block") or () if name.startswith("dm-")}
+        if not self._others <= entries or self._monotonic() - self._looked >= LOOK_AGAIN:
+            self._others.clear()
+            self._looked = self._monotonic()
+        yield from each(sorted(entries - self._others), self._device)
         yield from missing("multipath device", self._expect, self._seen)
 
     def _device(self, entry: str) -> Iterator[Sample]:
         folder = f"block/{entry}"
         uuid = self._sys.attribute(f"{folder}/dm/uuid") or ""
         if not uuid.startswith("mpath-"):  # a logical volume, an encrypted disk, a partition of a multipath device
+            self._others.add(entry)
             return
         name = self._sys.attribute(f"{folder}/dm/name") or entry
         self._seen.add(name)

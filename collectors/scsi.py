@@ -17,8 +17,6 @@ from collectors._model import Sample, counter, gauge
 from collectors._sysfs import TextLabels, each, number_in
 
 _COUNTERS = {
-    "iorequest_cnt": counter("node_scsi_requests_total", "Commands sent to the disk.", "device"),
-    "iodone_cnt": counter("node_scsi_completions_total", "Commands the disk completed, well or not.", "device"),
     "ioerr_cnt": counter("node_scsi_errors_total", "Commands that completed with an error.", "device"),
     "iotmo_cnt": counter("node_scsi_timeouts_total", "Commands that timed out (Linux 6.2 and later).", "device"),
 }
@@ -42,22 +40,37 @@ class Scsi:
         self._sys = host.sys
         self._device = OneLabel("device")
         self._state = TextLabels("device", "state")
+        self._names: dict[str, tuple[int, str]] = {}
 
     def collect(self) -> Iterator[Sample]:
-        # class/scsi_disk has one entry for each disk, named for its address; the disk's name is below it.
-        return each(sorted(self._sys.list("class/scsi_disk") or ()), self._disk)
+        # One entry for each disk, named for its address.
+        addresses = sorted(self._sys.list("class/scsi_disk") or ())
+        for gone in self._names.keys() - set(addresses):
+            del self._names[gone]
+        return each(addresses, self._disk)
 
     def _disk(self, address: str) -> Iterator[Sample]:
+        device = self._name(address)
+        if not device:
+            return
         folder = f"class/scsi_disk/{address}/device"
-        for device in self._sys.list(f"{folder}/block") or ():
-            state = self._sys.attribute(f"{folder}/state")
-            if state:
-                yield Sample("node_scsi_device_state", self._state.of(device, state), 1.0)
-            pairs = self._device[device]
-            for file, metric in _COUNTERS.items():
-                count = number_in(self._sys.attribute(f"{folder}/{file}"))
-                if count is not None:
-                    yield Sample(metric.name, pairs, float(count))
+        state = self._sys.attribute(f"{folder}/state")
+        if state:
+            yield Sample("node_scsi_device_state", self._state.of(device, state), 1.0)
+        for file, metric in _COUNTERS.items():
+            count = number_in(self._sys.attribute(f"{folder}/{file}"))
+            if count is not None:
+                yield Sample(metric.name, self._device[device], float(count))
+
+    def _name(self, address: str) -> str:
+        """The disk's name; looked up anew when the entry is another one than before."""
+        folder = f"class/scsi_disk/{address}"
+        info = self._sys.info(folder)
+        held = self._names.get(address)
+        if info is None or held is None or held[0] != info.inode:
+            names = self._sys.list(f"{folder}/device/block") or [""]
+            held = self._names[address] = (info.inode if info else 0, names[0])
+        return held[1]
 
 
 def build(options: Options, host: HostFS) -> Scsi:

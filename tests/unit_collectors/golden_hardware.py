@@ -226,8 +226,6 @@ FILES: dict[str, str] = {
     _BCACHE + "cache0/metadata_written": "512\n",
     _BCACHE + "cache0/written": "0\n",
     _SCSI + "state": "running\n",
-    _SCSI + "iorequest_cnt": "0x2e8\n",
-    _SCSI + "iodone_cnt": "0x2e7\n",
     _SCSI + "ioerr_cnt": "0x6\n",
     _SCSI + "iotmo_cnt": "0x1\n",
     _SCSI + "block/sdb/size": "15628053168\n",

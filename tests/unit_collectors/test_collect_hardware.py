@@ -223,8 +223,6 @@ def test_a_disk_the_kernel_gave_up(tmp_path: Path) -> None:
     collector = scsi.build(scsi.Options(), host)
     assert table(gather(collector)) == {
         'node_scsi_device_state{device="sdb",state="running"}': 1,
-        'node_scsi_requests_total{device="sdb"}': 0x2E8,
-        'node_scsi_completions_total{device="sdb"}': 0x2E7,
         'node_scsi_errors_total{device="sdb"}': 6,
         'node_scsi_timeouts_total{device="sdb"}': 1,
     }
@@ -235,6 +233,37 @@ def test_a_disk_the_kernel_gave_up(tmp_path: Path) -> None:
     assert got['node_scsi_device_state{device="sdb",state="offline"}'] == 1
     assert 'node_scsi_device_state{device="sdb",state="running"}' not in got
     assert got['node_scsi_errors_total{device="sdb"}'] == 0
+
+
+def test_another_disk_at_the_same_address_has_its_own_name(tmp_path: Path) -> None:
+    host = plant_hardware(tmp_path)
+    collector = scsi.build(scsi.Options(), host)
+    gather(collector)
+    entry = tmp_path / "sys/class/scsi_disk/1:0:0:0"
+    other = tmp_path / "sys/devices/other/1:0:0:0"
+    for name, text in {"state": "running\n", "ioerr_cnt": "0x0\n", "block/sdq/size": "8\n"}.items():
+        (other / name).parent.mkdir(parents=True, exist_ok=True)
+        (other / name).write_text(text)
+    (other / "scsi_disk/1:0:0:0").mkdir(parents=True)
+    (other / "scsi_disk/1:0:0:0/device").symlink_to("../../../1:0:0:0")
+    entry.unlink()
+    entry.symlink_to("../../devices/other/1:0:0:0/scsi_disk/1:0:0:0")
+    assert table(gather(collector)) == {
+        'node_scsi_device_state{device="sdq",state="running"}': 1,
+        'node_scsi_errors_total{device="sdq"}': 0,
+    }
+    entry.unlink()
+    assert table(gather(collector)) == {}
+
+
+def test_volumes_are_not_looked_at_in_every_cycle_but_again_in_time(tmp_path: Path) -> None:
+    host = plant_hardware(tmp_path)
+    collector = dmmultipath.build(dmmultipath.Options(), host)
+    before = table(gather(collector))
+    (tmp_path / "sys/block/dm-1/dm/uuid").write_text("mpath-3600b\n")  # the number went to another device
+    assert table(gather(collector)) == before
+    host.pulse.now += dmmultipath.LOOK_AGAIN
+    assert any('device="vg-root"' in key for key in table(gather(collector)))
 
 
 def test_btrfs_errors_and_profiles(machine: GoldenHost) -> None:
