@@ -46,7 +46,7 @@ def run(path: Path | None, state: Path | None) -> int:
         raise AssertionError("unreachable")
     log.setup(config.log.level.value)
     directory = directory or state_directory(config.state.directory)
-    if loaded.stale and in_force == AS_ASKED:
+    if loaded.refused and in_force == AS_ASKED:
         loaded = with_old_versions(path, loaded, directory)
     timeline = Timeline()
     try:

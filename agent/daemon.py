@@ -329,7 +329,7 @@ class Daemon:
     def _outcome(self) -> str:
         if not self.reloads.last_ok:
             return "configuration refused, old one runs"
-        refused = len(self.rule_files.stale)
+        refused = len(self.rule_files.refused)
         return "configuration read again" + (f", {refused} rule files refused" if refused else "")
 
     async def reload(self) -> None:
@@ -396,4 +396,4 @@ class Daemon:
 
 def unread(loaded: Loaded) -> frozenset[str]:
     """The rule files of which not even an older version is in force: nobody knows what has become of their rules."""
-    return frozenset(each.file for each in loaded.stale if not each.kept)
+    return frozenset(each.file for each in loaded.refused if not each.kept)

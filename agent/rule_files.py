@@ -39,14 +39,14 @@ class RuleFileStates:
         self.all: tuple[FileState, ...] = ()
 
     @property
-    def stale(self) -> tuple[FileState, ...]:
+    def refused(self) -> tuple[FileState, ...]:
         return tuple(state for state in self.all if state.problem is not None)
 
     def take(self, loaded: Loaded) -> None:
         """This configuration is in force from now on."""
-        before = {state.file: state for state in self.stale}
+        before = {state.file: state for state in self.refused}
         rules = {file.file: sum(len(group.rules) for group in file.groups) for file in loaded.rules}
-        problems = {each.file: each.problem for each in loaded.stale}
+        problems = {each.file: each.problem for each in loaded.refused}
         states = []
         for file in rules | dict.fromkeys(problems, 0):
             problem, earlier = problems.get(file), before.get(file)

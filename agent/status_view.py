@@ -72,7 +72,7 @@ def status(d: Daemon) -> Mapping[str, Any]:
                 "since": "" if each.since is None else rfc3339(each.since),
                 "problem": str(each.problem),
             }
-            for each in d.rule_files.stale
+            for each in d.rule_files.refused
         ],
         "objectives": objective_rows(d.config.slo, d.calendars, d.series, d.timeline.now()),
         "rules_failing": [{"rule": rule, "error": error} for rule, error in failing.items()],
@@ -172,7 +172,7 @@ def _problems(d: Daemon, backends: Sequence[BackendStatus], left: Mapping[str, i
         found.append(f"the configuration in force is not the one asked for, but {d.in_force}")
     found += [
         f"rule file {each.file} is refused, and {each.in_force} of it is in force: {each.problem}"
-        for each in d.rule_files.stale
+        for each in d.rule_files.refused
     ]
     ends = {name: at - d.timeline.now() / 1000 for name, at in d.health.certificates.items()}
     found += [

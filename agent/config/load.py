@@ -24,7 +24,7 @@ from agent.config import packs
 from agent.config.bind import INVALID, MAX_MISTAKES, Binder, EnoughError
 from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
-from agent.config.rule_files import Kept, RuleFiles, StaleFile
+from agent.config.rule_files import Kept, RefusedFile, RuleFiles
 from agent.config.schema import LISTEN_ADDRESS, Backend, Collect, CollectorChoice, Config, Targets
 from agent.config.sections import bind_backend, bind_collectors, bind_targets, refuse_unsupported, without_mistakes
 from agent.config.words import locate, quoted
@@ -42,7 +42,7 @@ _READABLE = frozenset({"yaml/duplicate-key", "yaml/control"})
 class Loaded:
     """``config`` is None when any problem is an error; ``rules`` are the parsed packs and files, in order.
 
-    Loaded with ``kept``, errors in rule files do not count for that: those files are named in ``stale`` instead.
+    Loaded with ``kept``, errors in rule files do not count for that: those files are named in ``refused`` instead.
     """
 
     config: Config | None
@@ -51,7 +51,7 @@ class Loaded:
     config_hash: str = ""
     file: str = EMBEDDED
     texts: dict[str, bytes] = field(default_factory=dict)
-    stale: tuple[StaleFile, ...] = ()
+    refused: tuple[RefusedFile, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -150,7 +150,7 @@ class _Loader:
             "" if failed else digest.hexdigest(),
             self._file,
             rule_files.texts,
-            tuple(rule_files.stale),
+            tuple(rule_files.refused),
         )
 
     def _read(self, path: str, at: Problem) -> Node | None:

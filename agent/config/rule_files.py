@@ -30,7 +30,7 @@ class Kept:
         return parse_rule_file(self.texts[name], name)[0] if name in self.texts else None
 
 
-class StaleFile(msgspec.Struct, frozen=True):
+class RefusedFile(msgspec.Struct, frozen=True):
     """A rule file that is not in force as it is now, with its first mistake.
 
     ``kept`` is True while an older version of it is in force, and False while none of its rules are.
@@ -48,7 +48,7 @@ class RuleFiles:
     kept: Kept | None
     texts: dict[str, bytes]
     rules: list[RuleFile] = field(default_factory=list)
-    stale: list[StaleFile] = field(default_factory=list)
+    refused: list[RefusedFile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     digests: list[tuple[str, str]] = field(default_factory=list)
 
@@ -75,4 +75,4 @@ class RuleFiles:
             if text is not None:
                 self.texts[name] = text
         self.digests.append((name, hashlib.sha256(text or b"").hexdigest()))
-        self.stale.append(StaleFile(name, problem, before is not None))
+        self.refused.append(RefusedFile(name, problem, before is not None))

@@ -31,16 +31,16 @@ def names(loaded: Loaded) -> list[str]:
 def test_whoever_keeps_nothing_gets_an_error(config: Path) -> None:
     loaded = load(config)
     assert loaded.config is None
-    assert loaded.stale == ()
+    assert loaded.refused == ()
 
 
 def test_without_an_older_version_the_file_is_left_out_and_not_kept_for_later(config: Path) -> None:
     loaded = load(config, kept=Kept())
     assert loaded.config is not None
     assert names(loaded) == ["b.yml"]
-    (stale,) = loaded.stale
-    assert (Path(stale.file).name, stale.kept, stale.problem.check) == ("a.yml", False, "promql/syntax")
-    assert stale.problem in loaded.errors
+    (refused,) = loaded.refused
+    assert (Path(refused.file).name, refused.kept, refused.problem.check) == ("a.yml", False, "promql/syntax")
+    assert refused.problem in loaded.errors
     bundle = loaded.bundle()
     assert bundle is not None
     assert sorted(Path(path).name for path in bundle.texts) == ["b.yml", "c.yaml"]
@@ -51,7 +51,7 @@ def test_the_older_version_takes_its_place_in_the_order_and_in_the_copy(config: 
     texts = {file: GOOD.encode()}
     loaded = load(config, kept=Kept(texts=texts))
     assert names(loaded) == ["a.yml", "b.yml"]
-    assert loaded.stale[0].kept
+    assert loaded.refused[0].kept
     bundle = loaded.bundle()
     assert bundle is not None
     assert bundle.texts[file] == GOOD
@@ -85,20 +85,20 @@ def test_a_device_that_a_glob_found_holds_nobody_up(config: Path) -> None:
     file.symlink_to("/dev/null")
     loaded = load(config, kept=Kept())
     assert names(loaded) == ["b.yml"]
-    assert "is not a regular file" in loaded.stale[0].problem.message
+    assert "is not a regular file" in loaded.refused[0].problem.message
 
 
 def test_since_when_is_kept_while_it_lasts_and_moves_with_the_clock(config: Path) -> None:
     clock = [1_000]
     states = RuleFileStates(lambda: clock[0])
     states.take(load(config, kept=Kept()))
-    (state,) = states.stale
+    (state,) = states.refused
     assert (state.since, state.rules, state.in_force) == (1_000, 0, "nothing")
     clock[0] = 5_000
     states.take(load(config, kept=Kept()))
     states.rebase(10_000)
-    assert states.stale[0].since == 11_000
+    assert states.refused[0].since == 11_000
     config.with_name("a.yml").write_text(GOOD)
     states.take(load(config, kept=Kept()))
-    assert states.stale == ()
+    assert states.refused == ()
     assert [(Path(each.file).name, each.rules) for each in states.all] == [("a.yml", 1), ("b.yml", 1)]
