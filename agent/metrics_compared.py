@@ -48,6 +48,8 @@ NOT_MADE = (
         "some 600 series for each NFS mount; off there too. Retransmissions and calls are in `nfs`",
     ),
     Difference("node_sysctl_.*", "sysctl", "any file below /proc/sys as a metric; off there too"),
+    Difference("node_swap_.*", "swap", "swap by device; `meminfo` has the sums. Newer than 1.5; off there too"),
+    Difference("node_pcidevice_.*", "pcidevice", "links of PCI devices. Newer than 1.5; off there too"),
     Difference("node_drm_.*", "drm", "graphics cards of one maker; off there too"),
     Difference("node_wifi_.*", "wifi", "wireless stations, over netlink; off there too"),
     Difference(

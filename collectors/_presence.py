@@ -58,6 +58,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "thermal_zone": ("sys/class/thermal",),
     "users": ("root/run/utmp", "root/run/systemd/sessions"),
     "watchdog": ("sys/class/watchdog",),
+    "xfrm": ("proc/net/xfrm_stat",),
     "xfs": ("sys/fs/xfs/*/stats/stats",),
     "zfs": ("proc/spl/kstat/zfs",),
 }

@@ -27,7 +27,8 @@ GROUP = "tocsin.collectors"
 ON_REQUEST = frozenset(
     {
         "apcupsd", "buddyinfo", "certificates", "cgroups", "files", "interrupts", "journal", "kmsg", "ksmd", "lnstat",
-        "logind", "meminfo_numa", "ntp", "nut", "slabinfo", "softirqs", "tcpstat", "zoneinfo",
+        "logind", "meminfo_numa", "ntp", "nut", "slabinfo", "softirqs", "tcpstat", "xfrm",
+        "zoneinfo",
     }
 )  # fmt: skip
 """Collectors that are off until the configuration mentions them: they cost more, in series or in time, than most hosts

@@ -162,6 +162,7 @@ KERNEL: dict[str, str] = {
     "proc/net/ip_vs_stats": IP_VS_STATS,
     "proc/net/rpc/nfs": NFS,
     "proc/net/rpc/nfsd": NFSD,
+    "proc/net/xfrm_stat": "XfrmInHdrError          \t7\nXfrmOutPolDead          \t3\nXfrmInIptfsError        \t9\n",
     "proc/interrupts": INTERRUPTS,
     "proc/softirqs": SOFTIRQS,
     "proc/zoneinfo": ZONEINFO,

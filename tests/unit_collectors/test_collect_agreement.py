@@ -36,7 +36,7 @@ NEWER = re.compile(
     r"node_filesystem_(mount_info|purgeable_bytes)|node_pressure_irq_.*"
     r"|node_softnet_(cpu_collision_total|received_rps_total|flow_limit_count_total|backlog_len)"
     r"|node_netstat_TcpExt_(TCPOFOQueue|TCPRcvQDrop)|node_cpu_(online|isolated|scaling_governor)|node_xfs_inode_operation_.*"
-    r"|node_kernel_hung_tasks_total|node_softirqs_functions_total"
+    r"|node_xfrm_.*|node_kernel_hung_tasks_total|node_softirqs_functions_total"
 )
 """Families node_exporter got after the version Debian 12 has (1.5)."""
 NEWER_LABELS = frozenset({"adminstate", "rotational"})

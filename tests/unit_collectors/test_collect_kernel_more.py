@@ -347,6 +347,12 @@ def test_lnstat_by_cpu(tmp_path: Path) -> None:
     assert got['node_lnstat_drop_total{cpu="1",subsystem="nf_conntrack"}'] == 0x20
 
 
+def test_ipsec_errors_that_node_exporter_names(tmp_path: Path) -> None:
+    assert collected(tmp_path, "xfrm") == {
+        "node_xfrm_in_hdr_error_packets_total": 7, "node_xfrm_out_pol_dead_packets_total": 3,
+    }  # fmt: skip
+
+
 def test_memory_of_a_node(tmp_path: Path) -> None:
     assert collected(tmp_path, "meminfo_numa") == {
         'node_memory_numa_MemTotal{node="0"}': 24684096 * 1024,
@@ -428,6 +434,7 @@ def test_the_exporter_reads_the_same_out_of_the_golden_files(require: Callable[[
         ("lnstat", "proc/net/stat/arp_cache", "a b\n1\n", "not as many values"),
         ("meminfo_numa", "sys/devices/system/node/node0/meminfo", "Node 0 MemTotal: 3 MB\n", "a line is not `Node n"),
         ("ksmd", "sys/kernel/mm/ksm/run", "?", "not a whole number"),
+        ("xfrm", "proc/net/xfrm_stat", "XfrmInHdrError\n", "a line is not a name and a number"),
     ],
 )  # fmt: skip
 def test_a_file_of_another_form_is_named(tmp_path: Path, name: str, path: str, text: str, message: str) -> None:

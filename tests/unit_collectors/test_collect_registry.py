@@ -19,7 +19,7 @@ CORE = {
     "processes", "textfile", "vmstat", "pressure", "filefd", "netstat", "sockstat", "softnet", "conntrack", "arp",
     "entropy", "edac", "schedstat", "os", "dmi", "timex", "kernel", "udp_queues", "cpufreq", "ipvs", "nfs", "nfsd",
     "xfs", "watchdog", "rapl", "thermal_zone", "selinux", "interrupts", "softirqs", "buddyinfo", "slabinfo", "ksmd",
-    "lnstat", "tcpstat", "meminfo_numa", "zoneinfo",
+    "lnstat", "tcpstat", "meminfo_numa", "zoneinfo", "xfrm",
     "bcache", "bonding", "btrfs", "dmmultipath", "drbd", "fibrechannel", "hwmon", "infiniband", "mdadm", "nvme",
     "powersupplyclass", "scsi", "tapestats", "zfs", "apcupsd", "nut",
     "certificates", "cgroups", "containers", "files", "journal", "kmsg", "logind", "ntp", "packages", "reboot", "users",
