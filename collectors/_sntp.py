@@ -59,11 +59,14 @@ def answer(packet: bytes, token: bytes, sent: float, elapsed: float) -> Answer:
     )  # fmt: skip
 
 
-def sane(found: Answer, max_distance: float) -> bool:
-    """Whether the server's time can be relied on: it is synchronised, and near enough to its source."""
-    synchronised = found.leap != LEAP_UNKNOWN and 0 < found.stratum < 16
-    age_fits = found.reference > 0
-    return synchronised and age_fits and found.root_delay / 2 + found.root_dispersion + found.rtt / 2 <= max_distance
+def sane(found: Answer, max_distance: float, tolerance: float) -> bool:
+    """Whether the server is synchronised and near enough to its source, and our clock agrees with it: the part of the
+    offset that the way there and back cannot explain is at most ``tolerance``. As node_exporter does.
+    """
+    synchronised = found.leap != LEAP_UNKNOWN and 0 < found.stratum < 16 and found.reference > 0
+    distance = found.root_delay / 2 + found.root_dispersion + found.rtt / 2
+    unexplained = max(0.0, abs(found.offset) - found.rtt / 2)
+    return synchronised and distance <= max_distance and unexplained <= tolerance
 
 
 def _unix(stamp: int, near: float) -> float:

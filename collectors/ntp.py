@@ -27,7 +27,7 @@ METRICS = (
     gauge("node_ntp_reference_timestamp_seconds", "When the server's clock was last set, in seconds since the epoch."),
     gauge("node_ntp_root_delay_seconds", "Time from the server to its source and back in seconds."),
     gauge("node_ntp_root_dispersion_seconds", "Largest error of the server's clock in seconds, by its own account."),
-    gauge("node_ntp_sanity", "1 when the server's time can be relied on, 0 otherwise."),
+    gauge("node_ntp_sanity", "1 when the server's time can be relied on and our clock agrees with it, 0 otherwise."),
 )
 TIMEOUT = 5.0
 LATE = 3
@@ -51,6 +51,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(description="Seconds: a server whose time may be wrong by more is not sane", gt=0, examples=[1.5]),
     ] = 3.46608
+    local_offset_tolerance: Annotated[
+        float,
+        Meta(
+            description="Seconds that our clock may be off and still be sane, beyond what the way explains",
+            ge=0,
+            examples=[0.05],
+        ),
+    ] = 0.001
     interval: Annotated[
         int, Meta(description="Seconds between two questions, 60 or more", ge=60, le=86400, examples=[300])
     ] = 60
@@ -90,7 +98,7 @@ class Ntp:
     def _samples(self, found: Answer) -> list[Sample]:
         values = (
             found.stratum, found.leap, found.rtt, found.offset, found.reference, found.root_delay,
-            found.root_dispersion, sane(found, self._options.max_distance),
+            found.root_dispersion, sane(found, self._options.max_distance, self._options.local_offset_tolerance),
         )  # fmt: skip
         return [Sample(metric.name, NONE, float(value)) for metric, value in zip(METRICS, values, strict=True)]
 

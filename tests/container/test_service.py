@@ -154,16 +154,21 @@ def test_a_killed_agent_is_back_within_three_seconds(host: Machine) -> None:
 
 def test_the_drop_ins_add_their_rights_and_it_still_runs(host: Machine) -> None:
     folder = host.tree / "etc/systemd/system/tocsin.service.d"
-    for name in ("process-details.conf", "closed-directories.conf", "memory-limit.conf"):
+    names = (
+        "process-details.conf", "closed-directories.conf", "memory-limit.conf", "kernel-log.conf", "journal.conf",
+    )  # fmt: skip
+    for name in names:
         shutil.copy(host.tree / "opt/tocsin/share/tocsin/drop-ins" / name, folder)
     try:
         host.run("systemctl", "daemon-reload")
         host.run("systemctl", "restart", UNIT)
         status = host.run("cat", f"/proc/{main_pid(host)}/status")
-        sys_ptrace, dac_read_search = 1 << 19, 1 << 2  # capability.h
-        assert f"CapEff:\t{sys_ptrace | dac_read_search:016x}\n" in status
+        sys_ptrace, dac_read_search, syslog = 1 << 19, 1 << 2, 1 << 34  # capability.h
+        assert f"CapEff:\t{sys_ptrace | dac_read_search | syslog:016x}\n" in status
+        group = host.run("getent", "group", "systemd-journal").split(":")[2]
+        assert group in status.partition("Groups:")[2].partition("\n")[0].split()
     finally:
-        for name in ("process-details.conf", "closed-directories.conf", "memory-limit.conf"):
+        for name in names:
             (folder / name).unlink(missing_ok=True)
         host.run("systemctl", "daemon-reload")
         host.run("systemctl", "restart", UNIT)

@@ -18,7 +18,7 @@ COLLECTORS = (
     "cpu", "stat", "loadavg", "uname", "time", "meminfo", "filesystem", "diskstats", "netdev", "netclass", "processes",
     "textfile", "vmstat", "pressure", "filefd", "netstat", "sockstat", "softnet", "conntrack", "arp", "entropy", "edac",
     "os", "dmi", "timex", "udp_queues", "cpufreq", "ipvs", "nfs", "nfsd", "xfs", "rapl", "thermal_zone", "selinux",
-    "interrupts", "buddyinfo", "slabinfo", "ksmd", "lnstat", "tcpstat", "meminfo_numa", "zoneinfo",
+    "interrupts", "buddyinfo", "slabinfo", "ksmd", "lnstat", "tcpstat", "meminfo_numa", "zoneinfo", "cgroups",
 )  # fmt: skip
 FAMILIES = re.compile(
     r"node_(cpu_.*|intr_total|context_switches_total|forks_total|boot_time_seconds|procs_(running|blocked)"
@@ -26,7 +26,7 @@ FAMILIES = re.compile(
     r"|vmstat_.*|pressure_.*|filefd_.*|netstat_.*|sockstat_.*|softnet_.*|nf_conntrack_.*|arp_entries|entropy_.*|edac_.*"
     r"|os_(info|version)|dmi_info|timex_.*|time_zone_.*|time_clocksource_.*|udp_queues|ipvs_.*|nfsd?_.*|xfs_.*|rapl_.*"
     r"|thermal_zone_temp|cooling_device_.*|selinux_.*|interrupts_total|buddyinfo_blocks|slabinfo_.*|ksmd_.*|lnstat_.*"
-    r"|tcp_connection_states|zoneinfo_.*)$"
+    r"|tcp_connection_states|zoneinfo_.*|cgroups_.*)$"
 )
 NOT_OURS = re.compile(
     "|".join(each.families for each in NOT_MADE) + "|node_nf_conntrack_stat_ignore|node_selinux_enabled"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
+import subprocess
+import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import cast
@@ -12,7 +16,7 @@ import pytest
 from golden_host import plant, table
 
 from collectors import _sntp, ntp
-from collectors.api import CollectorError
+from collectors.api import CollectorError, HostFS
 
 NOW = 1_500_000_000.25
 TOKEN = b"8 bytes!"
@@ -70,11 +74,14 @@ def test_answers_that_are_none(data: bytes, message: str) -> None:
 
 def test_what_is_sane() -> None:
     good = _sntp.answer(packet(), TOKEN, NOW, 0.1)
-    assert _sntp.sane(good, 3.5)
-    assert not _sntp.sane(good, 0.5)
-    assert not _sntp.sane(good._replace(leap=3), 3.5)
-    assert not _sntp.sane(good._replace(stratum=16), 3.5)
-    assert not _sntp.sane(good._replace(reference=0), 3.5)
+    assert good.offset == pytest.approx(-0.05)
+    assert _sntp.sane(good, 3.5, 0.001)
+    assert not _sntp.sane(good, 0.5, 0.001)
+    assert not _sntp.sane(good._replace(leap=3), 3.5, 0.001)
+    assert not _sntp.sane(good._replace(stratum=16), 3.5, 0.001)
+    assert not _sntp.sane(good._replace(reference=0), 3.5, 0.001)
+    assert not _sntp.sane(good._replace(offset=-0.06), 3.5, 0.001)
+    assert _sntp.sane(good._replace(offset=-0.06), 3.5, 0.02)
 
 
 class Server(asyncio.DatagramProtocol):
@@ -114,7 +121,7 @@ async def test_a_server_is_asked_in_the_background_and_not_more_than_once_a_minu
     expected = {
         "node_ntp_stratum": 2, "node_ntp_leap": 0, "node_ntp_rtt_seconds": 0, "node_ntp_offset_seconds": 3,
         "node_ntp_reference_timestamp_seconds": pytest.approx(NOW - 100), "node_ntp_root_delay_seconds": 0.5,
-        "node_ntp_root_dispersion_seconds": 0.25, "node_ntp_sanity": 1,
+        "node_ntp_root_dispersion_seconds": 0.25, "node_ntp_sanity": 0,
     }  # fmt: skip
     assert table(await collector.collect()) == expected
     host.pulse.now += 59
@@ -154,3 +161,52 @@ async def test_closing_does_not_wait_for_an_answer_and_no_server_is_nothing(
     assert collector._task is not None
     assert collector._task.cancelled()
     assert list(await ntp.build(ntp.Options(), host).collect()) == []
+
+
+@pytest.mark.server("prometheus-node-exporter")
+async def test_the_same_server_as_node_exporter_sees_it(
+    tmp_path: Path, server: tuple[Server, int], require: Callable[[str], Path]
+) -> None:
+    """Beside the real exporter: the names, and all values but those that differ from question to question."""
+    answering, port = server
+    now = time.time()
+
+    def exact(token: bytes) -> bytes:
+        return packet(token=token, reference=now - 64, received=time.time(), transmitted=time.time())
+
+    answering.reply = exact
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    process = subprocess.Popen(
+        [require("prometheus-node-exporter"), f"--web.listen-address={address}", "--collector.disable-defaults",
+         "--collector.ntp", "--collector.ntp.server=127.0.0.1", f"--collector.ntp.server-port={port}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        text = await asyncio.to_thread(page, f"http://{address}/metrics")
+    finally:
+        process.kill()
+        process.wait()
+    reference = {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if line.startswith("node_ntp_")}
+    collector = ntp.build(ntp.Options(server="127.0.0.1", server_port=port), HostFS())
+    await collector.collect()
+    assert collector._task is not None
+    await collector._task
+    seen = table(await collector.collect())
+    assert set(seen) == set(reference)
+    assert seen["node_ntp_sanity"] == reference["node_ntp_sanity"] == 1
+    for name in ("stratum", "leap", "reference_timestamp_seconds", "root_delay_seconds", "root_dispersion_seconds"):
+        assert seen[f"node_ntp_{name}"] == pytest.approx(reference[f"node_ntp_{name}"], abs=1e-6)
+    assert seen["node_ntp_offset_seconds"] == pytest.approx(reference["node_ntp_offset_seconds"], abs=0.5)
+
+
+def page(url: str) -> str:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return str(urllib.request.urlopen(url, timeout=5).read().decode())
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
