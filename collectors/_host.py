@@ -92,10 +92,9 @@ class Tree:
         """The text of a file, or None when there is none (also when its process or device has just gone)."""
         try:
             data = self._bytes(path, limit)
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
+        except (OSError, ValueError) as error:
+            self._raise_unless_absent(error, "read", path)
+            return None
         if len(data) > limit:
             raise CollectorError(f"{self.root}{path} is larger than {limit} bytes; not read")
         return data.decode("utf-8", "surrogateescape")
@@ -104,10 +103,9 @@ class Tree:
         """The first ``limit`` bytes of a file that may be longer, or None when there is none."""
         try:
             return self._bytes(path, limit - 1).decode("utf-8", "surrogateescape")
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
+        except (OSError, ValueError) as error:
+            self._raise_unless_absent(error, "read", path)
+            return None
 
     def attribute(self, path: str) -> str | None:
         """A one-value sysfs file, stripped; None when it is not there or the driver does not support it just now."""
@@ -117,10 +115,9 @@ class Tree:
                 data = os.read(descriptor, ATTRIBUTE_LIMIT)  # one read returns a whole attribute
             finally:
                 os.close(descriptor)
-        except OSError as error:
-            if error.errno in _UNSUPPORTED:
-                return None
-            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
+        except (OSError, ValueError) as error:
+            self._raise_unless_absent(error, "read", path, _UNSUPPORTED)
+            return None
         return data.decode("utf-8", "surrogateescape").strip()
 
     def some(self, path: str, limit: int) -> list[str] | None:
@@ -128,28 +125,25 @@ class Tree:
         try:
             with os.scandir(self.root + path) as entries:
                 return [entry.name for entry in islice(entries, limit)]
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise CollectorError(f"cannot list {self.root}{path}: {_reason(error)}") from error
+        except (OSError, ValueError) as error:
+            self._raise_unless_absent(error, "list", path)
+            return None
 
     def list(self, path: str = "") -> list[str] | None:
         """Names in a directory, in no order, or None when there is no such directory."""
         try:
             return os.listdir(self.root + path)
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise CollectorError(f"cannot list {self.root}{path}: {_reason(error)}") from error
+        except (OSError, ValueError) as error:
+            self._raise_unless_absent(error, "list", path)
+            return None
 
     def resolve(self, path: str) -> str | None:
         """Where a path leads when its symbolic links are followed, absolute; None when there is nothing."""
         try:
             return os.path.realpath(self.root + path, strict=True)
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise CollectorError(f"cannot follow {self.root}{path}: {_reason(error)}") from error
+        except (OSError, ValueError) as error:
+            self._raise_unless_absent(error, "follow", path)
+            return None
 
     def piece(self, path: str, offset: int, size: int) -> bytes | None:
         """At most ``size`` bytes of a file from ``offset`` on, none at its end; None when there is no such file."""
@@ -159,29 +153,37 @@ class Tree:
                 return os.pread(descriptor, size, offset)
             finally:
                 os.close(descriptor)
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
+        except (OSError, ValueError) as error:
+            self._raise_unless_absent(error, "read", path)
+            return None
 
     def open(self, path: str) -> int | None:
         """A descriptor to read from that never waits, or None when there is nothing; whoever asks closes it."""
         try:
             return os.open(self.root + path, _FLAGS)
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise CollectorError(f"cannot read {self.root}{path}: {_reason(error)}") from error
+        except (OSError, ValueError) as error:
+            self._raise_unless_absent(error, "read", path)
+            return None
 
     def info(self, path: str) -> FileInfo | None:
         """Version of a file, or None when there is none."""
         try:
             status = os.stat(self.root + path)
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise CollectorError(f"cannot look at {self.root}{path}: {_reason(error)}") from error
+        except (OSError, ValueError) as error:
+            self._raise_unless_absent(error, "look at", path)
+            return None
         return FileInfo(status.st_mtime, status.st_size, status.st_ino, stat.S_ISREG(status.st_mode))
+
+    def _raise_unless_absent(
+        self, error: OSError | ValueError, doing: str, path: str, absent: frozenset[int] = _ABSENT
+    ) -> None:
+        """Returns when the error says that there is no such thing; otherwise raises what it says, for people.
+
+        A path that no file can have (a zero byte in it, ValueError) was taken from a damaged file.
+        """
+        if isinstance(error, ValueError) or error.errno in absent:
+            return
+        raise CollectorError(f"cannot {doing} {self.root}{path}: {_reason(error)}") from error
 
     def _bytes(self, path: str, limit: int) -> bytes:
         """At most ``limit`` + 1 bytes. seq_file hands out a page at a time, so only an empty read is the end."""

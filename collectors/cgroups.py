@@ -9,6 +9,7 @@ import msgspec
 from collectors._host import HostFS
 from collectors._labels import OneLabel
 from collectors._model import CollectorError, Sample, gauge
+from collectors._numbers import counts
 
 METRICS = (
     gauge("node_cgroups_cgroups", "Number of control groups that use the controller.", "subsys_name"),
@@ -24,9 +25,10 @@ def parse(text: str) -> Iterator[tuple[str, int, int]]:
     """Name, number of groups and whether it is enabled, of each controller."""
     for line in text.splitlines()[1:]:
         fields = line.split()
-        if len(fields) != 4 or not (fields[2].isdecimal() and fields[3].isdecimal()):
+        if len(fields) != 4:
             raise CollectorError(f"/proc/cgroups has a line that is not understood: {line!r:.80}")
-        yield fields[0], int(fields[2]), int(fields[3])
+        groups, enabled = counts(fields[2:], f"/proc/cgroups: {fields[0]:.20}")
+        yield fields[0], groups, enabled
 
 
 class Cgroups:

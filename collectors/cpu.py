@@ -81,8 +81,8 @@ def parse(text: str) -> dict[str, list[float]]:
             continue
         try:
             cpus[number] = [int(field) / USER_HZ for field in fields[:10]] + [0.0] * (10 - len(fields))
-        except ValueError as error:
-            raise CollectorError(f"/proc/stat: line {key!r} has a field that is not a number") from error
+        except (ValueError, OverflowError) as error:
+            raise CollectorError(f"/proc/stat: line {key!r:.20} has a field that is not a number") from error
     return cpus
 
 

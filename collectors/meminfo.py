@@ -56,6 +56,8 @@ METRICS = (
     *(gauge(metric_name(key, False), f"The line {key} of /proc/meminfo, a count of pages.") for key in _COUNTS),
 )
 """What kernels up to 6.12 show; the lines of a newer one are there under the same naming, undescribed."""
+_DIGITS = 20
+"""As many as 2**64 has."""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +85,7 @@ def parse(text: str) -> Iterator[tuple[str, float, bool]]:
         fields = line.split()
         if not fields:
             continue
-        if len(fields) < 2 or not fields[1].isdecimal():
+        if len(fields) < 2 or not fields[1].isdecimal() or len(fields[1]) > _DIGITS:
             raise CollectorError(f"/proc/meminfo: a line is not `Name: number [kB]`: {line!r:.80}")
         if len(fields) == 2:
             yield fields[0].rstrip(":"), float(fields[1]), False

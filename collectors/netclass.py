@@ -48,6 +48,7 @@ METRICS = (*_NUMBERS.values(), _SPEED, _UP, _INFO)
 _COLUMNS = tuple((file, metric.name) for file, metric in _NUMBERS.items())
 _MEGABIT = 125000.0
 _IFF_UP = 1
+_DIGITS = 20
 
 
 IGNORED = "^$"
@@ -77,7 +78,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def number(text: str) -> int | None:
-    """A decimal or 0x number, or None."""
+    """A decimal or 0x number of at most 64 bits, or None."""
+    if len(text) > _DIGITS:
+        return None
     try:
         return int(text, 16) if text.startswith("0x") else int(text)
     except ValueError:

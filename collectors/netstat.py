@@ -65,14 +65,14 @@ class Netstat:
     def _pairs(self, file: str, text: str) -> Iterator[Sample]:
         lines = text.splitlines()
         for names, values in zip(lines[::2], lines[1::2], strict=False):
+            fields = values.split()
+            if not fields or fields[0] != names.partition(" ")[0]:
+                raise CollectorError(f"/proc/{file}: no line of values after {names!r:.40}")
             columns = self._columns.get(names)
             if columns is None:
                 if len(self._columns) >= _REMEMBERED:
                     self._columns.clear()
                 columns = self._columns[names] = self._wanted(names)
-            fields = values.split()
-            if not fields or fields[0] != names.partition(" ")[0]:
-                raise CollectorError(f"/proc/{file}: no line of values after {names!r:.40}")
             for column, metric in columns:
                 if column >= len(fields):
                     raise CollectorError(f"/proc/{file}: fewer values than names after {fields[0]!r:.40}")

@@ -31,6 +31,8 @@ _LINES = {
 METRICS = tuple(_LINES.values())
 _FILES = ("cpu", "io", "memory", "irq")
 _SECOND = 1_000_000
+_DIGITS = 20
+"""As many as 2**64 has."""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +56,7 @@ def parse(text: str) -> Iterator[tuple[str, int]]:
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
         total = rest.rpartition("total=")[2]
-        if not total.isdecimal():
+        if not total.isdecimal() or len(total) > _DIGITS:
             raise CollectorError(f"/proc/pressure: a line has no total: {line!r:.80}")
         yield kind, int(total)
 

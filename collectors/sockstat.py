@@ -9,6 +9,7 @@ import msgspec
 from collectors._host import HostFS
 from collectors._labels import NONE
 from collectors._model import CollectorError, Sample, gauge
+from collectors._numbers import counts
 
 _USUAL = {
     "sockets": "used", "TCP": "inuse orphan tw alloc mem", "UDP": "inuse mem", "UDPLITE": "inuse", "RAW": "inuse",
@@ -46,11 +47,13 @@ class Sockstat:
 def parse(text: str) -> Iterator[tuple[str, str, int]]:
     """(protocol, field, value) of lines like ``TCP: inuse 7 orphan 0``."""
     for line in text.splitlines():
-        protocol, *fields = line.split()
-        if not protocol.endswith(":") or len(fields) % 2 or not all(map(str.isdecimal, fields[1::2])):
+        protocol, colon, rest = line.partition(":")
+        fields = rest.split()
+        if not colon or len(fields) % 2:
             raise CollectorError(f"/proc/net/sockstat: a line is not `NAME: field number ...`: {line!r:.80}")
-        for field, value in zip(fields[::2], fields[1::2], strict=True):
-            yield protocol[:-1], field, int(value)
+        values = counts(fields[1::2], f"/proc/net/sockstat: {protocol:.20}")
+        for field, value in zip(fields[::2], values, strict=True):
+            yield protocol, field, value
 
 
 def build(options: Options, host: HostFS) -> Sockstat:

@@ -9,6 +9,7 @@ import msgspec
 from collectors._host import HostFS
 from collectors._labels import OneLabel
 from collectors._model import CollectorError, Sample, counter, gauge
+from collectors._numbers import counts
 
 _COLUMNS = {
     0: counter("node_softnet_processed_total", "Packets processed.", "cpu"),
@@ -44,10 +45,7 @@ class Softnet:
 def parse(text: str) -> Iterator[list[int]]:
     """The numbers of each line, at least three."""
     for line in text.splitlines():
-        try:
-            fields = [int(field, 16) for field in line.split()]
-        except ValueError:
-            raise CollectorError(f"/proc/net/softnet_stat: not hexadecimal numbers: {line!r:.80}") from None
+        fields = counts(line.split(), "/proc/net/softnet_stat", 16)
         if len(fields) < 3:
             raise CollectorError(f"/proc/net/softnet_stat: fewer than 3 columns: {line!r:.80}")
         yield fields

@@ -1,9 +1,14 @@
-"""Generated, mutated and truncated hosts: whatever the files say, every collector ends in a scrape."""
+"""Generated, mutated and truncated hosts: whatever the files say, every collector ends in a scrape.
+
+A sample of trees each time; TOCSIN_TREES=1000 in the environment for as many as that.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +21,12 @@ from golden_services import FILES as SERVICES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from collectors.api import HostFS, Scraper, available, load
+from collectors import _scrape
+from collectors._host import PROC_LIMIT
+from collectors._scrape import explain
+from collectors.api import CollectorError, HostFS, Scraper, available, load
 
+TREES = int(os.environ.get("TOCSIN_TREES", "25"))
 GOLDEN = {path: text.encode() for path, text in (TREE | HARDWARE).items()}
 GOLDEN |= SERVICES
 GOLDEN["var/lib/prometheus/node-exporter/a.prom"] = b'x{a="1"} 1\n'
@@ -30,7 +39,7 @@ def mutated(draw: st.DrawFn) -> dict[str, bytes]:
     for path in draw(st.lists(st.sampled_from(sorted(GOLDEN)), min_size=1, max_size=4, unique=True)):
         data = tree[path]
         place = draw(st.integers(0, len(data)))
-        way = draw(st.sampled_from(["cut", "insert", "flip", "double", "noise", "gone"]))
+        way = draw(st.sampled_from(["cut", "insert", "flip", "double", "noise", "huge", "vast", "gone"]))
         if way == "cut":
             tree[path] = data[:place]
         elif way == "insert":
@@ -45,6 +54,10 @@ def mutated(draw: st.DrawFn) -> dict[str, bytes]:
             tree[path] = data + data
         elif way == "noise":
             tree[path] = draw(st.binary(max_size=200))
+        elif way == "huge":
+            tree[path] = data * (100_000 // max(len(data), 1) + 1)
+        elif way == "vast":
+            tree[path] = data + b"9" * (PROC_LIMIT + 1)
         else:
             del tree[path]
     return tree
@@ -88,14 +101,32 @@ async def scrape_all(host: HostFS) -> None:
     await frame.aclose()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.fixture(scope="module")
+def unforeseen() -> Iterator[list[str]]:
+    """What got out of a collector and is not its own word (CollectorError) for what is wrong with a file."""
+    found: list[str] = []
+
+    def noting(error: BaseException) -> str:
+        if not isinstance(error, CollectorError):
+            found.append("".join(traceback.format_exception(error)))
+        return explain(error)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_scrape, "explain", noting)
+        yield found
+
+
+@settings(max_examples=TREES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mutated())
 @example(GOLDEN)
 @example({})
 @example(dict.fromkeys(GOLDEN, b""))
 @example(dict.fromkeys(GOLDEN, b"\xff\xfe\0"))
 @example(dict.fromkeys(GOLDEN, b"9" * 6000 + b"\n"))
-def test_no_tree_gets_an_exception_out_of_the_frame(machine: GoldenHost, tree: dict[str, bytes]) -> None:
+def test_no_tree_gets_an_exception_out_of_a_collector(
+    machine: GoldenHost, unforeseen: list[str], tree: dict[str, bytes]
+) -> None:
     with changed(machine, tree):
         asyncio.run(scrape_all(machine))
+    assert not unforeseen, unforeseen.pop()
     assert not [thread for thread in threading.enumerate() if thread.name == "tocsin-collect" and not thread.daemon]

@@ -213,7 +213,7 @@ def test_timex_that_the_sandbox_forbids_says_what_to_do(tmp_path: Path) -> None:
         ("netstat", "proc/net/snmp", "Tcp: A InSegs\nTcp: 1\n", "fewer values than names"),
         ("netstat", "proc/net/snmp6", "Ip6InOctets many\n", "not a number: 'many'"),
         ("sockstat", "proc/net/sockstat", "TCP inuse 5\n", "a line is not"),
-        ("softnet", "proc/net/softnet_stat", "zz 0 0\n", "not hexadecimal"),
+        ("softnet", "proc/net/softnet_stat", "zz 0 0\n", "not all are whole numbers"),
         ("softnet", "proc/net/softnet_stat", "00 00\n", "fewer than 3 columns"),
         ("conntrack", "proc/net/stat/nf_conntrack", "a b\n1\n", "not as many values"),
         ("arp", "proc/net/arp", "title\nhalf a line\n", "has not 6 columns"),
