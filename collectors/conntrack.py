@@ -13,6 +13,7 @@ import msgspec
 from collectors._host import HostFS
 from collectors._labels import NONE
 from collectors._model import CollectorError, Sample, gauge
+from collectors._numbers import whole
 
 _TABLE = {
     "sys/net/netfilter/nf_conntrack_count": gauge("node_nf_conntrack_entries", "Connections in the table."),
@@ -41,12 +42,9 @@ class Conntrack:
 
     def collect(self) -> Iterator[Sample]:
         for path, metric in _TABLE.items():
-            text = self._proc.attribute(path)
-            if text is None:
-                continue
-            if not text.isdecimal():
-                raise CollectorError(f"/proc/{path}: not a number: {text!r:.40}")
-            yield Sample(metric.name, NONE, float(text))
+            number = whole(self._proc, path)
+            if number is not None:
+                yield Sample(metric.name, NONE, number)
         for column, total in parse(self._proc.find("net/stat/nf_conntrack") or "").items():
             if column in _COLUMNS:
                 yield Sample(_COLUMNS[column].name, NONE, float(total))

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import msgspec
 
 from collectors._host import HostFS
-from collectors._model import CollectorError, Labels, Sample, counter, labels
+from collectors._model import Labels, Sample, counter, labels
+from collectors._numbers import whole
 
 _KINDS = (
     ("ce", "node_edac_correctable_errors_total", "node_edac_csrow_correctable_errors_total"),
@@ -55,12 +56,9 @@ class Edac:
         return filter(None, map(_ROW.fullmatch, sorted(self._sys.list(folder) or ())))
 
     def _count(self, name: str, pairs: Labels, path: str) -> Iterator[Sample]:
-        text = self._sys.attribute(path)
-        if text is None:
-            return
-        if not text.isdecimal():
-            raise CollectorError(f"/sys/{path}: not a number: {text!r:.40}")
-        yield Sample(name, pairs, float(text))
+        number = whole(self._sys, path)
+        if number is not None:
+            yield Sample(name, pairs, number)
 
 
 def build(options: Options, host: HostFS) -> Edac:

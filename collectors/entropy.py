@@ -8,7 +8,8 @@ import msgspec
 
 from collectors._host import HostFS
 from collectors._labels import NONE
-from collectors._model import CollectorError, Sample, gauge
+from collectors._model import Sample, gauge
+from collectors._numbers import whole
 
 _FILES = {
     "sys/kernel/random/entropy_avail": gauge("node_entropy_available_bits", "Entropy in the pool in bits."),
@@ -27,12 +28,9 @@ class Entropy:
 
     def collect(self) -> Iterator[Sample]:
         for path, metric in _FILES.items():
-            text = self._proc.attribute(path)
-            if text is None:
-                continue
-            if not text.isdecimal():
-                raise CollectorError(f"/proc/{path}: not a number: {text!r:.40}")
-            yield Sample(metric.name, NONE, float(text))
+            number = whole(self._proc, path)
+            if number is not None:
+                yield Sample(metric.name, NONE, number)
 
 
 def build(options: Options, host: HostFS) -> Entropy:

@@ -217,8 +217,8 @@ def test_timex_that_the_sandbox_forbids_says_what_to_do(tmp_path: Path) -> None:
         ("softnet", "proc/net/softnet_stat", "00 00\n", "fewer than 3 columns"),
         ("conntrack", "proc/net/stat/nf_conntrack", "a b\n1\n", "not as many values"),
         ("arp", "proc/net/arp", "title\nhalf a line\n", "has not 6 columns"),
-        ("entropy", "proc/sys/kernel/random/entropy_avail", "?", "not a number"),
-        ("edac", "sys/devices/system/edac/mc/mc0/ce_count", "?", "not a number"),
+        ("entropy", "proc/sys/kernel/random/entropy_avail", "?", "not a whole number"),
+        ("edac", "sys/devices/system/edac/mc/mc0/ce_count", "?", "not a whole number"),
         ("schedstat", "proc/schedstat", "cpu0 1 2\n", "not cpuN and nine numbers"),
     ],
 )  # fmt: skip

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.config.lints._model import Finding, RuleContext, at
-from agent.config.lints._walk import calls, conditions, series_of
+from agent.config.lints._walk import ORDERINGS, calls, conditions, series_of
 from collectors.api import MetricType
-from rules.api import COMPARISONS, MatrixSelector, Number, metric_name
+from rules.api import MatrixSelector, Number, metric_name
 
 _FOR_GAUGES = {"delta": "increase", "idelta": "irate", "deriv": "rate", "predict_linear": "rate"}
 
@@ -25,7 +25,7 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         sides = [(condition.lhs, condition.rhs), (condition.rhs, condition.lhs)]
         for value, limit in sides:
             series = series_of(value)
-            if series is None or not isinstance(limit, Number) or condition.op not in COMPARISONS - {"==", "!="}:
+            if series is None or not isinstance(limit, Number) or condition.op not in ORDERINGS:
                 continue
             name = metric_name(series)
             if rule.world.type_of(name) is MetricType.COUNTER and _rises(condition.op, limit is condition.lhs):
