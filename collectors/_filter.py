@@ -9,7 +9,9 @@ hold RE2 in memory (2.5 MB).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from collectors._model import Notice
 
 _REMEMBERED = 4096
 """Verdicts kept; names come and go (containers' interfaces), so the memory of them is bounded."""
@@ -45,11 +47,15 @@ def compile_pattern(option: str, pattern: str, *, whole: bool = False, shipped: 
 class NameFilter:
     """Says which names to keep: those that match ``include`` (when given) and do not match ``exclude``."""
 
-    __slots__ = ("_exclude", "_include", "_verdicts")
+    __slots__ = ("_chosen", "_exclude", "_include", "_verdicts")
 
-    def __init__(self, include: Callable[[str], bool] | None, exclude: Callable[[str], bool] | None) -> None:
+    def __init__(
+        self, include: Callable[[str], bool] | None, exclude: Callable[[str], bool] | None, chosen: str = ""
+    ) -> None:
+        """``chosen`` names the options with a pattern that is not ours, empty when there are none."""
         self._include = include
         self._exclude = exclude
+        self._chosen = chosen
         self._verdicts: dict[str, bool] = {}
 
     @classmethod
@@ -57,13 +63,28 @@ class NameFilter:
         cls, name: str, *, include: str = "", exclude: str = "", whole: bool = False, shipped: str = ""
     ) -> NameFilter:
         """From the options ``<name>_include`` and ``<name>_exclude``; an empty pattern is none."""
+        options = {f"{name}_include": include, f"{name}_exclude": exclude}
+        keep, leave = (
+            compile_pattern(option, pattern, whole=whole, shipped=shipped) if pattern else None
+            for option, pattern in options.items()
+        )
+        return cls(keep, leave, " and ".join(key for key, pattern in options.items() if pattern not in ("", shipped)))
 
-        def compiled(option: str, pattern: str) -> Callable[[str], bool] | None:
-            if not pattern:
-                return None
-            return compile_pattern(option, pattern, whole=whole, shipped=shipped)
+    @classmethod
+    def ignoring(cls, option: str, pattern: str, *, shipped: str) -> NameFilter:
+        """From one option that says what is left out; an empty pattern leaves nothing out."""
+        exclude = compile_pattern(option, pattern, shipped=shipped) if pattern else None
+        return cls(None, exclude, "" if pattern == shipped else option)
 
-        return cls(compiled(f"{name}_include", include), compiled(f"{name}_exclude", exclude))
+    def all_left_out(self, what: str) -> Iterator[Notice]:
+        """A notice when a pattern somebody chose leaves nothing of all the names there are; ``what`` is their noun."""
+        if self._chosen and self._verdicts and not any(self._verdicts.values()):
+            names = sorted(self._verdicts)
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            yield Notice(
+                f"{self._chosen} leaves out every {what} there is: {', '.join(names[:3])}{more}"
+                " (mend the pattern, or turn the collector off)"
+            )
 
     def keeps(self, name: str) -> bool:
         verdict = self._verdicts.get(name)

@@ -132,6 +132,7 @@ class Diskstats:
             yield Sample("node_disk_info", self._identity(disk), 1.0)
         for gone in self._info.keys() - seen:
             del self._info[gone]
+        yield from self._keep.all_left_out("device")
         yield from missing("device", self._expect, seen)
 
     def _identity(self, disk: Disk) -> Labels:

@@ -145,6 +145,8 @@ class Filesystem:
         answers = self._ask({mount.mountpoint for mount in self._mounts})
         for mount, made in self._mounts.items():
             yield from _emit(mount, made, answers[mount.mountpoint])
+        yield from self._points.all_left_out("mount point")
+        yield from self._types.all_left_out("file system type")
         yield from missing("mount point", self._options.expect, answers)
 
     def _list_mounts(self) -> None:

@@ -185,6 +185,8 @@ class Hwmon:
         for gone in self._chips.keys() - set(entries):
             del self._chips[gone]
         yield from each(entries, self._chip)
+        yield from self._keep_chip.all_left_out("hardware monitor")
+        yield from self._keep_sensor.all_left_out("sensor")
         if self._expect:
             yield from missing("hardware monitor", self._expect, {chip.name for chip in self._chips.values()})
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from collectors._filter import NameFilter, compile_pattern
+from collectors._filter import NameFilter
 from collectors._host import HostFS
 from collectors._labels import OneLabel, missing
 from collectors._model import CollectorError, Labels, Notice, Sample, counter, gauge, labels
@@ -110,6 +110,7 @@ class Netclass:
                 yield from samples
         for gone in self._info.keys() - seen:
             del self._info[gone]
+        yield from self._keep.all_left_out("network device")
         yield from missing("network device", self._options.expect, seen)
         if broken:
             raise CollectorError(broken)
@@ -156,9 +157,5 @@ class Netclass:
 
 
 def build(options: Options, host: HostFS) -> Netclass:
-    ignored = (
-        compile_pattern("ignored_devices", options.ignored_devices, shipped=IGNORED)
-        if options.ignored_devices
-        else None
-    )
-    return Netclass(options, host, NameFilter(None, ignored))
+    ignored = NameFilter.ignoring("ignored_devices", options.ignored_devices, shipped=IGNORED)
+    return Netclass(options, host, ignored)

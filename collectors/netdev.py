@@ -77,6 +77,7 @@ class Netdev:
             pairs = self._device[device]
             for name, number in zip(_NAMES, numbers, strict=True):
                 yield Sample(name, pairs, float(number))
+        yield from self._keep.all_left_out("network device")
         yield from missing("network device", self._expect, seen)
 
 

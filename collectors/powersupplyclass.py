@@ -94,6 +94,7 @@ class PowerSupplyClass:
         names = [name for name in sorted(self._sys.list("class/power_supply") or ()) if self._keep.keeps(name)]
         for gone in self._files.keys() - set(names):
             del self._files[gone]
+        yield from self._keep.all_left_out("power supply")
         yield from each(names, self._one)
         yield from missing("power supply", self._expect, names)
 
@@ -114,5 +115,5 @@ class PowerSupplyClass:
 
 
 def build(options: Options, host: HostFS) -> PowerSupplyClass:
-    keep = NameFilter.of("ignored_supplies", exclude=options.ignored_supplies, shipped=IGNORED)
+    keep = NameFilter.ignoring("ignored_supplies", options.ignored_supplies, shipped=IGNORED)
     return PowerSupplyClass(options, host, keep)

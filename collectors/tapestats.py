@@ -12,7 +12,7 @@ from msgspec import Meta
 from collectors._filter import NameFilter
 from collectors._host import HostFS
 from collectors._labels import OneLabel
-from collectors._model import Metric, Sample, counter, gauge
+from collectors._model import Metric, Notice, Sample, counter, gauge
 from collectors._sysfs import each, number_in
 
 _NANO = 1e-9
@@ -51,9 +51,10 @@ class Tapestats:
         self._keep = keep
         self._device = OneLabel("device")
 
-    def collect(self) -> Iterator[Sample]:
+    def collect(self) -> Iterator[Sample | Notice]:
         drives = filter(_DRIVE.fullmatch, sorted(self._sys.list("class/scsi_tape") or ()))
-        return each(filter(self._keep.keeps, drives), self._drive)
+        yield from each(filter(self._keep.keeps, drives), self._drive)
+        yield from self._keep.all_left_out("tape drive")
 
     def _drive(self, device: str) -> Iterator[Sample]:
         for file, metric, factor in _FILES:
@@ -63,5 +64,5 @@ class Tapestats:
 
 
 def build(options: Options, host: HostFS) -> Tapestats:
-    keep = NameFilter.of("ignored_devices", exclude=options.ignored_devices, shipped=IGNORED)
+    keep = NameFilter.ignoring("ignored_devices", options.ignored_devices, shipped=IGNORED)
     return Tapestats(host, keep)

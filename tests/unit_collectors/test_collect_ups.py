@@ -140,6 +140,16 @@ def test_apcupsd_on_battery() -> None:
     }  # fmt: skip
 
 
+def test_every_sample_is_declared() -> None:
+    with serving(nis(STATUS)) as first, serving(upsd(rack=VARIABLES)) as second, serving(upsd(row=VARIABLES)) as third:
+        given = [*gather(ask_apcupsd(first)), *gather(ask_nut(second, third))]
+    declared = {metric.name: set(metric.labels) for metric in (*apcupsd.METRICS, *nut.METRICS)}
+    assert {item.name for item in given if isinstance(item, Sample)} <= declared.keys()
+    for item in given:
+        assert isinstance(item, Sample)
+        assert {name for name, _ in item.labels} <= declared[item.name]
+
+
 def test_apcupsd_that_lost_its_ups_tells_no_old_values() -> None:
     with serving(nis(STATUS.replace("ONBATT LOWBATT", "COMMLOST"))) as address:
         got = table(gather(ask_apcupsd(address)))
