@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from golden_kernel import KERNEL
 
-from collectors.api import Collector, HostFS, Notice, Sample
+from collectors.api import Collector, HostFS, Notice, Sample, load
 
 STAT = """\
 cpu  300 6 90 3000 12 3 6 3 30 3
@@ -189,6 +190,12 @@ def gather(collector: Collector) -> list[Sample | Notice]:
     given = collector.collect()
     assert isinstance(given, Iterable)
     return list(given)
+
+
+def collected(host: GoldenHost, name: str, **options: Any) -> dict[str, float]:
+    """What the collector ``name`` with these options gives on ``host``, as ``table``."""
+    module = load(name)
+    return table(gather(module.build(module.Options(**options), host)))
 
 
 def table(items: Iterable[Sample | Notice]) -> dict[str, float]:
