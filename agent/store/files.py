@@ -27,6 +27,14 @@ BACKUPS = ("tocsin.db.backup", "tocsin.db.backup-older")
 APPLICATION_ID = 0x544F4353  # "TOCS"
 QUARANTINE_KEPT = 5
 BUSY_TIMEOUT_S = 5.0
+_SAYS_NOTHING = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+}
+"""Errors that are about the machine and tell nothing about what is in the file."""
 
 
 class _BadFileError(Exception):
@@ -147,6 +155,8 @@ def _inspect(path: Path, *, every_row: bool = False) -> None:
             if every_row:
                 verify_all(connection)
     except (sqlite3.Error, BadRow, UnicodeDecodeError) as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _SAYS_NOTHING:
+            raise
         raise _BadFileError(Found.CORRUPT, str(error)) from error
 
 
@@ -213,7 +223,10 @@ def _version(path: Path) -> int:
 
 
 def _plain(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    """Exclusive, as the directory's lock is held anyway: shared memory would need room on a disk that may be full."""
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return connection
 
 
 def _touch(path: Path) -> None:

@@ -18,7 +18,7 @@ from fakes.virtual import Inline
 from agent.core import outbox
 from agent.core.model import Incident, IncidentState
 from agent.core.outbox import OutboxRow
-from agent.store import Change, Found, Loaded, OpenReport, StateRefused, Store, StoreCorrupt, codec, files, migrate
+from agent.store import Change, Found, Loaded, OpenReport, StateRefused, Store, StoreCorrupt, StoreUnavailable, codec, files, migrate
 from agent.store.migrate import VERSION
 from integrations.api import TicketState
 
@@ -126,6 +126,24 @@ def test_without_the_checksum_wrong_text_would_be_sent(
             wrong += 1
         shutil.rmtree(directory)
     assert wrong > 0
+
+
+def test_a_store_opens_where_there_is_no_room_for_shared_memory(tmp_path: Path) -> None:
+    """As on a full disk after a crash: what SQLite cannot write beside the file does not make the file a bad one."""
+    fill(tmp_path)
+    (tmp_path / "tocsin.db-shm").mkdir()
+    connection, report = files.open_store(tmp_path)
+    assert report == OpenReport(Found.GOOD)
+    connection.close()
+
+
+def test_an_error_that_says_nothing_about_the_content_puts_nothing_aside(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (tmp_path / "tocsin.db-wal").mkdir()  # SQLite: unable to open database file
+    with pytest.raises(StoreUnavailable, match="could not be opened"):
+        files.open_store(tmp_path)
+    (tmp_path / "tocsin.db-wal").rmdir()
+    assert files.open_store(tmp_path)[1] == OpenReport(Found.GOOD)
 
 
 def test_a_truncated_file_never_stops_the_start(tmp_path: Path, good: bytes) -> None:
