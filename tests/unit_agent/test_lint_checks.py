@@ -354,6 +354,23 @@ def test_any_metric_may_come_from_a_text_file() -> None:
     assert checks_of(rule, configured("collect: {host: {textfile: {directories: [/var/lib/shop]}}}")) == []
 
 
+@pytest.mark.parametrize(
+    ("metric", "written", "hint"),
+    [
+        ("node_slabinfo_objects", "", "turn the collector on: write 'slabinfo: on' under collect.host"),
+        (
+            "node_load1",
+            "collect: {host: {loadavg: off}}",
+            "turn the collector on: remove 'loadavg: off' from collect.host",
+        ),
+        ("node_slabinfo_objects", "collect: {host: {slabinfo: on}}", ""),
+    ],
+)
+def test_a_metric_of_a_collector_that_is_off(metric: str, written: str, hint: str) -> None:
+    problems = found(one(f"{metric} > 5"), configured(written) if written else None)
+    assert [problem.hint for problem in problems if problem.check == "lint/metric"] == ([hint] if hint else [])
+
+
 def test_a_rule_after_the_first_of_two_recordings_is_in_order() -> None:
     record = "record: 'a:b', expr: node_load1"
     later = record + ", labels: {x: y}"
