@@ -7,6 +7,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +20,19 @@ from fakes.virtual import Inline
 from agent.core import outbox
 from agent.core.model import Incident, IncidentState
 from agent.core.outbox import OutboxRow
-from agent.store import Change, Found, Loaded, OpenReport, StateRefused, Store, StoreCorrupt, StoreUnavailable, codec, files, migrate
+from agent.store import (
+    Change,
+    Found,
+    Loaded,
+    OpenReport,
+    StateRefused,
+    Store,
+    StoreCorrupt,
+    StoreUnavailable,
+    codec,
+    files,
+    migrate,
+)
 from agent.store.migrate import VERSION
 from integrations.api import TicketState
 
@@ -128,13 +142,31 @@ def test_without_the_checksum_wrong_text_would_be_sent(
     assert wrong > 0
 
 
-def test_a_store_opens_where_there_is_no_room_for_shared_memory(tmp_path: Path) -> None:
-    """As on a full disk after a crash: what SQLite cannot write beside the file does not make the file a bad one."""
+OPEN_WITHOUT_ROOM = """
+import resource, signal, sys
+from pathlib import Path
+from agent.store import files
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+connection, report = files.open_store(Path(sys.argv[1]))
+print(report.found.value, connection.execute("SELECT value FROM meta WHERE name = 'x'").fetchone()[0])
+"""
+
+
+def test_a_store_opens_after_a_crash_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """As on a full disk: that SQLite cannot write beside the file does not make it a bad one."""
     fill(tmp_path)
-    (tmp_path / "tocsin.db-shm").mkdir()
-    connection, report = files.open_store(tmp_path)
-    assert report == OpenReport(Found.GOOD)
-    connection.close()
+    running = files.connect(tmp_path / "tocsin.db")
+    running.execute("INSERT INTO meta (name, value, crc) VALUES ('x', 'y', 0)")
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    for name in ("tocsin.db", "tocsin.db-wal"):
+        shutil.copy(tmp_path / name, crashed / name)
+    running.close()
+    child = [sys.executable, "-c", OPEN_WITHOUT_ROOM, str(crashed)]
+    done = subprocess.run(child, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("good y\n", 0), done.stderr
+    assert not list(crashed.glob("*.corrupt-*"))
 
 
 def test_an_error_that_says_nothing_about_the_content_puts_nothing_aside(tmp_path: Path) -> None:
