@@ -37,11 +37,13 @@ _UNITS: dict[str, tuple[str, float, str]] = {
 _RPM = frozenset({"input", "min", "max", "target"})
 _FLAGS = frozenset({"alarm", "fault"})
 _NO_VALUE = frozenset({"label", "reset_history"})
+_WHOLE_CHIP = frozenset({"vrm", "beep_enable", "update_interval"})
 _KINDS = frozenset({
-    "vrm", "beep_enable", "update_interval", "in", "cpu", "fan", "pwm", "temp", "curr", "power", "energy", "humidity",
+    "in", "cpu", "fan", "pwm", "temp", "curr", "power", "energy", "humidity",
     "intrusion", "freq",
 })  # fmt: skip
-_FILE = re.compile(r"(?P<kind>[a-z_]*?[a-z])(?P<number>[0-9]{0,4})(?:_(?P<element>[a-z0-9_]+))?", re.ASCII)
+# A number is needed: each directory of sysfs has a folder `power`, which is about the device's power management.
+_FILE = re.compile(r"(?P<kind>[a-z_]*?[a-z])(?P<number>[0-9]{1,4})(?:_(?P<element>[a-z0-9_]+))?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _UNCLEAN = re.compile(r"[^a-z0-9:_]")
 
@@ -163,9 +165,8 @@ def clean(text: str) -> str:
 
 def split(file: str) -> tuple[str, str, str] | None:
     """(kind, number, element) of a file's name, or None when it is none of a sensor: ``temp1_input``, ``pwm2``."""
-    for kind in ("beep_enable", "update_interval"):
-        if file == kind:
-            return kind, "", ""
+    if file in _WHOLE_CHIP:
+        return file, "", ""
     match = _FILE.fullmatch(file)
     if match is None or match["kind"] not in _KINDS:
         return None

@@ -61,9 +61,12 @@ class Nvme:
         if not any(texts):  # gone since the list was read
             return
         yield Sample("node_nvme_info", self._info.of(device, *texts), 1.0)
-        for entry in sorted(self._sys.list(folder) or ()):
-            if disk := _DISK.fullmatch(entry):
-                yield from self._disk(device, disk[1], f"{folder}/{entry}")
+        entries = sorted(self._sys.list(folder) or ())
+        disks = {
+            disk[1]: entry for entry in entries if (disk := _DISK.fullmatch(entry))
+        }  # nvme0c0n1 is a path of nvme0n1
+        for nsid, entry in disks.items():
+            yield from self._disk(device, nsid, f"{folder}/{entry}")
 
     def _disk(self, device: str, nsid: str, folder: str) -> Iterator[Sample]:
         pairs: Labels = (("device", device), ("nsid", nsid))
