@@ -167,3 +167,29 @@ def test_any_text_is_read_or_refused_and_never_read_differently(text: str) -> No
         return
     theirs = [s for family in text_string_to_metric_families(text + "\n") for s in family.samples]
     assert sorted(s.name for s in samples) == sorted(s.name for s in theirs)
+
+
+SMART_AND_IPMI = """\
+# HELP smartmon_device_smart_healthy SMART metric device_smart_healthy
+# TYPE smartmon_device_smart_healthy gauge
+smartmon_device_smart_healthy{disk="/dev/sda",type="sat"} 1
+# TYPE smartmon_reallocated_sector_ct_raw_value gauge
+smartmon_reallocated_sector_ct_raw_value{disk="/dev/sda",smart_id="5",type="sat"} 8.000000e+00
+smartctl_device_temperature{device="nvme0",temperature_type="current"} 41
+smartctl_device_percentage_used{device="nvme0"} 3
+ipmi_temperature_state{id="4",name="Inlet Temp",type="Temperature"} 0
+ipmi_fan_speed_rpm{id="48",name="Fan1A"} 5880
+ipmi_chassis_power_state 1
+"""
+
+
+def test_the_usual_names_of_smart_and_ipmi_come_through(tmp_path: Path) -> None:
+    plant(tmp_path, {"var/lib/prometheus/node-exporter/hardware.prom": SMART_AND_IPMI})
+    got = table(gather(textfile.build(textfile.Options(), GoldenHost(tmp_path))))
+    assert got['smartmon_device_smart_healthy{disk="/dev/sda",type="sat"}'] == 1
+    assert got['smartmon_reallocated_sector_ct_raw_value{disk="/dev/sda",smart_id="5",type="sat"}'] == 8
+    assert got['smartctl_device_temperature{device="nvme0",temperature_type="current"}'] == 41
+    assert got['ipmi_temperature_state{id="4",name="Inlet Temp",type="Temperature"}'] == 0
+    assert got['ipmi_fan_speed_rpm{id="48",name="Fan1A"}'] == 5880
+    assert got["ipmi_chassis_power_state"] == 1
+    assert got["node_textfile_scrape_error"] == 0
