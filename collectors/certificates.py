@@ -70,6 +70,7 @@ class Certificates:
 
     def collect(self) -> Iterator[Sample | Notice]:
         if not self._paths:
+            yield Notice("no `paths` are given, so nothing is looked at")
             return
         now = self._monotonic()
         if self._looked is None or now - self._looked >= PAUSE:

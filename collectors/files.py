@@ -54,6 +54,8 @@ class Files:
         self._problem = ""
 
     def collect(self) -> Iterator[Sample | Notice]:
+        if not self._paths:
+            yield Notice("no `paths` are given, so nothing is looked at")
         now = self._monotonic()
         if self._looked is None or now - self._looked >= PAUSE:
             self._looked = now

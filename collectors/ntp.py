@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from collectors._host import HostFS
 from collectors._labels import NONE
-from collectors._model import CollectorError, Sample, gauge
+from collectors._model import CollectorError, Notice, Sample, gauge
 from collectors._sntp import Answer, BadAnswer, answer, question, sane
 
 METRICS = (
@@ -75,9 +75,9 @@ class Ntp:
         self._answered = 0.0
         self._problem = ""
 
-    async def collect(self) -> Iterable[Sample]:
+    async def collect(self) -> Iterable[Sample | Notice]:
         if not self._options.server:
-            return []
+            return [Notice("no `server` is given, so none is asked")]
         now = self._monotonic()
         due = self._asked is None or now - self._asked >= self._options.interval
         if due and (self._task is None or self._task.done()):

@@ -22,6 +22,8 @@ Prints one line for each: file:line:column, what is wrong, how to mend it, and t
 Warnings tell of rules that load but will disappoint: a metric nobody collects, a comparison that is never
 true, a label that makes a new ticket of each value, an alert whose recovery cannot be proven, and more.
 Each has a page, docs/lints/NAME.md, that says why, how to mend the rule, and how to silence the check.
+Collectors that run on request (files, certificates, journal, kmsg and others) are tried once, as the user
+you are: a path that matches nothing, or that may not be read, is a warning too.
 
 examples:
   tocsin check                              the configuration and all it names
@@ -46,6 +48,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
+    from agent.config.examine import examine  # noqa: PLC0415 - for this command only
     from agent.config.lints import Subject, lint  # noqa: PLC0415 - the language of rules, for this command only
     from agent.config.load import load  # noqa: PLC0415 - not for help pages
 
@@ -54,6 +57,8 @@ def execute(args: argparse.Namespace) -> int:
     if args.show_slo:
         return _show_slo(loaded)
     problems = [] if alone else list(loaded.problems)
+    if not alone:
+        problems += examine(loaded)
     extra: list[Subject] = []
     for path in args.rules:
         found, mistakes = _rule_file(path)

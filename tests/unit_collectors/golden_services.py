@@ -69,6 +69,11 @@ Status: hold ok installed
 Architecture: all
 Version: 4.9
 
+Package: ahead
+Status: install ok installed
+Architecture: amd64
+Version: 3.0
+
 Package: gone
 Status: deinstall ok config-files
 Architecture: amd64
@@ -95,6 +100,10 @@ Version: 9
 Package: linux-base
 Version: 4.12
 Architecture: all
+
+Package: ahead
+Version: 2.9
+Architecture: amd64
 
 Package: gone
 Version: 2.0
