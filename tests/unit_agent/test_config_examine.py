@@ -32,8 +32,8 @@ collect:
     systemd: {{expect: [nowhere.service]}}
 """
     assert said(tmp_path, text) == [
-        "tocsin.yaml:4:19: warning: collector 'certificates': note.pem: there is neither a PEM nor a DER certificate in "
-        "it (mend the file, or leave it out of `paths`) [config/collector]",
+        "tocsin.yaml:4:19: warning: collector 'certificates': note.pem: there is neither a PEM nor a DER certificate "
+        "in it (mend the file, or leave it out of `paths`) [config/collector]",
         f"tocsin.yaml:3:12: warning: collector 'files': no file matches '{tmp_path}/*.dump' (mend the path, or what "
         "ought to write there) [config/collector]".replace(f"{tmp_path}/", ""),
     ]
