@@ -45,7 +45,7 @@ def test_a_selector_is_found_in_every_style(written: str) -> None:
 def test_every_selector_and_matcher_of_the_packs_is_found(pack: str) -> None:
     file, content = packs.read(pack)
     rules = rule_file(content.decode(), file)
-    assert _count(rules, content.decode()) > 2
+    assert _count(rules, content.decode()) > 0
 
 
 def _count(rules: RuleFile, text: str) -> int:
