@@ -84,10 +84,11 @@ def test_the_index_lists_every_page_with_its_title() -> None:
 
 
 def test_the_shipped_packs_are_clean() -> None:
+    """Those about what the agent itself measures; the examples are checked with their own configurations."""
     from agent.config import packs
 
     subjects = []
-    for name in packs.available():
+    for name in ("host", "probe", "self"):
         file, content = packs.read(name)
         rules, _ = parse_rule_file(content, file)
         assert rules is not None
