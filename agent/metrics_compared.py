@@ -25,6 +25,7 @@ NOT_MADE = (
         "ethtool",
         "an ioctl for each interface and a name of its own for each counter of each driver; off there too",
     ),
+    Difference("node_network_address_info", "netdev", "addresses of interfaces; off there too"),
     Difference(
         "node_network_receive_nohandler_total",
         "netdev",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from collectors._host import HostFS
 from collectors._labels import NONE
-from collectors._model import CollectorError, Sample, counter, gauge
+from collectors._model import CollectorError, Sample, counter, gauge, labels
+from collectors._numbers import counts
 
 METRICS = (
     counter("node_intr_total", "Total number of interrupts serviced."),
@@ -17,6 +20,7 @@ METRICS = (
     gauge("node_boot_time_seconds", "Node boot time, in seconds since the epoch."),
     gauge("node_procs_running", "Number of processes in runnable state."),
     gauge("node_procs_blocked", "Number of processes blocked waiting for I/O to complete."),
+    counter("node_softirqs_total", "Soft interrupts by kind. With the option `softirq`.", "vector"),
 )
 _NAMES = {
     "intr": "node_intr_total",
@@ -28,8 +32,13 @@ _NAMES = {
 }
 
 
+VECTORS = ("hi", "timer", "net_tx", "net_rx", "block", "block_iopoll", "tasklet", "sched", "hrtimer", "rcu")
+
+
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing to tune."""
+    """What is told beside the totals."""
+
+    softirq: Annotated[bool, Meta(description="Also give `node_softirqs_total`, soft interrupts by kind")] = False
 
 
 def parse(text: str) -> Iterator[tuple[str, float]]:
@@ -45,14 +54,28 @@ def parse(text: str) -> Iterator[tuple[str, float]]:
         yield name, float(first)
 
 
+def parse_softirqs(text: str) -> list[int]:
+    """The counts by kind, after their sum, of the line ``softirq``; none where a kernel has no such line."""
+    for line in text.splitlines():
+        if line.startswith("softirq "):
+            return counts(line.split()[2:], "/proc/stat: softirq")
+    return []
+
+
 class Stat:
-    def __init__(self, host: HostFS) -> None:
+    def __init__(self, options: Options, host: HostFS) -> None:
         self._proc = host.proc
+        self._softirq = options.softirq
+        self._vectors = [labels(vector=vector) for vector in VECTORS]
 
     def collect(self) -> Iterator[Sample]:
-        for name, value in parse(self._proc.read_shared("stat", "stat")):
+        text = self._proc.read_shared("stat", "stat")
+        for name, value in parse(text):
             yield Sample(name, NONE, value)
+        if self._softirq:
+            for pairs, count in zip(self._vectors, parse_softirqs(text), strict=False):
+                yield Sample("node_softirqs_total", pairs, float(count))
 
 
 def build(options: Options, host: HostFS) -> Stat:
-    return Stat(host)
+    return Stat(options, host)

@@ -21,7 +21,7 @@ COLLECTORS = (
     "interrupts", "buddyinfo", "slabinfo", "ksmd", "lnstat", "tcpstat", "meminfo_numa", "zoneinfo", "cgroups",
 )  # fmt: skip
 FAMILIES = re.compile(
-    r"node_(cpu_.*|intr_total|context_switches_total|forks_total|boot_time_seconds|procs_(running|blocked)"
+    r"node_(cpu_.*|intr_total|softirqs_total|context_switches_total|forks_total|boot_time_seconds|procs_(running|blocked)"
     r"|load\d+|uname_info|time_seconds|memory_.*|filesystem_.*|disk_.*|network_.*|processes_.*|textfile_scrape_error"
     r"|vmstat_.*|pressure_.*|filefd_.*|netstat_.*|sockstat_.*|softnet_.*|nf_conntrack_.*|arp_entries|entropy_.*|edac_.*"
     r"|os_(info|version)|dmi_info|timex_.*|time_zone_.*|time_clocksource_.*|udp_queues|ipvs_.*|nfsd?_.*|xfs_.*|rapl_.*"
@@ -32,6 +32,7 @@ NOT_OURS = re.compile(
     "|".join(each.families for each in NOT_MADE) + "|node_nf_conntrack_stat_ignore|node_selinux_enabled"
 )
 """The last two: where the kernel has no such thing the exporter says 0."""
+TUNED: dict[str, dict[str, bool]] = {"cpu": {"guest": True, "info": True}, "stat": {"softirq": True}}
 NEWER = re.compile(
     r"node_filesystem_(mount_info|purgeable_bytes)|node_pressure_irq_.*"
     r"|node_softnet_(cpu_collision_total|received_rps_total|flow_limit_count_total|backlog_len)"
@@ -53,7 +54,8 @@ def node_exporter(require: Callable[[str], Path], tmp_path: Path) -> Iterator[st
     disks = load("diskstats").DEVICE_EXCLUDE  # type: ignore[attr-defined]  # of this one module
     with exporter(
         require("prometheus-node-exporter"),
-        "--collector.cpu.guest", "--collector.cpu.info", "--collector.netdev.device-exclude=^$",
+        "--collector.cpu.guest", "--collector.cpu.info", "--collector.stat.softirq",
+        "--collector.netdev.device-exclude=^$",
         *(f"--collector.{name}" for name in COLLECTORS),
         f"--collector.diskstats.device-exclude={disks}",
         f"--collector.filesystem.mount-points-exclude={filesystem.MOUNT_POINTS_EXCLUDE}",
@@ -90,7 +92,7 @@ async def test_names_labels_and_values_agree(node_exporter: str) -> None:
     built = {}
     for name in COLLECTORS:
         module = load(name)
-        options = module.Options(guest=True, info=True) if name == "cpu" else module.Options()  # type: ignore[call-arg]  # of cpu
+        options = module.Options(**TUNED.get(name, {}))
         built[name] = module.build(options, host)
     frame = Scraper(built, job="node", instance="here")
     before = await ours(frame)

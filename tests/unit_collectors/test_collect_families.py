@@ -25,7 +25,9 @@ def reference(require: Callable[[str], Path]) -> dict[str, str]:
     program = require("prometheus-node-exporter")
     help_text = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
     every = set(re.findall(r"--collector\.([a-z0-9_-]+) ", help_text.stdout + help_text.stderr)) - NEEDS_MORE
-    with exporter(program, "--collector.cpu.info", *(f"--collector.{name}" for name in sorted(every))) as url:
+    with exporter(
+        program, "--collector.cpu.info", "--collector.stat.softirq", *(f"--collector.{name}" for name in sorted(every))
+    ) as url:
         return {name: kind for name, _, _, kind in parsed(fetched(url)) if is_theirs(name)}
 
 

@@ -24,6 +24,15 @@ def test_stat(tmp_path: Path) -> None:
     }
 
 
+def test_soft_interrupts_by_kind_on_request(tmp_path: Path) -> None:
+    tree = {"proc/stat": "ctxt 5\nsoftirq 60 1 2 3 4 5 6 7 8 9 10\n"}
+    got = table(gather(stat.build(stat.Options(softirq=True), plant(tmp_path, tree))))
+    assert got['node_softirqs_total{vector="hi"}'] == 1
+    assert got['node_softirqs_total{vector="rcu"}'] == 10
+    assert len(got) == 1 + 10
+    assert len(table(gather(stat.build(stat.Options(softirq=True), plant(tmp_path, {"proc/stat": "ctxt 5\n"}))))) == 1
+
+
 def test_cpu_seconds_and_throttles(tmp_path: Path) -> None:
     got = table(gather(cpu.build(cpu.Options(), plant(tmp_path))))
     assert got['node_cpu_seconds_total{cpu="0",mode="idle"}'] == 10.0
