@@ -37,7 +37,7 @@ METRICS = (
     gauge("node_systemd_unit_state", "1 for the state the unit is in, 0 for the others.", "name", "state", "type"),
     gauge("node_systemd_units", "Number of units in each state, of all kinds.", "state"),
     gauge("node_systemd_system_running", "1 when the system is operational and nothing has failed."),
-    gauge("node_systemd_version", "Major version of systemd.", "version"),
+    gauge("node_systemd_version", "Version of systemd, as far as it is a number.", "version"),
     counter("node_systemd_service_restart_total", "Times the service was restarted automatically.", "name"),
     gauge(
         "node_systemd_timer_last_trigger_seconds", "When the timer last elapsed, in seconds since the epoch.", "name"
@@ -216,9 +216,9 @@ class Systemd:
             self._inside = labels(virtualization_type=str(inside or "none")) if isinstance(inside, str) else None
         state = await manager.manager_property("SystemState")
         made = [Sample("node_systemd_system_running", NONE, float(state == "running"))]
-        major = re.search(r"\d+", self._version[0][1]) if self._version else None
-        if major:
-            made.append(Sample("node_systemd_version", self._version, float(major[0])))
+        number = re.search(r"[0-9]+(\.[0-9]+)?", self._version[0][1]) if self._version else None
+        if number:
+            made.append(Sample("node_systemd_version", self._version, float(number[0])))
         if self._inside is not None:
             made.append(Sample("node_systemd_virtualization_info", self._inside, 1.0))
         return made

@@ -11,7 +11,7 @@ from dbus_fast import PropertyAccess
 from dbus_fast.aio import MessageBus
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property
 
-from collectors.systemd import SERVICE, TIMER
+from collectors.systemd import SERVICE, SOCKET, TIMER, UNIT
 
 PATH = "/org/freedesktop/systemd1/unit/"
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -37,6 +37,42 @@ class FakeService(ServiceInterface):
     def NRestarts(self) -> "u":  # noqa: F821 - a D-Bus signature
         return self.restarts
 
+    @dbus_property(access=PropertyAccess.READ)
+    def TasksCurrent(self) -> "t":  # noqa: F821 - a D-Bus signature
+        return 12
+
+    @dbus_property(access=PropertyAccess.READ)
+    def TasksMax(self) -> "t":  # noqa: F821 - a D-Bus signature
+        return 500
+
+
+class FakeUnit(ServiceInterface):
+    """What every unit has."""
+
+    def __init__(self) -> None:
+        super().__init__(UNIT)
+
+    @dbus_property(access=PropertyAccess.READ)
+    def ActiveEnterTimestamp(self) -> "t":  # noqa: F821 - a D-Bus signature
+        return 1_600_000_000_000_000
+
+
+class FakeSocket(ServiceInterface):
+    def __init__(self) -> None:
+        super().__init__(SOCKET)
+
+    @dbus_property(access=PropertyAccess.READ)
+    def NAccepted(self) -> "u":  # noqa: F821 - a D-Bus signature
+        return 40
+
+    @dbus_property(access=PropertyAccess.READ)
+    def NConnections(self) -> "u":  # noqa: F821 - a D-Bus signature
+        return 3
+
+    @dbus_property(access=PropertyAccess.READ)
+    def NRefused(self) -> "u":  # noqa: F821 - a D-Bus signature
+        return 2
+
 
 class FakeTimer(ServiceInterface):
     def __init__(self) -> None:
@@ -61,7 +97,7 @@ class FakeSystemd(ServiceInterface):
 
     @dbus_method()
     def ListUnits(self) -> "a(ssssssouso)":  # noqa: F821 - a D-Bus signature
-        names = ["ssh.service", "tidy.timer", *(f"dev-{number}.device" for number in range(200))]
+        names = ["ssh.service", "tidy.timer", "api.socket", *(f"dev-{number}.device" for number in range(200))]
         return [self.row(name, self.active if name == "ssh.service" else "active") for name in names]
 
     @dbus_method()
@@ -105,6 +141,9 @@ class RealBus:
             self.connection.export("/org/freedesktop/systemd1", self.manager)
             self.connection.export(str(FakeSystemd.row("ssh.service", "")[6]), self.service)
             self.connection.export(str(FakeSystemd.row("tidy.timer", "")[6]), FakeTimer())
+            self.connection.export(str(FakeSystemd.row("api.socket", "")[6]), FakeSocket())
+            for name in ("ssh.service", "tidy.timer", "api.socket"):
+                self.connection.export(str(FakeSystemd.row(name, "")[6]), FakeUnit())
             await self.connection.request_name("org.freedesktop.systemd1")
 
     async def stop(self) -> None:

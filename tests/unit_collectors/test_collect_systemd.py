@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
+import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -90,7 +93,7 @@ async def test_what_is_published(tmp_path: Path) -> None:
         'node_systemd_units{state="inactive"}': 2,
         'node_systemd_units{state="failed"}': 1,
         "node_systemd_system_running": 0,
-        'node_systemd_version{version="252.22-1~deb12u1"}': 252,
+        'node_systemd_version{version="252.22-1~deb12u1"}': 252.22,
         'node_systemd_virtualization_info{virtualization_type="kvm"}': 1,
     }
 
@@ -258,9 +261,9 @@ async def test_over_a_real_bus(bus: RealBus) -> None:
     assert got['node_systemd_unit_state{name="ssh.service",state="active",type="notify"}'] == 1
     assert got['node_systemd_service_restart_total{name="ssh.service"}'] == 0
     assert got['node_systemd_timer_last_trigger_seconds{name="tidy.timer"}'] == 1_700_000_000
-    assert got['node_systemd_units{state="active"}'] == 202
+    assert got['node_systemd_units{state="active"}'] == 203
     assert got["node_systemd_system_running"] == 1
-    assert got['node_systemd_version{version="252.1"}'] == 252
+    assert got['node_systemd_version{version="252.1"}'] == 252.1
     assert "typo.service" in notices(items)[0]
     assert bus.manager.subscribed == 1
     manager = collector._manager
@@ -275,6 +278,47 @@ async def test_over_a_real_bus(bus: RealBus) -> None:
     assert got['node_systemd_service_restart_total{name="ssh.service"}'] == 4
     assert collector._manager is manager
     await collector.aclose()
+
+
+@pytest.mark.server("dbus-daemon", "prometheus-node-exporter")
+async def test_the_same_bus_as_node_exporter_sees_it(bus: RealBus, require: Callable[[str], Path]) -> None:
+    """Names, labels and values beside the real exporter, where it is told to give all it has of the chosen units."""
+    await bus.start()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    process = subprocess.Popen(
+        [require("prometheus-node-exporter"), f"--web.listen-address={address}", "--collector.disable-defaults",
+         "--collector.systemd", "--collector.systemd.enable-restarts-metrics",
+         "--collector.systemd.enable-task-metrics",
+         "--collector.systemd.enable-start-time-metrics", f"--collector.systemd.unit-exclude={systemd.UNIT_EXCLUDE}"],
+        env={"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={bus.address}"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        text = await asyncio.to_thread(page, f"http://{address}/metrics")
+    finally:
+        process.kill()
+        process.wait()
+    reference = {
+        line.rpartition(" ")[0].replace(',type=""', ""): float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line.startswith("node_systemd_")
+    }
+    got = table(await gather(systemd.build(Options(unit_include=".+"), HostFS(system_bus=bus.address))))
+    assert reference
+    assert got == reference
+
+
+def page(url: str) -> str:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return str(urllib.request.urlopen(url, timeout=5).read().decode())
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 @pytest.mark.server("dbus-daemon")
