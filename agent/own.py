@@ -90,8 +90,9 @@ def _values(s: Sources, now: int) -> Iterator[tuple[str, Labels, float]]:
             yield "tocsin_incidents", (("state", state.value),), states.count(state)
     for backend in s.delivery.status():
         who = ("backend", backend.backend)
-        yield "tocsin_backend_up", (who,), backend.state is GateState.UP
-        yield "tocsin_backend_unauthorised", (who,), backend.state is GateState.UNAUTHORISED
+        if backend.known:  # a guess would end the alert about a backend that was down before a restart
+            yield "tocsin_backend_up", (who,), backend.state is GateState.UP
+            yield "tocsin_backend_unauthorised", (who,), backend.state is GateState.UNAUTHORISED
         ends = s.health.certificates.get(backend.backend)
         if ends is not None:
             yield "tocsin_backend_certificate_end_seconds", (who,), ends

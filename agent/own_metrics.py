@@ -63,8 +63,16 @@ OWN_METRICS: tuple[Metric, ...] = (
         "tocsin_outbox_oldest_seconds", "Age of the oldest row that is not delivered; 0 when there is none.", "backend"
     ),
     gauge("tocsin_outbox_left_behind", "Unfinished outbox rows whose backend is not configured any more."),
-    gauge("tocsin_backend_up", "1 while the backend answers and takes the credential.", "backend"),
-    gauge("tocsin_backend_unauthorised", "1 while the backend refuses the credential.", "backend"),
+    gauge(
+        "tocsin_backend_up",
+        "1 while the backend answers and takes the credential; absent before it was asked.",
+        "backend",
+    ),
+    gauge(
+        "tocsin_backend_unauthorised",
+        "1 while the backend refuses the credential; absent before it was asked.",
+        "backend",
+    ),
     gauge(
         "tocsin_backend_certificate_end_seconds",
         "When the backend's TLS certificate ends, in seconds since the epoch, as last seen.",

@@ -36,6 +36,8 @@ class Gate:
 
     def __init__(self, rate: float, burst: int) -> None:
         self.state = GateState.UP
+        self.known = False
+        """Whether ``state`` is more than the assumption of a process that has not heard of the backend yet."""
         self.not_before = 0
         self.since = 0
         self.last_error = ""
@@ -68,6 +70,7 @@ class Gate:
         if self._refused is Call.WRITE and call is Call.READ:
             return False
         self._refused = None
+        self.known = True
         recovered = self.state is not GateState.UP
         if recovered:
             self.state, self.since, self.last_error = GateState.UP, now, ""
@@ -105,7 +108,7 @@ class Gate:
     def _go(self, state: GateState, now: int) -> bool:
         if self.state is state:
             return False
-        self.state, self.since = state, now
+        self.state, self.since, self.known = state, now, True
         return True
 
     def _fill(self, now: int) -> None:

@@ -36,10 +36,14 @@ class DeliveryOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendStatus:
-    """One line of ``tocsin status``. Times are timeline milliseconds; ``since`` is 0 while the state never changed."""
+    """One line of ``tocsin status``. Times are timeline milliseconds; ``since`` is 0 while the state never changed.
+
+    ``known`` is False until the backend answered, refused or was found down.
+    """
 
     backend: str
     state: GateState
+    known: bool
     since: int
     not_before: int
     last_error: str
@@ -168,7 +172,8 @@ class Delivery:
         rows = self.ledger.of(lane.name)
         count = {state: sum(row.state is state for row in rows) for state in RowState}
         return BackendStatus(
-            backend=lane.name, state=lane.gate.state, since=lane.gate.since, not_before=lane.gate.not_before,
+            backend=lane.name, state=lane.gate.state, known=lane.gate.known, since=lane.gate.since,
+            not_before=lane.gate.not_before,
             last_error=lane.gate.last_error, pending=count[RowState.PENDING], sending=count[RowState.SENDING],
             in_doubt=count[RowState.IN_DOUBT], rejected=count[RowState.REJECTED],
             open_tickets=sum(row.ref is not None and row.wish.state is TicketState.OPEN for row in rows),

@@ -25,6 +25,8 @@ def test_a_backend_that_is_down_gets_its_tickets_later_and_once(daemon: Daemon) 
         assert [(each["state"], each["pending"]) for each in status["backends"]] == [("down", 2)]
         assert not status["healthy"]
         assert daemon.metric("tocsin_backend_up", backend="rt") == 0
+        (first,) = daemon.ask("query?query=max_over_time(tocsin_backend_up[1m])")["result"]
+        assert first["value"][1] == "0", "it was never said to be up before it was asked"
         rt.up()
         daemon.until("both tickets", lambda: rt.statuses() == ["new", "new"], 20)
         daemon.until("all is settled", lambda: daemon.ask("tocsin/status")["healthy"], 5)
