@@ -48,6 +48,16 @@ collect:
       - {tcp: db1:5432, interval: 2m}
 """
 
+ON_REQUEST = """\
+  host:
+    certificates: {paths: [/etc/ssl/shop.pem]}
+    files: {paths: [/backup/shop.tar]}
+    journal: on
+    kmsg: on
+    ntp: {server: ntp.example.net}
+"""
+"""More of the section ``collect``: the collectors that the pack host-extra is about."""
+
 
 @cache
 def configured(text: str) -> Config:

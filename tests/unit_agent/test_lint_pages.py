@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lint_bench import probing
+from lint_bench import ON_REQUEST, PROBING, configured, probing
 
 from agent.config.lints import Subject, checks, lint, page
 from agent.config.lints._registry import SILENCE
@@ -88,12 +88,12 @@ def test_the_shipped_packs_are_clean() -> None:
     from agent.config import packs
 
     subjects = []
-    for name in ("host", "probe", "self"):
+    for name in ("host", "host-extra", "probe", "self"):
         file, content = packs.read(name)
         rules, _ = parse_rule_file(content, file)
         assert rules is not None
         subjects.append(Subject(rules, content.decode()))
-    assert [str(problem) for problem in lint(subjects, probing())] == []
+    assert [str(problem) for problem in lint(subjects, configured(PROBING + ON_REQUEST))] == []
 
 
 if __name__ == "__main__":

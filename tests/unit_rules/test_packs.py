@@ -99,7 +99,7 @@ def nodes(value: object) -> Iterator[object]:
             yield from nodes(getattr(value, field.name))
 
 
-@pytest.mark.parametrize(("name", "least"), [("host", 80), ("self", 15), ("probe", 20)])
+@pytest.mark.parametrize(("name", "least"), [("host", 100), ("host-extra", 10), ("self", 15), ("probe", 20)])
 def test_the_pack_is_there(name: str, least: int) -> None:
     assert name in PACKS
     assert len({alert.name for alert in load(name).alerts}) >= least
