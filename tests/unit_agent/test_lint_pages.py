@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lint_bench import ON_REQUEST, PROBING, configured, probing
+from lint_bench import ON_REQUEST, PROBING, configured
 
 from agent.config.lints import Subject, checks, lint, page
 from agent.config.lints._registry import SILENCE
