@@ -187,10 +187,10 @@ class _Reader:
             message = f"braces in the metric name '{name[:80]}'"
             hint = "give the name alone; 'labels' adds labels and 'expr' holds the expression"
             self._error(entries.get("record") or entries, message, hint, "rule/name")
-        for key, _ in entries.items:
-            if key.value in _ALERT_ONLY:
+        for key, value in entries.items:
+            if key.value in _ALERT_ONLY and not _says_nothing(value):
                 self._error(key, f"a recording rule has no '{key.value}'", "remove it", "rule/keys")
-        values = tuple(sorted((label, value.text) for label, value in labels.items()))
+        values = tuple(sorted((label, given.text) for label, given in labels.items()))
         return RecordingRule(name, text, expr, entries.line, entries.column, values)
 
     def _expression(self, node: Node | None, rule: Mapping) -> tuple[str, Expr]:
@@ -337,3 +337,13 @@ def _kind(node: Node) -> str:
     if isinstance(node, Scalar) and node.is_null:
         return "nothing"
     return {Mapping: "a mapping", Sequence: "a list", Scalar: "text"}[type(node)]
+
+
+def _says_nothing(value: Node) -> bool:
+    """``for: 0s``, ``annotations: {}`` and keys without a value, which generators of rules write."""
+    match value:
+        case Scalar():
+            return value.text in ("", "0", "0s")
+        case Mapping(items):
+            return not items
+    return False

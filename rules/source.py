@@ -42,6 +42,7 @@ MAX_MERGED = 10_000
 MAX_PROBLEMS = 100
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_TEXT_TAG = "tag:yaml.org,2002:str"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -216,9 +217,11 @@ class _Builder:
             case AliasEvent():
                 self._alias(event)
             case ScalarEvent():
-                self._check_tag(event, event.tag)
+                text = event.tag == _TEXT_TAG
+                if not text:
+                    self._check_tag(event, event.tag)
                 line, column = _mark(event)
-                node = Scalar(event.value, line, column, not event.style)
+                node = Scalar(event.value, line, column, not event.style and not text)
                 if _CONTROL.search(event.value):
                     self._problem(event, "the escaped text holds a control character", "remove it", "yaml/control")
                 self._add(node, event, event.anchor)

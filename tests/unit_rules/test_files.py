@@ -148,3 +148,10 @@ def test_what_only_mistakes_and_tests_of_rules_need_is_loaded_by_none() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_recording_rule_may_have_the_keys_of_alerts_where_they_say_nothing() -> None:
+    text = "groups: [{name: g, rules: [{record: a:b, expr: up, for: 0s, keep_firing_for: , annotations: {}}]}]"
+    rules, problems = parse_rule_file(text, "f.yml")
+    assert rules is not None
+    assert problems == []

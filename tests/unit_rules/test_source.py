@@ -75,6 +75,12 @@ def test_an_alias_stands_for_what_its_anchor_names() -> None:
     assert read(text) == {"a": "one", "b": {"c": "one"}, "d": [{"c": "one"}, "one"], "one": "two"}
 
 
+def test_text_may_be_tagged_as_text() -> None:
+    assert read("a: !!str 5\nb: !!str\n") == {"a": "5", "b": ""}
+    assert complaints("a: !!str [5]\n") != []
+    assert complaints("a: !!int 5\n") != []
+
+
 def test_a_block_scalar_keeps_its_trailing_newline() -> None:
     assert read("a: |\n  one\n  two\nb: >-\n  x\n  y\n") == {"a": "one\ntwo\n", "b": "x y"}
 
