@@ -97,7 +97,7 @@ class Packages:
                 _install(stanza, installed)
             yield
         if not installed:  # read in the moment dpkg replaced it, or not dpkg's
-            raise NotControlFormat(f"{STATUS} names no installed package")
+            raise NotControlFormat(f"/{STATUS} names no installed package")
         names = sorted((self._root.some(LISTS, _FILES_LIMIT)) or ())
         releases = {found[1]: name for name in names if (found := _RELEASE.fullmatch(name))}
         best: dict[tuple[bytes, bytes], tuple[str, _Waiting]] = {}
@@ -111,7 +111,7 @@ class Packages:
                 yield
         self._notices = [
             Notice(
-                f"{LISTS} holds compressed lists ({name:.60}...), which are not read (set Acquire::GzipIndexes to false"
+                f"/{LISTS} holds compressed lists ({name:.60}...), which are not read (set Acquire::GzipIndexes to false"
                 " in /etc/apt/apt.conf.d and run apt update, or turn this collector off)"
             )
             for name in [name for name in names if "_Packages." in name][:1]

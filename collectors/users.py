@@ -47,8 +47,9 @@ class Users:
             people = [each.user.encode("utf-8", "surrogateescape") for each in sessions(root) if _is_person(each)]
         elif len(data) > _LIMIT:
             raise CollectorError(f"/{UTMP} is larger than {_LIMIT} bytes; not read")
-        else:  # a session that was killed leaves its record behind
-            people = [user for pid, user in parse(data) if proc.info(str(pid)) is not None]
+        else:  # a session that was killed leaves its record behind; where /proc hides the others' processes, all count
+            hidden = proc.info("1") is None
+            people = [user for pid, user in parse(data) if hidden or proc.info(str(pid)) is not None]
         yield Sample("node_users_sessions", NONE, float(len(people)))
         yield Sample("node_users_logged_in", NONE, float(len(set(people))))
 

@@ -26,10 +26,15 @@ def test_sessions_by_kind_and_0_once_they_ended(tmp_path: Path) -> None:
 
 
 def test_users_are_counted_from_utmp_while_their_process_lives(tmp_path: Path) -> None:
-    tree = {f"proc/{pid}/stat": "" for pid in (11, 12, 14, 15)}
+    tree = {f"proc/{pid}/stat": "" for pid in (1, 11, 12, 14, 15)}
     host = plant(tmp_path, {**tree, **SESSIONS, "run/utmp": UTMP + record(7, 15, "cut")[:300]})
     expected = {"node_users_sessions": 3, "node_users_logged_in": 2}
     assert table(gather(users.build(users.Options(), host))) == expected
+
+
+def test_where_proc_hides_processes_every_record_counts(tmp_path: Path) -> None:
+    host = plant(tmp_path, {"proc/12/stat": "", "run/utmp": UTMP})
+    assert table(gather(users.build(users.Options(), host))) == {"node_users_sessions": 4, "node_users_logged_in": 3}
 
 
 def test_where_there_is_no_utmp_logind_knows_the_users(tmp_path: Path) -> None:
