@@ -111,8 +111,8 @@ class Packages:
                 yield
         self._notices = [
             Notice(
-                f"/{LISTS} holds compressed lists ({name:.60}...), which are not read (set Acquire::GzipIndexes to false"
-                " in /etc/apt/apt.conf.d and run apt update, or turn this collector off)"
+                f"/{LISTS} holds compressed lists ({name:.60}...), which are not read (set Acquire::GzipIndexes to"
+                " false in /etc/apt/apt.conf.d and run apt update, or turn this collector off)"
             )
             for name in [name for name in names if "_Packages." in name][:1]
         ]
