@@ -69,6 +69,7 @@ ONLY_HERE = (
     Difference("node_scsi_.*", "scsi", "the state of each SCSI device, and its errors"),
     Difference("apcupsd_.*", "apcupsd", "power supplies, as in apcupsd_exporter; `apcupsd_status` is ours"),
     Difference("network_ups_tools_.*", "nut", "power supplies, as in nut_exporter"),
+    Difference("node_ata_.*", "ata", "speed and errors of SATA links"),
     Difference("node_btrfs_device_missing", "btrfs", "whether a device of a file system is gone"),
     Difference("x509_.*", "certificates", "certificates on disk, as in x509-certificate-exporter"),
     Difference("container_.*", "containers", "what containers use, as in cAdvisor"),

@@ -15,6 +15,7 @@ from collectors._host import HostFS
 from collectors._model import Collector, CollectorError
 
 SOURCES: dict[str, tuple[str, ...]] = {
+    "ata": ("sys/class/ata_device",),
     "bcache": ("sys/fs/bcache/*/internal",),
     "bonding": ("sys/class/net/bonding_masters",),
     "btrfs": ("sys/fs/btrfs/*/allocation",),

@@ -85,6 +85,8 @@ _FC = "sys/devices/pci0000:17/0000:18:00.0/host0/fc_host/host0/"
 _BTRFS = "sys/fs/btrfs/7f07c59f-6136-449c-ab87-e1cf2328731b/"
 _BCACHE = "sys/fs/bcache/deaddd54-c735-46d5-868e-f331c5fd7c74/"
 _SCSI = "sys/devices/pci0000:00/0000:00:17.0/ata1/host1/target1:0:0/1:0:0:0/"
+_LINK = "sys/devices/pci0000:00/0000:00:17.0/ata1/link1/"
+_ATA2 = "sys/devices/pci0000:00/0000:00:17.0/ata2/link2/"
 _TAPE = "sys/devices/pci0000:00/0000:00:00.0/host2/target2:0:0/2:0:0:0/scsi_tape/st0/"
 
 FILES: dict[str, str] = {
@@ -232,6 +234,13 @@ FILES: dict[str, str] = {
     _BCACHE + "cache0/metadata_written": "512\n",
     _BCACHE + "cache0/written": "0\n",
     _SCSI + "power/control": "auto\n",
+    _LINK + "ata_link/link1/sata_spd": "3.0 Gbps\n",
+    _LINK + "dev1.0/ata_device/dev1.0/class": "ata\n",
+    _LINK + "dev1.0/ata_device/dev1.0/spdn_cnt": "1\n",
+    _LINK + "dev1.0/ata_device/dev1.0/ering": "[  123.004000000]timeout\n[  125.996000000]ATA bus error, timeout\n",
+    _ATA2 + "ata_link/link2/sata_spd": "<unknown>\n",
+    _ATA2 + "dev2.0/ata_device/dev2.0/class": "none\n",
+    _ATA2 + "dev2.0/ata_device/dev2.0/spdn_cnt": "0\n",
     _SCSI + "state": "running\n",
     _SCSI + "ioerr_cnt": "0x6\n",
     _SCSI + "iotmo_cnt": "0x1\n",
@@ -323,6 +332,12 @@ LINKS: dict[str, str] = {
     _SCSI + "scsi_disk/1:0:0:0/device": "../../../1:0:0:0",
     "sys/class/scsi_disk/1:0:0:0": "../../devices/pci0000:00/0000:00:17.0/ata1/host1/target1:0:0/1:0:0:0/scsi_disk/"
     "1:0:0:0",
+    "sys/class/ata_device/dev1.0": "../../devices/pci0000:00/0000:00:17.0/ata1/link1/dev1.0/ata_device/dev1.0",
+    _LINK + "dev1.0/ata_device/dev1.0/device": "../../../dev1.0",
+    "sys/class/ata_link/link1": "../../devices/pci0000:00/0000:00:17.0/ata1/link1/ata_link/link1",
+    "sys/class/ata_device/dev2.0": "../../devices/pci0000:00/0000:00:17.0/ata2/link2/dev2.0/ata_device/dev2.0",
+    _ATA2 + "dev2.0/ata_device/dev2.0/device": "../../../dev2.0",
+    "sys/class/ata_link/link2": "../../devices/pci0000:00/0000:00:17.0/ata2/link2/ata_link/link2",
     "sys/class/infiniband/mlx4_0": "../../devices/pci0000:40/0000:41:00.0/infiniband/mlx4_0",
     "sys/class/fc_host/host0": "../../devices/pci0000:17/0000:18:00.0/host0/fc_host/host0",
     "sys/class/power_supply/AC": "../../devices/LNXSYSTM:00/ACPI0003:00/power_supply/AC",

@@ -16,15 +16,15 @@ from golden_host import GoldenHost, gather, notices, plant, table
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.metrics_compared import TOLD_OTHERWISE
-from collectors import btrfs, dmmultipath, hwmon, nvme, powersupplyclass, scsi, zfs
+from collectors import ata, btrfs, dmmultipath, hwmon, nvme, powersupplyclass, scsi, zfs
 from collectors.api import Collector, CollectorError, HostFS, Notice, Sample, load, present
 
 HARDWARE = (
-    "bcache", "bonding", "btrfs", "dmmultipath", "drbd", "fibrechannel", "hwmon", "infiniband", "mdadm", "nvme",
+    "ata", "bcache", "bonding", "btrfs", "dmmultipath", "drbd", "fibrechannel", "hwmon", "infiniband", "mdadm", "nvme",
     "powersupplyclass", "scsi", "tapestats", "zfs",
 )  # fmt: skip
 NOT_IN_1_5 = re.compile(
-    r"node_(dmmultipath|scsi|nvme_namespace|btrfs_(commit|last_commit|max_commit|device_(errors|missing)))_?.*"
+    r"node_(ata|dmmultipath|scsi|nvme_namespace|btrfs_(commit|last_commit|max_commit|device_(errors|missing)))_?.*"
     r"|node_md_(degraded|raid_disks).*|node_md_state\{.*reshape.*|node_zfs_zpool_state\{.*suspended.*|.*cntlid=.*"
 )
 DIFFERENT = re.compile("|".join(each.families for each in TOLD_OTHERWISE if each.whose in HARDWARE))
@@ -82,7 +82,7 @@ def exporter_says(program: Path, top: Path) -> tuple[dict[str, float], dict[str,
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    wanted = [f"--collector.{name}" for name in HARDWARE if name not in ("dmmultipath", "scsi")]
+    wanted = [f"--collector.{name}" for name in HARDWARE if name not in ("ata", "dmmultipath", "scsi")]
     process = subprocess.Popen(
         [
             program, f"--web.listen-address={address}", "--collector.disable-defaults", *wanted,
@@ -233,6 +233,31 @@ def test_a_disk_the_kernel_gave_up(tmp_path: Path) -> None:
     assert got['node_scsi_device_state{device="sdb",state="offline"}'] == 1
     assert 'node_scsi_device_state{device="sdb",state="running"}' not in got
     assert got['node_scsi_errors_total{device="sdb"}'] == 0
+
+
+def test_a_link_that_was_slowed_down(tmp_path: Path) -> None:
+    host = plant_hardware(tmp_path)
+    collector = ata.build(ata.Options(), host)
+    pairs = 'device="dev1.0",disk="sdb"'
+    expected = {
+        f"node_ata_speed_reductions_total{{{pairs}}}": 1.0,
+        f"node_ata_link_speed_bits_per_second{{{pairs}}}": 3e9,
+        f"node_ata_recent_errors{{{pairs}}}": 2.0,
+    }
+    assert table(gather(collector)) == expected, "nothing is told of a port without a disk"
+    port = tmp_path / "sys/devices/pci0000:00/0000:00:17.0"
+    (port / "ata2/host2/target2:0:0/2:0:0:0/block/sdx").mkdir(parents=True)
+    (port / "ata2/link2/dev2.0/ata_device/dev2.0/class").write_text("ata\n")
+    (port / "ata2/link2/ata_link/link2/sata_spd").write_text("6.0 Gbps\n")
+    plugged = table(gather(collector))
+    assert plugged['node_ata_link_speed_bits_per_second{device="dev2.0",disk="sdx"}'] == 6e9
+    unit = port / "ata2/host2/target2:0:0/2:0:0:0/block"
+    (unit / "sdx").rename(unit / "sdy")  # another disk was put in
+    swapped = table(gather(collector))
+    assert swapped['node_ata_link_speed_bits_per_second{device="dev2.0",disk="sdy"}'] == 6e9
+    assert not any("sdx" in key for key in swapped)
+    (port / "ata2/link2/dev2.0/ata_device/dev2.0/class").write_text("none\n")
+    assert table(gather(collector)) == expected
 
 
 def test_another_disk_at_the_same_address_has_its_own_name(tmp_path: Path) -> None:

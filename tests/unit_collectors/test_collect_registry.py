@@ -21,7 +21,7 @@ CORE = {
     "xfs", "watchdog", "rapl", "thermal_zone", "selinux", "interrupts", "softirqs", "buddyinfo", "slabinfo", "ksmd",
     "lnstat", "tcpstat", "meminfo_numa", "zoneinfo", "xfrm",
     "bcache", "bonding", "btrfs", "dmmultipath", "drbd", "fibrechannel", "hwmon", "infiniband", "mdadm", "nvme",
-    "powersupplyclass", "scsi", "tapestats", "zfs", "apcupsd", "nut",
+    "powersupplyclass", "scsi", "tapestats", "zfs", "apcupsd", "nut", "ata",
     "certificates", "cgroups", "containers", "files", "journal", "kmsg", "logind", "ntp", "packages", "reboot", "users",
 }  # fmt: skip
 Offer = Callable[[str, str, str], None]
@@ -91,7 +91,7 @@ def test_systemd_without_a_bus_never_loads_dbus() -> None:
 def test_an_unknown_name_lists_those_there_are() -> None:
     with pytest.raises(
         UnknownCollectorError,
-        match=r"there is no collector 'cpus'; there are apcupsd, arp, bcache, ",
+        match=r"there is no collector 'cpus'; there are apcupsd, arp, ata, ",
     ):
         load("cpus")
     for private in ("_host", "api"):
