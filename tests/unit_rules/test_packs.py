@@ -218,12 +218,39 @@ def test_good_data_shows_recovery_and_missing_data_does_not(pack: Pack) -> None:
         assert Truth.FALSE in verdicts, f"{alert.name}: {verdicts}"
 
 
+def apart(name: str, folder: Path) -> list[str]:
+    """The tests of a pack in files of which each loads only the groups that its tests are about.
+
+    promtool evaluates every rule of a file at each step of each test, so a pack in one file costs the square of its
+    size: twice the time at a hundred alerts.
+    """
+    rules = yaml.load((ROOT / f"rules/packs/{name}.rules.yml").read_text(), yaml.CSafeLoader)
+    source = yaml.load((ROOT / f"rules/packs/{name}.test.yml").read_text(), yaml.CSafeLoader)
+    homes: dict[str, set[str]] = {}
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            homes.setdefault(rule.get("alert", ""), set()).add(group["name"])
+    recording = homes.pop("", set())  # anybody may read what they record
+    tests: dict[frozenset[str], list[Any]] = {}
+    for test in source["tests"]:
+        about = (homes[check["alertname"]] for check in test["alert_rule_test"])
+        tests.setdefault(frozenset().union(recording, *about), []).append(test)
+    files = []
+    for number, (groups, some) in enumerate(tests.items()):
+        wanted = [group for group in rules["groups"] if group["name"] in groups]
+        own = {"rules": {"groups": wanted}, "test": source | {"rule_files": [f"{number}.rules.yml"], "tests": some}}
+        for kind, part in own.items():
+            (folder / f"{number}.{kind}.yml").write_text(yaml.dump(part, Dumper=yaml.CSafeDumper, allow_unicode=True))
+        files.append(f"{number}.test.yml")
+    return files
+
+
 @pytest.mark.server("promtool")
 @pytest.mark.parametrize("name", PACKS)
-def test_promtool_accepts_the_pack(require: Callable[[str], Path], name: str) -> None:
-    folder = ROOT / "rules/packs"
-    for command in (["check", "rules", f"{name}.rules.yml"], ["test", "rules", f"{name}.test.yml"]):
-        done = subprocess.run([str(require("promtool")), *command], cwd=folder, capture_output=True, text=True)
+def test_promtool_accepts_the_pack(require: Callable[[str], Path], name: str, tmp_path: Path) -> None:
+    shipped = ROOT / f"rules/packs/{name}.rules.yml"
+    for command in (["check", "rules", str(shipped)], ["test", "rules", *apart(name, tmp_path)]):
+        done = subprocess.run([str(require("promtool")), *command], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
