@@ -6,6 +6,7 @@ A command's module imports what it needs inside ``execute``: ``tocsin --help`` m
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (see ``tocsin --help``)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # labels may hold what this locale cannot show
     try:
         status = _run(argv)
         sys.stdout.flush()

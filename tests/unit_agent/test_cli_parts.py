@@ -352,3 +352,12 @@ def test_a_reader_that_goes_away_is_no_error(root: Path, arguments: str) -> None
 
 def buffered() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
+def test_a_locale_that_lacks_the_letters_of_a_label_ends_no_command(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.om"
+    dump.write_text('# TYPE a gauge\na{x="机"} 1 10\n# EOF\n', encoding="utf-8")
+    command = [sys.executable, "-m", "agent", "query", "a", "--data", str(dump), "--format", "text"]
+    env = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["VALUE", "METRIC", "x", "1", "a", "?"]), done.stderr
