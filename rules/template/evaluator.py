@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rules.template import nodes
@@ -36,11 +37,11 @@ class Template:
     """A template ready to expand.
 
     ``static`` is its text when it has no actions. ``pure`` says that the result depends on labels and value alone, so
-    that the caller may keep it while those stay. ``queries`` are the PromQL texts it is known to ask.
+    that the caller may keep it while those stay. ``queries`` are the PromQL texts it is known to ask. What was
+    parsed is not kept: most alerts never fire, and their trees would take more memory than their expressions.
     """
 
     source: str
-    tree: nodes.Tree = field(compare=False, repr=False)
     static: str | None = field(compare=False)
     pure: bool = field(compare=False)
     queries: tuple[str, ...] = field(compare=False)
@@ -49,27 +50,33 @@ class Template:
     def parse(cls, source: str) -> Template:
         """Raises TemplateError for whatever Go's parser would refuse."""
         if "{{" not in source:
-            return cls(source, nodes.Tree(), source, True, ())
+            return cls(source, source, True, ())
         tree = parse(source, FUNCTIONS, _VARIABLES)
         pure = not tree.functions & {"query", "now"}
-        return cls(source, tree, None, pure, tuple(sorted(tree.queries)))
+        return cls(source, None, pure, tuple(sorted(tree.queries)))
 
     def uses(self) -> Uses:
         """What it reads, without expanding it: for checks of rules."""
         from rules.template.uses import uses  # noqa: PLC0415 - the running agent never asks
 
-        return uses(self.tree)
+        return uses(_tree(self.source))
 
     def expand(self, scope: Scope) -> str:
         """The text, or ``<error expanding template: ...>``; never raises."""
         if self.static is not None:
             return self.static
         try:
-            return _Expansion(self.tree, scope).run()
+            return _Expansion(_tree(self.source), scope).run()
         except TemplateError as error:
             line = 0 if error.at is None else self.source.count("\n", 0, error.at) + 1
             where = f"line {line}: " if line else ""
             return f"<error expanding template: {where}{error.message}>"
+
+
+@lru_cache(maxsize=512)
+def _tree(source: str) -> nodes.Tree:
+    """Of a text that was parsed before. Those that are expanded are kept, so that a storm parses each once."""
+    return parse(source, FUNCTIONS, _VARIABLES)
 
 
 class _Break(Exception):
