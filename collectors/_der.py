@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 CERTIFICATES_LIMIT = 500
 """In one file: a bundle of authorities has about 150."""
+_SERIAL_LIMIT = 64
+"""RFC 5280 allows 20."""
 _PEM = re.compile(
     r"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----\s([A-Za-z0-9+/=\s]*)-----END (?:TRUSTED |X509 )?CERTIFICATE-----"
 )
@@ -64,6 +66,8 @@ def parse(der: bytes) -> Certificate:
     if tag == _VERSION:
         rest = after
     serial, rest = _expect(rest, _INTEGER, "serial number")
+    if len(serial) > _SERIAL_LIMIT:
+        raise NotACertificate(f"its serial number is longer than {_SERIAL_LIMIT} bytes")
     _, rest = _expect(rest, _SEQUENCE, "signature algorithm")
     issuer, rest = _expect(rest, _SEQUENCE, "issuer")
     validity, rest = _expect(rest, _SEQUENCE, "validity")

@@ -27,6 +27,7 @@ _COMPACT = 0x10
 _DATA, _ENTRY = 1, 3
 _ENTRY_HEAD = 64
 _VALUE_LIMIT = 300
+_FILE_LIMIT = 1 << 48
 REMEMBERED = 8192
 """Values of fields by place, before they are looked up anew."""
 
@@ -51,7 +52,7 @@ class JournalFile:
         header = self._header()
         self._position = header.start
         if from_end and header.last:
-            found = self._object(os.pread(descriptor, _OBJECT.size, header.last))
+            found = self._object(self._at(header.last, _OBJECT.size))
             self._position = header.last + (found[1] if found else 0)
         self._since = self._position
 
@@ -67,8 +68,12 @@ class JournalFile:
             if self._position == before:
                 return
 
+    def _at(self, offset: int, size: int) -> bytes:
+        """At most so many bytes from there on; none where no file reaches, as a damaged one may claim."""
+        return os.pread(self._descriptor, size, offset) if offset < _FILE_LIMIT else b""
+
     def _header(self) -> _Header:
-        data = os.pread(self._descriptor, _HEADER.size, 0)
+        data = self._at(0, _HEADER.size)
         if len(data) < _HEADER.size or not data.startswith(_SIGNATURE):
             raise CollectorError("it is not a journal file")
         _, _, flags, size, last, number = _HEADER.unpack(data)
@@ -85,7 +90,7 @@ class JournalFile:
             self._since = self._position
         if self._position > header.last:
             return
-        data = os.pread(self._descriptor, PIECE, self._position)
+        data = self._at(self._position, PIECE)
         base, at = self._position, 0
         while base + at <= header.last:
             if at + _OBJECT.size > len(data):
@@ -144,7 +149,7 @@ class JournalFile:
 
     def _look_up(self, offset: int, header: _Header) -> tuple[str, str] | None:
         """A value that was there before we began to read."""
-        data = os.pread(self._descriptor, _VALUE_LIMIT, offset)
+        data = self._at(offset, _VALUE_LIMIT)
         found = self._object(data)
         if found is None or found[0] != _DATA or found[2]:
             return None

@@ -21,7 +21,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing to tune."""
 
 
-def parse(text: str) -> Iterator[tuple[str, int, int]]:
+def parse(text: str) -> Iterator[tuple[str, float, float]]:
     """Name, number of groups and whether it is enabled, of each controller."""
     for line in text.splitlines()[1:]:
         fields = line.split()
@@ -41,8 +41,8 @@ class Cgroups:
         for name, count, enabled in parse(self._proc.find("cgroups") or ""):
             if name not in seen:
                 seen.add(name)
-                yield Sample("node_cgroups_cgroups", self._name[name], float(count))
-                yield Sample("node_cgroups_enabled", self._name[name], float(enabled))
+                yield Sample("node_cgroups_cgroups", self._name[name], count)
+                yield Sample("node_cgroups_enabled", self._name[name], enabled)
 
 
 def build(options: Options, host: HostFS) -> Cgroups:

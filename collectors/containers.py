@@ -127,7 +127,7 @@ class Containers:
         try:
             text = self._host.root.find(f"var/lib/docker/containers/{container}/config.v2.json", _CONFIGURATION_LIMIT)
             held = msgspec.json.decode(text, type=_Docker) if text else None
-        except (CollectorError, msgspec.MsgspecError, UnicodeError):
+        except (CollectorError, msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
         if held is None or not held.Name:
             return None

@@ -177,6 +177,16 @@ def test_any_cut_or_flipped_certificate_is_one_or_none(made: Path) -> None:
     assert refused > 100
 
 
+def test_a_serial_number_without_end_is_refused(made: Path) -> None:
+    der = (made / "a.der").read_bytes()
+    at = der.index(b"\x02\x02\x12\x34")  # 4660
+    body = der[4:at][4:] + b"\x02\x82\x20\x00" + b"\x01" * 0x2000 + der[at + 4 :]
+    whole = b"\x30\x83" + len(body).to_bytes(3, "big") + body
+    outer = b"\x30\x83" + len(whole).to_bytes(3, "big") + whole
+    with pytest.raises(_der.NotACertificate, match="its serial number is longer than 64 bytes"):
+        _der.parse(outer)
+
+
 ORDER = ["1.0~~", "1.0~beta1~svn", "1.0~beta1", "1.0", "1.0-1", "1.0-1.1", "1.0-10", "1.0a", "1.0+b1", "1.2", "1.10",
          "2023", "1:0.1"]  # fmt: skip
 
