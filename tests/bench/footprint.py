@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 def hundred_rules(folder: Path) -> Path:
-    """The shipped host pack's alerts, repeated with other names until there are 100."""
+    """The shipped host pack, cut to its first 100 rules (or repeated with other names until there are as many)."""
     pack = yaml.safe_load((ROOT / "rules/packs/host.rules.yml").read_text())
     rules = [rule for group in pack["groups"] for rule in group["rules"]]
     recording = [rule for rule in rules if "record" in rule]
