@@ -53,7 +53,7 @@ class JournalFile:
         self._position = header.start
         if from_end and header.last:
             found = self._object(self._at(header.last, _OBJECT.size))
-            self._position = header.last + (found[1] if found else 0)
+            self._position = header.last + (_align(found[1]) if found else 0)
         self._since = self._position
 
     def close(self) -> None:

@@ -187,6 +187,19 @@ async def test_an_entry_that_is_being_written_waits(tmp_path: Path) -> None:
     await collector.aclose()
 
 
+async def test_begun_in_the_middle_of_an_entry(tmp_path: Path) -> None:
+    """Its data are there, of a size that is no multiple of eight, and it is not."""
+    writer = Writer(tmp_path / PLACE)
+    writer.entry("PRIORITY=6")
+    writer.places[b"PRIORITY=3"] = writer.add(1, b"\0" * 48 + b"PRIORITY=3")
+    writer.write()
+    collector = started(tmp_path, plant(tmp_path, {}))
+    gather(collector)
+    writer.entry("PRIORITY=3")
+    assert table(gather(collector))['node_journal_entries_total{priority="err"}'] == 1
+    await collector.aclose()
+
+
 async def test_many_entries_are_read_over_several_cycles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_journal, "PIECE", 500)
     monkeypatch.setattr(_journal, "REMEMBERED", 3)
