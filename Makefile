@@ -30,6 +30,10 @@ format: $(VENV)/.dev ## Put the code into its one format
 bench: $(VENV)/.dev ## Footprint and speed beside the peers, on this host
 	tests/servers/install
 	$(BIN)/python tests/bench/footprint.py
+	$(BIN)/python tests/bench/bench_collect.py
+	@[ "$$(id -u)" = 0 ] || echo "bench_growth.py is left out: it makes namespaces and mounts, which only root may"
+	[ "$$(id -u)" != 0 ] || $(BIN)/python tests/bench/bench_growth.py
+	$(BIN)/python tests/bench/bench_probes.py
 	$(BIN)/python tests/bench/bench_rules.py
 	$(BIN)/python tests/bench/bench_rules_peer.py
 	$(BIN)/python tests/bench/bench_check.py

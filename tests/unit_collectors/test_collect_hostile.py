@@ -12,13 +12,14 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from golden_hardware import FILES as HARDWARE
 from golden_hardware import plant_hardware
 from golden_host import TREE, GoldenHost
 from golden_services import FILES as SERVICES
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collectors import _scrape
@@ -32,35 +33,40 @@ GOLDEN |= SERVICES
 GOLDEN["var/lib/prometheus/node-exporter/a.prom"] = b'x{a="1"} 1\n'
 
 
-@st.composite
-def mutated(draw: st.DrawFn) -> dict[str, bytes]:
-    """The golden tree with a few files cut, changed, doubled, replaced, or gone."""
-    tree = dict(GOLDEN)
-    for path in draw(st.lists(st.sampled_from(sorted(GOLDEN)), min_size=1, max_size=4, unique=True)):
-        data = tree[path]
-        place = draw(st.integers(0, len(data)))
-        way = draw(st.sampled_from(["cut", "insert", "flip", "double", "noise", "huge", "vast", "gone"]))
-        if way == "cut":
-            tree[path] = data[:place]
-        elif way == "insert":
-            tree[path] = (
-                data[:place]
-                + draw(st.sampled_from([b"\xff", b"\0", b"\n\n", b" ", b"9" * 5000, b"-1", b"{"]))
-                + data[place:]
-            )
-        elif way == "flip":
-            tree[path] = data[:place] + bytes([draw(st.integers(0, 255))]) + data[place + 1 :]
-        elif way == "double":
-            tree[path] = data + data
-        elif way == "noise":
-            tree[path] = draw(st.binary(max_size=200))
-        elif way == "huge":
-            tree[path] = data * (100_000 // max(len(data), 1) + 1)
-        elif way == "vast":
-            tree[path] = data + b"9" * (PROC_LIMIT + 1)
-        else:
-            del tree[path]
-    return tree
+WAYS = ("cut", "insert", "flip", "double", "noise", "huge", "vast", "gone")
+Tree = dict[str, bytes]
+
+
+class Change(NamedTuple):
+    """What happens to one file at ``place``, a share of its length; ``text`` is what some ways put there."""
+
+    path: str
+    way: str
+    place: float
+    text: bytes
+
+    def apply(self, tree: Tree) -> None:
+        data = tree[self.path]
+        place = int(len(data) * self.place)
+        if self.way == "gone":
+            del tree[self.path]
+            return
+        tree[self.path] = {
+            "cut": data[:place],
+            "insert": data[:place] + self.text + data[place:],
+            "flip": data[:place] + self.text[:1] + data[place + 1 :],
+            "double": data + data,
+            "noise": self.text,
+            "huge": data * (100_000 // max(len(data), 1) + 1),
+            "vast": data + b"9" * (PROC_LIMIT + 1),
+        }[self.way]
+
+
+TEXTS = st.sampled_from([b"\xff", b"\0", b"\n\n", b" ", b"9" * 400, b"9" * 5000, b"-1", b"{"]) | st.binary(max_size=200)
+CHANGES = st.lists(
+    st.builds(Change, st.sampled_from(sorted(GOLDEN)), st.sampled_from(WAYS), st.floats(0, 1), TEXTS),
+    min_size=1, max_size=8, unique_by=lambda change: change.path,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +76,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> GoldenHost:
 
 
 @contextmanager
-def changed(machine: GoldenHost, tree: dict[str, bytes]) -> Iterator[None]:
+def changed(machine: GoldenHost, tree: Tree) -> Iterator[None]:
     top = Path(machine.root.root)
     paths = [path for path, data in GOLDEN.items() if tree.get(path) != data]
     for path in paths:
@@ -87,7 +93,7 @@ def changed(machine: GoldenHost, tree: dict[str, bytes]) -> Iterator[None]:
 
 async def scrape_all(host: HostFS) -> None:
     collectors = {name: (module := load(name)).build(module.Options(), host) for name in available()}
-    frame = Scraper(collectors, job="node", instance="i", deadline_s=5)
+    frame = Scraper(collectors, job="node", instance="i", deadline_s=60)
     for cycle in range(2):
         scrapes = await frame.cycle(cycle)
         assert [scrape.source for scrape in scrapes] == list(collectors)
@@ -116,17 +122,29 @@ def unforeseen() -> Iterator[list[str]]:
         yield found
 
 
-@settings(max_examples=TREES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(mutated())
-@example(GOLDEN)
-@example({})
-@example(dict.fromkeys(GOLDEN, b""))
-@example(dict.fromkeys(GOLDEN, b"\xff\xfe\0"))
-@example(dict.fromkeys(GOLDEN, b"9" * 6000 + b"\n"))
-def test_no_tree_gets_an_exception_out_of_a_collector(
-    machine: GoldenHost, unforeseen: list[str], tree: dict[str, bytes]
-) -> None:
+def survive(machine: GoldenHost, unforeseen: list[str], tree: Tree) -> None:
     with changed(machine, tree):
         asyncio.run(scrape_all(machine))
     assert not unforeseen, unforeseen.pop()
     assert not [thread for thread in threading.enumerate() if thread.name == "tocsin-collect" and not thread.daemon]
+
+
+@settings(max_examples=TREES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(CHANGES)
+def test_no_tree_gets_an_exception_out_of_a_collector(
+    machine: GoldenHost, unforeseen: list[str], changes: list[Change]
+) -> None:
+    tree = dict(GOLDEN)
+    for change in changes:
+        change.apply(tree)
+    survive(machine, unforeseen, tree)
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff\xfe\0", b"9" * 6000 + b"\n", b"9" * 4000 + b"\n", b"-1\n", b"a:b c=d\n"])
+def test_every_file_says_the_same(machine: GoldenHost, unforeseen: list[str], text: bytes) -> None:
+    survive(machine, unforeseen, dict.fromkeys(GOLDEN, text))
+
+
+def test_the_golden_machine_and_an_empty_one(machine: GoldenHost, unforeseen: list[str]) -> None:
+    survive(machine, unforeseen, GOLDEN)
+    survive(machine, unforeseen, {})
