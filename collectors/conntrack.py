@@ -13,7 +13,7 @@ import msgspec
 from collectors._host import HostFS
 from collectors._labels import NONE
 from collectors._model import CollectorError, Sample, gauge
-from collectors._numbers import whole
+from collectors._numbers import counts, whole
 
 _TABLE = {
     "sys/net/netfilter/nf_conntrack_count": gauge("node_nf_conntrack_entries", "Connections in the table."),
@@ -54,10 +54,7 @@ def parse(text: str) -> dict[str, int]:
     """The sum over all CPUs of each column; the values are hexadecimal."""
     header, *rows = text.splitlines() or [""]
     names = header.split()
-    try:
-        values = [[int(field, 16) for field in row.split()] for row in rows]
-    except ValueError:
-        raise CollectorError("/proc/net/stat/nf_conntrack: a value is not hexadecimal") from None
+    values = [counts(row.split(), "/proc/net/stat/nf_conntrack", 16) for row in rows]
     if any(len(row) != len(names) for row in values):
         raise CollectorError("/proc/net/stat/nf_conntrack: a row has not as many values as there are names")
     return {name: sum(row[column] for row in values) for column, name in enumerate(names)} if values else {}

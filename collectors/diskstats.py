@@ -88,15 +88,16 @@ class Disk(NamedTuple):
     major: str
     minor: str
     device: str
-    numbers: list[int]
+    numbers: list[float]
 
 
 def parse(text: str) -> Iterator[Disk]:
     for line in text.splitlines():
         fields = line.split()
         try:
-            yield Disk(fields[0], fields[1], fields[2], [int(field) for field in fields[3 : 3 + len(_FIELDS)]])
-        except (IndexError, ValueError) as error:
+            numbers = [float(int(field)) for field in fields[3 : 3 + len(_FIELDS)]]
+            yield Disk(fields[0], fields[1], fields[2], numbers)
+        except (IndexError, ValueError, OverflowError) as error:
             raise CollectorError(
                 f"/proc/diskstats: a line is not `major minor name numbers...`: {line!r:.80}"
             ) from error

@@ -48,13 +48,13 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
-def parse(text: str) -> Iterator[tuple[str, list[int]]]:
+def parse(text: str) -> Iterator[tuple[str, list[float]]]:
     """(interface, sixteen counters: eight received, eight transmitted)."""
     for line in text.splitlines()[2:]:
         device, colon, rest = line.rpartition(":")  # an alias has a colon in its name: eth0:1
         try:
-            numbers = [int(field) for field in rest.split()]
-        except ValueError as error:
+            numbers = [float(int(field)) for field in rest.split()]
+        except (ValueError, OverflowError) as error:
             raise CollectorError(f"/proc/net/dev: a counter of {device.strip()!r:.40} is not a number") from error
         if not colon or len(numbers) != len(_NAMES):
             raise CollectorError(f"/proc/net/dev: a line is not `name: {len(_NAMES)} numbers`: {line!r:.80}")
@@ -76,7 +76,7 @@ class Netdev:
             seen.add(device)
             pairs = self._device[device]
             for name, number in zip(_NAMES, numbers, strict=True):
-                yield Sample(name, pairs, float(number))
+                yield Sample(name, pairs, number)
         yield from self._keep.all_left_out("network device")
         yield from missing("network device", self._expect, seen)
 

@@ -102,7 +102,7 @@ class Netstat:
 def _number(text: str, file: str) -> float:
     try:
         return float(int(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise CollectorError(f"/proc/{file}: not a number: {text!r:.40}") from None
 
 

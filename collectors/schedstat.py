@@ -9,6 +9,7 @@ import msgspec
 from collectors._host import HostFS
 from collectors._labels import OneLabel
 from collectors._model import CollectorError, Sample, counter
+from collectors._numbers import counts
 
 METRICS = (
     counter("node_schedstat_running_seconds_total", "Seconds tasks ran.", "cpu"),
@@ -44,7 +45,8 @@ def parse(text: str) -> Iterator[tuple[str, int, int, int]]:
         fields = line.split()
         if len(fields) < _FIELDS or not all(map(str.isdecimal, fields[1:])):
             raise CollectorError(f"/proc/schedstat: a line is not cpuN and nine numbers: {line!r:.80}")
-        yield fields[0][3:], int(fields[7]), int(fields[8]), int(fields[9])
+        running, waiting, turns = counts(fields[7:10], "/proc/schedstat")
+        yield fields[0][3:], running, waiting, turns
 
 
 def build(options: Options, host: HostFS) -> Schedstat:

@@ -15,6 +15,7 @@ import msgspec
 from collectors._host import HostFS
 from collectors._labels import OneLabel
 from collectors._model import CollectorError, Sample, gauge
+from collectors._numbers import counts
 
 METRICS = (gauge("node_tcp_connection_states", "Connections in a state; bytes for the two queues.", "state"),)
 _STATES = {
@@ -49,9 +50,9 @@ def count(text: str, into: Counter[str]) -> None:
             fields = line.split(None, _QUEUES + 1)
             into[_STATES[fields[3]]] += 1
             if fields[_QUEUES] != _EMPTY:
-                tx, rx = fields[_QUEUES].split(":")
-                into["tx_queued_bytes"] += int(tx, 16)
-                into["rx_queued_bytes"] += int(rx, 16)
+                tx, rx = counts(fields[_QUEUES].split(":"), "/proc/net/tcp", 16)
+                into["tx_queued_bytes"] += tx
+                into["rx_queued_bytes"] += rx
         except (IndexError, KeyError, ValueError):
             raise CollectorError(f"/proc/net/tcp: a line has no state and queues: {line!r:.80}") from None
 

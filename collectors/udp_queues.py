@@ -11,6 +11,7 @@ import msgspec
 
 from collectors._host import HostFS
 from collectors._model import CollectorError, Sample, gauge, labels
+from collectors._numbers import counts
 
 METRICS = (gauge("node_udp_queues", "Bytes in the queues of UDP sockets.", "queue", "ip"),)
 _FILES = tuple(
@@ -45,11 +46,11 @@ def parse(text: str) -> tuple[int, int]:
         if _EMPTY in line:
             continue
         try:
-            sending, reading = line.split(None, _QUEUES + 1)[_QUEUES].split(":")
-            tx += int(sending, 16)
-            rx += int(reading, 16)
+            sending, reading = counts(line.split(None, _QUEUES + 1)[_QUEUES].split(":"), "/proc/net/udp", 16)
         except (IndexError, ValueError):
             raise CollectorError(f"/proc/net/udp: a line has no tx_queue:rx_queue: {line!r:.80}") from None
+        tx += sending
+        rx += reading
     return tx, rx
 
 

@@ -123,6 +123,7 @@ def unforeseen() -> Iterator[list[str]]:
 
 
 def survive(machine: GoldenHost, unforeseen: list[str], tree: Tree) -> None:
+    unforeseen.clear()
     with changed(machine, tree):
         asyncio.run(scrape_all(machine))
     assert not unforeseen, unforeseen.pop()
