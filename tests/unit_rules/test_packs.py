@@ -187,7 +187,7 @@ def window(test: dict[str, Any], until_ms: int) -> api.SeriesWindow:
     for entry in test["input_series"]:
         match = re.fullmatch(r"([a-z_0-9A-Z:]+)\{(.*)\}", entry["series"])
         assert match is not None
-        labels = tuple(sorted(re.findall(r'([a-z_]+)="([^"]*)"', match[2])))
+        labels = tuple(sorted(re.findall(r'([A-Za-z_]+)="([^"]*)"', match[2])))
         for number, value in enumerate(samples(entry["values"])):
             if number * 15_000 <= until_ms:
                 series.append(match[1], labels, number * 15_000, value)
