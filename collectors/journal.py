@@ -77,7 +77,7 @@ class Journal:
         self._priority = OneLabel("priority")
 
     def collect(self) -> Iterator[Sample | Notice]:
-        if self._file is None and not self._open(from_end=True):
+        if self._file is None and not self._open():
             yield Notice("there is no journal of the system below /var/log/journal or /run/log/journal")
             return
         self._read()
@@ -97,32 +97,38 @@ class Journal:
                 for entry in self._file.entries():
                     self._count(entry)
             info = self._root.info(self._path)
-            if info is not None and info.inode != self._inode:
+            if info is None or info.inode != self._inode:
                 self._close()
-                if self._open(from_end=False) and self._file is not None:
+                if self._open() and self._file is not None:
                     for entry in self._file.entries():
                         self._count(entry)
         except OSError as error:
             self._close()
             raise CollectorError(f"cannot read /{self._path}: {error.strerror}") from error
 
-    def _open(self, *, from_end: bool) -> bool:
+    def _open(self) -> bool:
         for folder in FOLDERS:
             for name in sorted(self._root.some(folder, 100) or ()):
                 path = f"{folder}/{name}/{FILE}"
-                if _MACHINE.fullmatch(name) and self._open_file(path, from_end=from_end):
+                if _MACHINE.fullmatch(name) and self._open_file(path):
                     return True
         return False
 
-    def _open_file(self, path: str, *, from_end: bool) -> bool:
+    def _open_file(self, path: str) -> bool:
+        """False when there is none, or one that journald has only just begun. The first is read from its end on, for
+        what was before is not news, and so is one elsewhere, to which journald copied what was counted; one that
+        follows in its place is read from its beginning.
+        """
         info = self._root.info(path)
         try:
-            descriptor = None if info is None else self._root.open(path)
+            begun = bool((self._root.piece(path, 0, 8) or b"").strip(b"\0"))
+            descriptor = self._root.open(path) if begun and info is not None else None
         except CollectorError as error:
             mend = "put the agent's user into the group systemd-journal: see docs/installation.md"
             raise CollectorError(f"{error} ({mend})") from error
         if descriptor is None or info is None:
             return False
+        from_end = path != self._path or info.inode == self._inode
         try:
             self._file = JournalFile(descriptor, _FIELDS, from_end=from_end)
         except BaseException as error:

@@ -172,6 +172,35 @@ async def test_entries_are_counted_from_now_on_by_priority_and_unit(tmp_path: Pa
     await collector.aclose()
 
 
+async def test_a_file_that_journald_has_only_just_begun_waits_and_is_read_from_its_beginning(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / PLACE)
+    writer.entry("PRIORITY=6")
+    collector = started(tmp_path, plant(tmp_path, {}))
+    gather(collector)
+    (tmp_path / PLACE).rename(tmp_path / PLACE.replace("system.", "system@1."))
+    (tmp_path / PLACE).write_bytes(bytes(4096))
+    gather(collector)
+    assert table(gather(collector)) == {}
+    fresh = Writer(tmp_path / PLACE)
+    fresh.entry("PRIORITY=3")
+    assert table(gather(collector))['node_journal_entries_total{priority="err"}'] == 1
+    await collector.aclose()
+
+
+async def test_a_journal_that_moves_from_run_to_var_is_not_counted_twice(tmp_path: Path) -> None:
+    early = PLACE.replace("var/", "run/")
+    Writer(tmp_path / early).entry("PRIORITY=6")
+    collector = started(tmp_path, plant(tmp_path, {}))
+    gather(collector)
+    (tmp_path / early).unlink()
+    copied = Writer(tmp_path / PLACE)
+    copied.entry("PRIORITY=6")
+    assert not any(table(gather(collector)).values())
+    copied.entry("PRIORITY=3")
+    assert table(gather(collector))['node_journal_entries_total{priority="err"}'] == 1
+    await collector.aclose()
+
+
 async def test_an_entry_that_is_being_written_waits(tmp_path: Path) -> None:
     writer = Writer(tmp_path / PLACE)
     writer.entry("PRIORITY=6")
@@ -316,7 +345,7 @@ def until(true: Callable[[], bool]) -> None:
 async def test_a_real_journal_also_after_rotation(journald: int) -> None:
     host = HostFS(root=f"/proc/{journald}/root")
     until(lambda: host.root.info("run/systemd/journal/socket") is not None)
-    until(lambda: any(host.root.list(f"run/log/journal/{name}") for name in host.root.list("run/log/journal") or ()))
+    until(lambda: any(host.root.piece(f"{folder}/system.journal", 0, 8) == b"LPKSHHRH" for folder in _folders(host)))
     collector = journal.build(journal.Options(priority="warning"), host)
     gather(collector)
 
