@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -20,6 +22,7 @@ from agent.core.route import build_tree
 from agent.identity import Self
 from agent.render.words import TemplateWords
 from agent.secret import Credentials
+from agent.store import Store, StoreUnavailable
 from collectors.api import (
     FRAME_METRICS,
     TARGET_METRICS,
@@ -31,7 +34,7 @@ from collectors.api import (
     Target,
     TargetScheduler,
 )
-from integrations.api import Integration, Ports
+from integrations.api import Integration, NotSent, Ports
 
 JOB = "node"
 DESK = "desk"
@@ -46,6 +49,22 @@ class Parts(msgspec.Struct, frozen=True):
     """Grows when a collector joins whose source was not there at the start."""
     integrations: Mapping[str, Integration]
     calendars: Mapping[str, Calendar]
+
+
+T = TypeVar("T")
+
+
+class LentStore(msgspec.Struct, frozen=True):
+    """The store as an integration sees it: what a disk does not take was not done, and is tried again."""
+
+    store: Store
+
+    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """As ``Store.transact``; NotSent where the store says StoreUnavailable."""
+        try:
+            return await self.store.transact(work)
+        except StoreUnavailable as error:
+            raise NotSent(str(error)) from error
 
 
 def backends(config: Config) -> Mapping[str, Backend]:

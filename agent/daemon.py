@@ -21,7 +21,7 @@ import msgspec
 from agent import log
 from agent.alert_rows import read_alert_rows
 from agent.book import Book
-from agent.build import Parts, build_parts, credentials
+from agent.build import LentStore, Parts, build_parts, credentials
 from agent.clock import Timeline
 from agent.config.load import Loaded, load
 from agent.config.rule_files import Kept
@@ -221,7 +221,7 @@ class Daemon:
         if config is None:
             raise ValueError("a configuration with errors cannot run")
         ports = Ports(
-            credential=credentials(config), database=self.store, now=self.timeline.now,
+            credential=credentials(config), database=LentStore(self.store), now=self.timeline.now,
             certificate=self.health.certificates.__setitem__,
         )  # fmt: skip
         return build_parts(loaded, self.own, ports)

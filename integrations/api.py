@@ -270,7 +270,10 @@ class Database(Protocol):
     """The agent's SQLite, for an integration that keeps its book there."""
 
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``work`` in one transaction on the one writer: committed when it returns, rolled back when it raises."""
+        """Run ``work`` in one transaction on the one writer: committed when it returns, rolled back when it raises.
+
+        NotSent when the disk takes nothing now.
+        """
         ...
 
 

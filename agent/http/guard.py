@@ -8,6 +8,7 @@ from agent import log
 from agent.http.access import Handler
 from agent.http.reply import failure
 from agent.store import StoreUnavailable
+from integrations.api import NotSent
 
 _KINDS = {403: "forbidden", 404: "not_found", 503: "unavailable"}
 _log = log.get("http")
@@ -31,7 +32,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if "Allow" in refusal.headers:
             answer.headers["Allow"] = refusal.headers["Allow"]
         return answer
-    except StoreUnavailable as error:
+    except (StoreUnavailable, NotSent) as error:
         return _refusal(request, 503, f"the agent's state cannot be read or written now: {error}")
     except ConnectionError:
         raise  # the client went away; aiohttp ends the connection

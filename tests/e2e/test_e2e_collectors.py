@@ -22,6 +22,7 @@ def test_a_source_that_breaks_is_told_once_with_the_reason_and_so_is_its_end(dae
         folder.mkdir()
     (proc / "mdstat").write_text(MDSTAT)
     daemon.config["collect"] |= {"procfs": str(proc), "sysfs": str(sys)}
+    daemon.config["collect"]["host"]["mdadm"] = "on"
     daemon.write()
     daemon.start()
 

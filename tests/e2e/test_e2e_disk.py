@@ -100,14 +100,17 @@ def test_an_agent_starts_on_a_full_disk_by_giving_up_its_reserve(daemon: Daemon,
 
 
 @pytest.mark.parametrize("small", [2], indirect=True)
-def test_without_room_and_without_reserve_the_start_says_what_to_mend(daemon: Daemon, small: Path) -> None:
+def test_without_room_and_without_reserve_it_starts_and_says_so(daemon: Daemon, small: Path) -> None:
+    daemon.gauge(a=1)
     daemon.start()
     daemon.kill()
     filler = fill(small)
-    code, said = daemon.refused()
-    assert code == 74
-    assert "disk is full" in said
-    assert "free space" in said
-    assert "Traceback" not in said
-    filler.unlink()
     daemon.start()
+    assert daemon.said("disk_reserve_gone")
+    daemon.gauge(a=9)
+    daemon.until("the rules go on", lambda: len(firing(daemon)) == 1, 8)
+    daemon.until("the store's lack of room shows", lambda: not daemon.ask("tocsin/status")["store"]["healthy"], 8)
+    assert not daemon.ask("tocsin/status")["healthy"]
+    filler.unlink()
+    daemon.until("the store is well again", lambda: daemon.ask("tocsin/status")["store"]["healthy"], 20)
+    daemon.until("and has what was decided", lambda: [each["state"] for each in daemon.incidents()] == ["open"], 8)

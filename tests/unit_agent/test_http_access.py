@@ -14,6 +14,7 @@ from agent.http import access as access_module
 from agent.http.access import COOKIE, HEADER, READS_BY_POST, load_or_create_token
 from agent.http.server import BODY_LIMIT
 from agent.store import StoreUnavailable
+from integrations.api import NotSent
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -207,8 +208,9 @@ async def test_an_unforeseen_error_shows_no_trace_but_is_logged(
     assert (logged.out + logged.err).count("secret inside") >= 2
 
 
-async def test_a_store_that_cannot_be_read_is_no_failure_of_ours(web_app: Listening) -> None:
-    web_app.agent.breaks = StoreUnavailable("disk full")
+@pytest.mark.parametrize("error", [StoreUnavailable("disk full"), NotSent("disk full")])
+async def test_a_store_that_cannot_be_read_is_no_failure_of_ours(web_app: Listening, error: Exception) -> None:
+    web_app.agent.breaks = error
     status, kind, text = await web_app.error("/api/v1/tocsin/status")
     assert (status, kind) == (503, "unavailable")
     assert "disk full" in text
