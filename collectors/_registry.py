@@ -51,9 +51,10 @@ class CollectorModule(Protocol):
 class TargetModule(Protocol):
     """What the package of a kind of target offers.
 
-    ``Modules`` is the form of a file that the option ``modules`` may name instead of holding them. ``check`` gives
-    every mistake of options that are well formed, for collections every ``cycle_ms``. ``build`` takes options without
-    a mistake and does no I/O; ``base`` is where relative paths in the modules begin.
+    ``Modules`` is the form of a file that the option ``modules`` may name instead of holding them; ``used`` of the
+    options names those that targets ask for. ``check`` gives every mistake of options that are well formed, for
+    collections every ``cycle_ms``. ``build`` takes options without a mistake and does no I/O; ``base`` is where
+    relative paths in the modules begin.
     """
 
     METRICS: tuple[Metric, ...]

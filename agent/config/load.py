@@ -178,7 +178,7 @@ class _Loader:
                 CollectorChoice: partial(bind_collectors, good=options),
                 Backend: partial(bind_backend, good=backends),
                 Catalogue: self._catalogue,
-                Targets: partial(bind_targets, read=self._modules_file),
+                Targets: partial(bind_targets, read=self._modules_file, warn=self._problems.extend),
                 Unsupported: refuse_unsupported,
             },
         )

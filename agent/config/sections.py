@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import msgspec
 
 import collectors.api
 import integrations.api
-from agent.config.bind import INVALID, Binder, bind
+from agent.config.bind import INVALID, MAX_MISTAKES, Binder, bind
 from agent.config.checks import Source
 from agent.config.scalars import BadScalarError, to_bool
 from agent.config.schema import Backend, CollectorChoice, Targets
 from agent.config.words import describe, join, label, quoted
-from rules.api import Mapping, Node, Scalar, did_you_mean
+from rules.api import Mapping, Node, Problem, Scalar, Severity, did_you_mean
 
 OTHERS = "others"
 """The key that stands for every collector that is not mentioned."""
@@ -90,10 +91,18 @@ def _switched_off(binder: Binder, value: Node | None, name: str) -> bool:
     return True
 
 
-def bind_targets(binder: Binder, node: Node, name: str, read: Callable[[Scalar], Source | None]) -> Any:
+def bind_targets(
+    binder: Binder,
+    node: Node,
+    name: str,
+    read: Callable[[Scalar], Source | None],
+    warn: Callable[[list[Problem]], None],
+) -> Any:
     """A mapping of options, or only the list of targets. ``modules`` may be the path of a file that holds them.
 
     ``read`` gives the nodes of that file, or None when it has said why there are none.
+    ``warn`` takes what is wrong in modules of the file that no target uses.
+    ``warn`` takes what is wrong in modules of the file that no target uses.
     """
     if isinstance(node, Scalar) and node.is_null:
         return Targets()
@@ -108,11 +117,48 @@ def bind_targets(binder: Binder, node: Node, name: str, read: Callable[[Scalar],
     source = read(written)
     if source is None:
         return Targets()
-    held, problems = bind(source.root, kind.Modules, source.file, binder.hooks)
+    root: Node = source.root
+    set_aside: list[Problem] = []
+    if options is not INVALID:
+        root, set_aside = _without_unused_mistakes(binder, source, kind.Modules, options.used)
+    held, problems = bind(root, kind.Modules, source.file, binder.hooks)
+    warn(set_aside)
     binder.problems += problems
     if options is INVALID or held is INVALID:
         return INVALID
     return Targets(msgspec.structs.replace(options, modules=held.modules), str(Path(source.file).parent))
+
+
+def _without_unused_mistakes(
+    binder: Binder, source: Source, kind: type[msgspec.Struct], used: Set[str]
+) -> tuple[Node, list[Problem]]:
+    """The file without the modules that hold a mistake and that no target uses, and their mistakes as warnings.
+
+    A file that was written for the exporter is taken as it is: what Tocsin does not have matters where it is used.
+    """
+    modules = source.root.get("modules") if isinstance(source.root, Mapping) else None
+    if not isinstance(source.root, Mapping) or not isinstance(modules, Mapping):
+        return source.root, []
+    kept: list[tuple[Scalar, Node]] = []
+    warnings: list[Problem] = []
+    unused = "no target uses this module, which is left out"
+    for key, module in modules.items:
+        if key.value not in used:
+            alone = Mapping(((key, module),), modules.line, modules.column)
+            _, problems = bind(_with(source.root, alone), kind, source.file, binder.hooks)
+            warnings += (
+                replace(each, hint="; ".join(filter(None, (each.hint, unused))), severity=Severity.WARNING)
+                for each in problems
+            )
+            if problems:
+                continue
+        kept.append((key, module))
+    return _with(source.root, Mapping(tuple(kept), modules.line, modules.column)), warnings[:MAX_MISTAKES]
+
+
+def _with(root: Mapping, modules: Mapping) -> Mapping:
+    items = tuple((key, modules if key.value == "modules" else node) for key, node in root.items)
+    return Mapping(items, root.line, root.column)
 
 
 def refuse_unsupported(binder: Binder, node: Node, name: str) -> Any:

@@ -44,8 +44,7 @@ def build(options: Options, reveal: Reveal, base: Path) -> list[Target]:
     """The targets of options that ``check`` found no mistake in. ``base`` is where relative paths of modules begin."""
     tools = _Tools(Resolver(), Contexts(base), Secrets(reveal, base))
     modules = _modules(options)
-    used = {target.resolved[0] for target in options.targets}
-    probers = {name: _prober(module, tools) for name, module in modules.items() if name in used}
+    probers = {name: _prober(module, tools) for name, module in modules.items() if name in options.used}
     return [_target(target, options, modules, probers) for target in options.targets]
 
 
@@ -54,7 +53,7 @@ def check(options: Options, cycle_ms: int) -> Iterator[OptionProblem]:
     modules = _modules(options)
     tools = _Tools(Resolver(), Contexts(Path()), Secrets(lambda name: name, Path()))
     probers: dict[str, Probing] = {}
-    used = {target.resolved[0] for target in options.targets}
+    used = options.used
     for name, module in modules.items():
         if name not in used and name not in options.modules:
             continue  # a ready module that nobody uses is not even loaded

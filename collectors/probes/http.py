@@ -227,9 +227,11 @@ class HttpProber:
             run.set("probe_http_last_modified_timestamp_seconds", modified)
         body = await self._read(answer, run)
         run.add("probe_http_duration_seconds", monotonic() - began, phase="transfer")
-        valid = options.valid_status_codes
-        if answer.status not in valid if valid else not 200 <= answer.status < 300:
-            raise ProbeFailed(f"the status is {answer.status}")
+        if not self._takes(answer.status):
+            after = (
+                f" after {REDIRECT_LIMIT} redirects" if run.values["probe_http_redirects", ()] > REDIRECT_LIMIT else ""
+            )
+            raise ProbeFailed(f"the status is {answer.status}{after}")
         self._match_headers(answer, run)
         self._match_body(body, run)
         if options.valid_http_versions and f"HTTP/{answer.version}" not in options.valid_http_versions:
@@ -238,6 +240,12 @@ class HttpProber:
             raise ProbeFailed("the last answer came over TLS")
         if options.fail_if_not_ssl and connection.tls is None:
             raise ProbeFailed("the last answer did not come over TLS")
+
+    def _takes(self, status: int) -> bool:
+        if self._options.accept_any_response:
+            return True
+        valid = self._options.valid_status_codes
+        return status in valid if valid else 200 <= status < 300
 
     async def _read(self, answer: Answer, run: Run) -> str:
         """The body as text when patterns want it; counted in any case."""

@@ -96,6 +96,7 @@ class HttpProbe(Options, frozen=True):
     follow_redirects: bool | UnsetType = UNSET
     fail_if_ssl: bool = False
     fail_if_not_ssl: bool = False
+    accept_any_response: bool = False
     method: Annotated[str, Meta(pattern=r"^[A-Za-z]{0,32}$", extra={"form": "the name of a method"})] = "GET"
     headers: dict[str, str | CredentialRef] = field(default_factory=dict)
     fail_if_body_matches_regexp: Patterns = ()
@@ -129,6 +130,8 @@ class HttpProbe(Options, frozen=True):
         if sum(way is not None for way in ways) > 1:
             raise ValueError("authorization: more than one way to log in; keep one of basic_auth, authorization and "
                              "bearer_token")  # fmt: skip
+        if self.accept_any_response and self.valid_status_codes:
+            raise ValueError("accept_any_response and valid_status_codes contradict each other; keep one")
         if self.body and self.body_file:
             raise ValueError("body_file and body are both given; keep one")
         for name, value in self.headers.items():

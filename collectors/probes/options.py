@@ -103,3 +103,8 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = 30_000
     limit: Annotated[int, Meta(description="Targets that are probed at the same time.", ge=1, le=1_000)] = 100
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Names of the modules that targets ask for."""
+        return frozenset(target.resolved[0] for target in self.targets)

@@ -137,6 +137,14 @@ def hop(asked: Asked) -> bytes:
     return ok(b"", "Location: /end", "Set-Cookie: s=1; Path=/", status="303 See")
 
 
+async def test_any_status_is_taken_on_request() -> None:
+    async with serve(http(ok(b"oops", status="500 Broken"))) as port:
+        assert (await probe(module("http"), f"127.0.0.1:{port}/")).why == "the status is 500"
+        assert (await probe(module("http", accept_any_response=True), f"127.0.0.1:{port}/")).ok
+        strict = module("http", accept_any_response=True, fail_if_body_matches_regexp=["oops"])
+        assert not (await probe(strict, f"127.0.0.1:{port}/")).ok
+
+
 async def test_redirects_are_followed_with_cookies_and_counted() -> None:
     wanted = module("http", method="POST", fail_if_body_not_matches_regexp=["^GET s=1$"])
     kept = module("http", method="POST", fail_if_body_not_matches_regexp=["^POST $"])
@@ -145,7 +153,7 @@ async def test_redirects_are_followed_with_cookies_and_counted() -> None:
         assert found["probe_http_redirects"] == 1
         assert (await probe(kept, f"127.0.0.1:{port}/keep")).ok
         found = await probe(module("http"), f"127.0.0.1:{port}/loop")
-        assert found.why == "the status is 302"
+        assert found.why == "the status is 302 after 10 redirects"
         assert found["probe_http_redirects"] == 11
         stay = module("http", follow_redirects=False, valid_status_codes=[303])
         assert (await probe(stay, f"127.0.0.1:{port}/")).ok
