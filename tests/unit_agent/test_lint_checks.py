@@ -363,6 +363,11 @@ def test_any_metric_may_come_from_a_text_file() -> None:
             "collect: {host: {loadavg: off}}",
             "turn the collector on: remove 'loadavg: off' from collect.host",
         ),
+        (
+            "node_load1",
+            "collect: {host: {others: off, cpu: on}}",
+            "turn the collector on: write 'loadavg: on' under collect.host",
+        ),
         ("node_slabinfo_objects", "collect: {host: {slabinfo: on}}", ""),
     ],
 )

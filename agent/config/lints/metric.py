@@ -19,8 +19,8 @@ def check(rule: RuleContext) -> Iterator[Finding]:
             continue
         said.add(name)
         if off := world.collector_that_is_off(name):
-            wanted = collectors.api.on_by_default(off)
-            way = f"remove '{off}: off' from" if wanted else f"write '{off}: on' under"
+            switched_off = collectors.api.on_by_default(off) and bool(world.config.collect.host.untouched)
+            way = f"remove '{off}: off' from" if switched_off else f"write '{off}: on' under"
             hint = f"turn the collector on: {way} collect.host"
         elif kind := target_kind_of(name):
             hint = f"there are no targets that give it: list them under collect.{kind}"
