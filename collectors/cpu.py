@@ -54,7 +54,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             description="Also give `node_cpu_guest_seconds_total`, the time spent in guests. It is contained in the "
             "modes `user` and `nice` too, so do not add it to them."
         ),
-    ] = False
+    ] = True
     info: Annotated[bool, Meta(description="Also give `node_cpu_info`, what each CPU is")] = False
     info_flags_include: Annotated[
         str,
