@@ -22,8 +22,8 @@ Prints one line for each: file:line:column, what is wrong, how to mend it, and t
 Warnings tell of rules that load but will disappoint: a metric nobody collects, a comparison that is never
 true, a label that makes a new ticket of each value, an alert whose recovery cannot be proven, and more.
 Each has a page, docs/lints/NAME.md, that says why, how to mend the rule, and how to silence the check.
-Collectors that run on request (files, certificates, journal, kmsg and others) are tried once, as the user
-you are: a path that matches nothing, or that may not be read, is a warning too.
+Collectors that the configuration mentions are tried once, as the user you are: a path or a filter that
+matches nothing, or what may not be read, is a warning too.
 
 examples:
   tocsin check                              the configuration and all it names

@@ -1,7 +1,8 @@
-"""For ``tocsin check`` alone: what collectors that run only on request would say on this machine, as this user.
+"""For ``tocsin check`` alone: what collectors that the configuration mentions would say on this machine, as this user.
 
-They are told what to look at, or need a right that the service does not have by itself; so each is run once, and what
-it warns of or fails with is a warning at its section. Nothing is sent: those that speak to others are left out.
+They are told what to look at and what to leave out, or need a right that the service does not have by itself; so each
+is run once, and what it warns of or fails with is a warning at its section. Nothing is sent: those that speak to others
+are left out.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def examine(loaded: Loaded) -> list[Problem]:
     host = HostFS(config.collect.procfs, config.collect.sysfs, config.collect.rootfs)
     found = []
     for name, options in sorted(config.collect.host.options.items()):
-        if collectors.api.on_by_default(name) or not collectors.api.is_builtin(name):
+        if not collectors.api.is_builtin(name):
             continue
         for words in _said(collectors.api.load(name).build(options, host)):
             at = source.problem(("collect", "host", name), f"collector {quoted(name)}: {words}", "", CHECK)

@@ -45,6 +45,12 @@ def test_one_that_was_told_nothing(tmp_path: Path) -> None:
     ]
 
 
+def test_a_filter_that_leaves_out_everything(tmp_path: Path) -> None:
+    (told,) = said(tmp_path, 'collect: {host: {netdev: {device_include: "^no-such-device$"}}}')
+    assert "device_include leaves out every network device there is" in told
+    assert "mend the pattern" in told
+
+
 def test_a_directory_without_permission_is_said_with_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.scandir
 
