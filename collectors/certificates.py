@@ -87,9 +87,10 @@ class Certificates:
         self._problems, self._notices = [], []
         held, self._files = self._files, {}
         for pattern in self._paths:
-            before = len(self._files) + len(self._problems)
+            matched = False
             try:
                 for path, version in files(self._root, pattern):
+                    matched = True
                     if len(self._files) >= FILES_LIMIT:
                         raise CollectorError(f"{pattern}: more than {FILES_LIMIT} files in all (name fewer)")
                     if path in self._files:  # two patterns name it
@@ -101,7 +102,8 @@ class Certificates:
                         self._problems.append(read.error)
             except CollectorError as error:
                 self._problems.append(str(error))
-            if len(self._files) + len(self._problems) == before:
+                continue
+            if not matched:
                 self._notices.append(Notice(f"no file matches {pattern!r} (mend the path under `paths`)"))
 
     def _read(self, path: str, version: FileInfo) -> _File:

@@ -148,6 +148,13 @@ def test_certificates_as_openssl_reads_them(tmp_path: Path, made: Path) -> None:
     assert max(seen.values()) > 2_524_608_000, "a date after 2049 is a GeneralizedTime"
 
 
+def test_a_path_whose_files_another_one_named_before_matches_something(tmp_path: Path, made: Path) -> None:
+    host = plant(tmp_path, {"c/a.pem": (made / "a.pem").read_bytes()})
+    items = gather(certificates.build(certificates.Options(paths=("/c/*.pem", "/c/a.pem")), host))
+    assert notices(items) == []
+    assert len(table(items)) == 3
+
+
 def test_a_certificate_file_is_read_again_when_it_changed_and_said_when_wrong(tmp_path: Path, made: Path) -> None:
     host = plant(tmp_path, {"c/a.pem": (made / "a.pem").read_bytes(), "c/b.pem": "no certificate"})
     collector = certificates.build(certificates.Options(paths=("/c/*.pem", "/none/*")), host)
