@@ -21,6 +21,7 @@ from collectors.probes.options import Options, TargetOptions
 from collectors.probes.ready import READY
 
 KIND = "probe"
+_BARE = Module(Prober.HTTP)
 
 
 class Probing(Protocol):
@@ -64,6 +65,7 @@ def check(options: Options, cycle_ms: int) -> Iterator[OptionProblem]:
             yield OptionProblem(("modules", name, module.prober.value, option), text)
     for name, module in options.modules.items():
         yield from _unverified(name, module)
+        yield from _of_other_probers(name, module)
     if options.interval < cycle_ms:
         yield OptionProblem(("interval",), *_too_often(options.interval, cycle_ms))
     seen: set[str] = set()
@@ -101,6 +103,18 @@ def _unverified(name: str, module: Module) -> Iterator[OptionProblem]:
                 ("modules", name, prober.value, "tls_config", "insecure_skip_verify"),
                 f"module {name!a} does not verify certificates: anybody between can answer in the target's place",
                 "name the CA with ca_file instead",
+                warning=True,
+            )
+
+
+def _of_other_probers(name: str, module: Module) -> Iterator[OptionProblem]:
+    """The exporter takes the sections of every prober, and heeds one."""
+    for prober in Prober:
+        if prober is not module.prober and getattr(module, prober.value) != getattr(_BARE, prober.value):
+            yield OptionProblem(
+                ("modules", name, prober.value),
+                f"module {name!a} has the prober {module.prober.value}, so what stands here does nothing",
+                "correct 'prober', or take this out",
                 warning=True,
             )
 

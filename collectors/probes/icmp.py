@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import socket
 import struct
 import sys
@@ -92,7 +93,7 @@ class IcmpProber:
     @staticmethod
     def check_target(target: str) -> None:
         """ValueError when the target can never be probed."""
-        if not target or "/" in target or target.isspace():
+        if target.count(":") == 1 or not re.fullmatch(r"[^\s/]+", target):
             raise ValueError(f"{target[:100]!a} is no host; write a name or an address without a port")
 
     async def probe(self, target: str, run: Run) -> None:

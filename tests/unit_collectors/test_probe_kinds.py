@@ -10,6 +10,7 @@ from pathlib import Path
 import dns.flags
 import dns.message
 import dns.rcode
+import msgspec
 import pytest
 from probe_kit import SERIAL, Authority, dns_server, health, mistakes, module, ok, probe, says, serve
 from probe_kit import http as http_server
@@ -17,7 +18,7 @@ from probe_kit import http as http_server
 from collectors.probes import _resolve, icmp
 from collectors.probes._resolve import Address, address_hash, pick, split_host_port
 from collectors.probes._run import ProbeFailed
-from collectors.probes.modules import Prober
+from collectors.probes.modules import Prober, TcpProbe
 from collectors.probes.ready import READY
 
 
@@ -197,6 +198,19 @@ async def test_echo_by_a_raw_socket(target: str, monkeypatch: pytest.MonkeyPatch
     assert found.ok, found.why
     assert found["probe_icmp_loss_ratio"] == 0
     assert found["probe_icmp_jitter_seconds"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("target", "sound"),
+    [("10.0.0.1", True), ("fe80::1%eth0", True), ("gw", True), ("10.0.0.1:80", False), ("no such host", False)],
+)
+def test_a_host_to_ping(target: str, *, sound: bool) -> None:
+    assert (mistakes(module("icmp"), target) == []) is sound
+
+
+def test_what_stands_under_another_prober_does_nothing() -> None:
+    what = msgspec.structs.replace(module("icmp"), tcp=TcpProbe(tls=True))
+    assert mistakes(what, "gw") == ["module 'm' has the prober icmp, so what stands here does nothing"]
 
 
 def test_checksum_of_the_example_in_rfc_1071() -> None:
