@@ -57,7 +57,8 @@ def _print(status: dict[str, Any]) -> None:
         elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             print(f"\n{paint(_words(name), Colour.BOLD)}")
             headers = list(value[0])
-            shown = value if len(value) <= LONG else value[:LONG]
+            # Of a long table those with something to say are shown first; the sort keeps the order otherwise.
+            shown = value if len(value) <= LONG else sorted(value, key=lambda row: not row.get("notes"))[:LONG]
             print_table([_words(h).upper() for h in headers], [[row.get(h, "") for h in headers] for row in shown])
             if len(value) > LONG:
                 print(f"and {len(value) - LONG} more; all are in: tocsin status --format json")

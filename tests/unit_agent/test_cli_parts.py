@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent.cli import _output, main
+from agent.cli import _output, main, status
 from agent.cli._client import Agent
 from agent.cli._errors import BUSY, FINDINGS, NO_PERMISSION, PROTOCOL, UNAVAILABLE, USAGE, CommandError
 from agent.cli._output import Colour, clean, fit, moment, paint, print_table, span, width
@@ -361,3 +361,15 @@ def test_a_locale_that_lacks_the_letters_of_a_label_ends_no_command(tmp_path: Pa
     env = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["VALUE", "METRIC", "x", "1", "a", "?"]), done.stderr
+
+
+def test_a_long_table_of_the_status_begins_with_those_that_have_something_to_say(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [{"collector": f"c{number:02}", "notes": ""} for number in range(30)]
+    rows[25]["notes"] = "device_include leaves out everything"
+    status._print({"collectors": rows})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3].split()[0] == "c25"
+    assert [line.split()[0] for line in lines[4:6]] == ["c00", "c01"]
+    assert lines[-1].startswith("and 10 more")
