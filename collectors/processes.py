@@ -171,7 +171,11 @@ class Processes:
         born_after = self._newest
         self._look()
         yield from self._limits()
-        if self._listed and _INIT not in self._known:
+        if not self._listed:
+            raise CollectorError(
+                f"{self._proc.root} lists no process (is the file system mounted, and the root right?)"
+            )
+        if _INIT not in self._known:
             raise CollectorError(
                 "/proc hides the processes of other users, so none can be counted: take `hidepid=` off its mount or add"
                 " `gid=` of a group the agent is in, and do not set ProtectProc= in its service"

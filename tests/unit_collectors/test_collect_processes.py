@@ -220,3 +220,8 @@ def test_many_processes_are_read_in_turns_but_members_and_newcomers_at_once(tmp_
 def test_a_stat_file_that_is_none(text: str) -> None:
     with pytest.raises(processes.CollectorError, match="is not as in proc"):
         processes.parse(text)
+
+
+def test_a_proc_without_any_process_is_an_error_and_no_count_of_zero(tmp_path: Path) -> None:
+    with pytest.raises(CollectorError, match=r"lists no process \(is the file system mounted"):
+        gather(processes.build(Options(), plant(tmp_path, {"proc/stat": STAT})))
