@@ -31,7 +31,6 @@ from yaml.events import (
 )
 
 from rules.model import Problem, Severity
-from rules.slips_yaml import syntax_problem
 
 if TYPE_CHECKING:
     from rules.places import Places
@@ -111,6 +110,8 @@ def read_yaml(text: str | bytes, file: str, documents: Documents = Documents.ONE
             if not builder.take(event):
                 break
     except yaml.YAMLError as error:
+        from rules.slips_yaml import syntax_problem  # noqa: PLC0415 - only a mistake needs it
+
         problems.append(syntax_problem(error, file, decoded))
         return None, sorted(problems)
     return (None if builder.broken else builder.root), sorted(problems)
