@@ -41,19 +41,6 @@ class Engine(msgspec.Struct, frozen=True):
     time: int
 
 
-class Walk(Protocol):
-    """One subtree being read. It remembers the last OID that came: a request that is sent again goes on from there."""
-
-    async def bulk(self) -> list[Row]:
-        """The next rows of the subtree, in the agent's order; empty when the agent gave none of it any more.
-
-        Empty is a hint and no proof (see ``step``). Over SNMPv1, which has no GETBULK, it is at most one row.
-        """
-
-    async def step(self) -> Row | None:
-        """One GETNEXT from the last OID: the next row, or None when the agent says that the subtree has ended."""
-
-
 class Session(Protocol):
     """The way to one device with one credential. One request at a time; the device object sees to that.
 
@@ -67,8 +54,15 @@ class Session(Protocol):
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         """The values that are there, by OID. Over SNMPv1, too, one that is not there does not hide the others."""
 
-    def walk(self, root: str, repetitions: int) -> Walk:
-        """A walk of what is under ``root``; sends nothing yet."""
+    async def after(self, oid: str, repetitions: int) -> list[Row]:
+        """Up to ``repetitions`` rows that follow ``oid``, in the agent's order and exactly as it sent them.
+
+        GETBULK of one column; GETNEXT when ``repetitions`` is 1, and always over SNMPv1. They may lie anywhere: what
+        belongs to a walk, and whether it moves on, is for the walker to judge. Nothing is no proof that nothing follows.
+        """
+
+    async def ended(self, oid: str) -> bool:
+        """Whether the agent says outright that nothing follows ``oid`` (endOfMibView; noSuchName over SNMPv1)."""
 
     def close(self) -> None:
         """Free the socket. A request under way ends with NoReply."""
