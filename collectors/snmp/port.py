@@ -58,7 +58,7 @@ class Session(Protocol):
         """Up to ``repetitions`` rows that follow ``oid``, in the agent's order and exactly as it sent them.
 
         GETBULK of one column; GETNEXT when ``repetitions`` is 1, and always over SNMPv1. They may lie anywhere: what
-        belongs to a walk, and whether it moves on, is for the walker to judge. Nothing is no proof that nothing follows.
+        belongs to a walk, and whether it moves on, is for the walker to say. None at all is no proof that none follow.
         """
 
     async def ended(self, oid: str) -> bool:
