@@ -58,7 +58,8 @@ class CollectorError(Exception):
 class Collector(Protocol):
     """One source of samples. ``collect`` is called once a cycle and never concurrently with itself.
 
-    A collector that holds something open between cycles may add ``async def aclose(self) -> None``.
+    A collector that holds something open between cycles may add ``async def aclose(self) -> None``. One whose samples
+    are about other things than this host says ``honor_labels = True``: their own ``instance`` and ``job`` stay.
     """
 
     def collect(self) -> Iterable[Sample | Notice] | Awaitable[Iterable[Sample | Notice]]: ...

@@ -76,7 +76,7 @@ class _Source:
         self.name = name
         self.collector = collector
         self.is_async = inspect.iscoroutinefunction(collector.collect)
-        self.series = SeriesCache(job, instance)
+        self.series = SeriesCache(job, instance, honor=getattr(collector, "honor_labels", False))
         self.target: Labels = (("collector", name), ("instance", instance), ("job", job))
         self.call: Call | None = None
         self.task: asyncio.Task[None] | None = None

@@ -44,12 +44,14 @@ class SeriesCache:
     """Final labels of the series of one collector.
 
     ``instance``, ``job`` and ``extra`` are added. Where a sample has such a label itself it is kept as
-    ``exported_instance`` or ``exported_job``, as Prometheus does with ``honor_labels: false``.
+    ``exported_instance`` or ``exported_job``, as Prometheus does with ``honor_labels: false``. With ``honor`` it is left
+    as it is, as there with true.
     """
 
-    __slots__ = ("_cycle", "_known", "_refused", "_shared", "target")
+    __slots__ = ("_cycle", "_honor", "_known", "_refused", "_shared", "target")
 
-    def __init__(self, job: str, instance: str, extra: Labels = ()) -> None:
+    def __init__(self, job: str, instance: str, extra: Labels = (), *, honor: bool = False) -> None:
+        self._honor = honor
         self.target: Labels = tuple(sorted((("instance", instance), ("job", job), *extra)))
         self._cycle = 0
         self._known: dict[_Key, _Known] = {}
@@ -130,6 +132,8 @@ class SeriesCache:
                 final[label] = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         for label, value in self.target:
             if label in final:
+                if self._honor:
+                    continue
                 final[f"exported_{label}"] = final[label]
             final[label] = value
         return tuple(sorted(final.items()))

@@ -199,12 +199,24 @@ class Table(Part, frozen=True):
     only: Only | None = None
 
 
+class Instance(Part, frozen=True):
+    """Labels out of the index of a variable of a notification: the column it is of, and the parts of its index."""
+
+    oid: Oid
+    indexes: Annotated[tuple[Index, ...], Meta(min_length=1, max_length=16)]
+
+
 class Trap(Part, frozen=True):
-    """A notification by its OID (of a v1 trap: the one RFC 3584 makes of it), and which of its variables are labels."""
+    """A notification by its OID (of a v1 trap: the one RFC 3584 makes of it), and which of its variables are labels.
+
+    ``clears``: it says that something is well again, which is believed only of a sender who proves who they are.
+    """
 
     oid: Oid
     name: Name
     labels: tuple[Lookup, ...] = ()
+    instance: Instance | None = None
+    clears: bool = False
     help: Text = ""
 
 

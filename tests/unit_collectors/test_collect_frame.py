@@ -298,6 +298,17 @@ async def test_own_instance_and_job_labels_are_kept_as_exported() -> None:
     }  # fmt: skip
 
 
+async def test_a_collector_that_honors_labels_speaks_of_others() -> None:
+    samples = [Sample("m", (("instance", "switch"), ("job", "snmp")), 1.0), Sample("own", (), 2.0)]
+    about_others = Gives(lambda: samples)
+    about_others.honor_labels = True
+    frame = calm({"a": about_others})
+    (scrape,) = await frame.cycle(AT)
+    await frame.aclose()
+    assert dict(scrape.samples[0].labels) == {"instance": "switch", "job": "snmp"}
+    assert dict(scrape.samples[1].labels) == {"instance": "h:1", "job": "node"}
+
+
 async def test_label_values_leave_as_utf8_and_not_a_number_is_a_value() -> None:
     frame = calm({"a": Gives(one(math.nan, "m", (("mountpoint", "/d\udcff"),)))})
     (scrape,) = await frame.cycle(AT)
