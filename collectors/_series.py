@@ -44,8 +44,8 @@ class SeriesCache:
     """Final labels of the series of one collector.
 
     ``instance``, ``job`` and ``extra`` are added. Where a sample has such a label itself it is kept as
-    ``exported_instance`` or ``exported_job``, as Prometheus does with ``honor_labels: false``. With ``honor`` it is left
-    as it is, as there with true.
+    ``exported_instance`` or ``exported_job``, as Prometheus does with ``honor_labels: false``. With ``honor`` it
+    is left as it is, as there with true.
     """
 
     __slots__ = ("_cycle", "_honor", "_known", "_refused", "_shared", "target")
