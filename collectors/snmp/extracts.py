@@ -46,6 +46,15 @@ def pattern(regex: str) -> Any:
         raise ValueError(f"{regex[:80]!r} is not a valid RE2 regular expression: {shown}") from error
 
 
+def missing_group(expression: Any, template: str) -> str:
+    """The first group in a template that the expression does not have; empty when it has all."""
+    for reference in _REFERENCE.finditer(template):
+        name = reference[1] or reference[2] or "0"
+        if name not in expression.groupindex and not (name.isdecimal() and int(name) <= expression.groups):
+            return name
+    return ""
+
+
 def _number(found: Any, template: str) -> float | None:
     if found is None:
         return None
