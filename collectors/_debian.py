@@ -1,32 +1,10 @@
-"""Formats of Debian's package management: control files in pieces (deb-control(5)) and the order of versions
+"""Formats of Debian's package management: fields of control files (deb-control(5)), the order of versions
 (deb-version(7)).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-
-PIECE = 32 << 10
-"""Bytes read at a time: of the paragraphs in larger ones a megabyte stays with the process."""
-STANZA_LIMIT = 1 << 20
-"""Bytes of one paragraph; a file with a longer one is not such a file."""
-
-
-class NotControlFormat(ValueError):
-    """The file is no list of paragraphs."""
-
-
-def stanzas(read: Callable[[int, int], bytes | None]) -> Iterator[list[bytes]]:
-    """The paragraphs of a file, those of one piece at a time. ``read`` takes offset and size."""
-    offset, rest = 0, b""
-    while data := read(offset, PIECE):
-        offset += len(data)
-        *whole, rest = (rest + data).split(b"\n\n")
-        if len(rest) > STANZA_LIMIT:
-            raise NotControlFormat(f"a paragraph is longer than {STANZA_LIMIT} bytes")
-        yield whole
-    yield [rest]
 
 
 def field(stanza: bytes, name: bytes) -> bytes:

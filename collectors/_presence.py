@@ -47,7 +47,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "nfs": ("proc/net/rpc/nfs",),
     "nfsd": ("proc/net/rpc/nfsd",),
     "nvme": ("sys/class/nvme",),
-    "packages": ("root/var/lib/apt/lists",),
+    "packages": ("root/var/lib/apt/lists", "root/var/cache/dnf", "root/var/cache/libdnf5"),
     "powersupplyclass": ("sys/class/power_supply",),
     "pressure": ("proc/pressure",),
     "rapl": ("sys/class/powercap",),

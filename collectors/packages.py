@@ -1,171 +1,109 @@
-"""Updates that wait, as the last ``apt update`` left them, from files alone, with the names of the apt textfile script.
+"""Updates that wait, from the files of apt and dnf alone, with the names of their textfile scripts.
 
 Lists of packages are tens of megabytes. They are read when they or the installed packages have changed, a few megabytes
-a cycle; until the end the last result stays (after a start: none). A release that says it is not automatic (backports,
-experimental) is left out; pins and phased updates are not looked at.
+a cycle; until the end the last result stays (after a start: none).
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterator
-from functools import partial
-from itertools import islice
-from typing import NamedTuple
+from collections.abc import Generator, Hashable, Iterator
 
 import msgspec
 
-from collectors._debian import NotControlFormat, field, stanzas, version_key
-from collectors._host import FileInfo, HostFS
-from collectors._labels import NONE
-from collectors._model import CollectorError, Notice, Sample, gauge, labels
+from collectors._host import HostFS
+from collectors._model import CollectorError, Notice, Sample, gauge
+from collectors._unpack import Unreadable
+from collectors._updates import Lists, Updates
 
 METRICS = (
     gauge("apt_upgrades_pending", "Packages a newer version of which is offered.", "arch", "origin"),
     gauge("apt_upgrades_held", "Packages on hold a newer version of which is offered.", "arch", "origin"),
     gauge("apt_package_cache_timestamp_seconds", "Last update of the lists of packages, in seconds since the epoch."),
+    gauge("yum_upgrades_pending", "Packages a newer version of which is offered, by repository.", "origin"),
+    gauge(
+        "yum_security_upgrades_pending",
+        "Those of them that mend what an advisory about security names; without any advisories: none.",
+        "origin",
+    ),
+    gauge(
+        "yum_package_cache_timestamp_seconds",
+        "When the repository that was compared longest ago was, in seconds since the epoch.",
+    ),
 )
 PIECES = 128
 """Pieces of 32 kB read in one cycle: about 10 ms."""
-LISTS = "var/lib/apt/lists"
-STATUS = "var/lib/dpkg/status"
-STAMP = "var/lib/apt/periodic/update-success-stamp"
-_FILES_LIMIT = 2000
-_RELEASE_LIMIT = 65536
-_RELEASE = re.compile(r"(.*)_(?:In)?Release")
+
+_FOLDERS = {"apt": ("var/lib/apt/lists",), "dnf": ("var/cache/dnf", "var/cache/libdnf5")}
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing to tune."""
 
 
-class _Installed(NamedTuple):
-    """One installed package."""
+class _Look:
+    """The result of the last look at the lists of one package management, and the look under way."""
 
-    arch: bytes
-    version: str
-    held: bool
+    def __init__(self, lists: Lists) -> None:
+        self._lists = lists
+        self._state: Hashable = None
+        self._scan: Generator[None, None, Updates] | None = None
+        self._found = Updates([], [])
 
+    def collect(self) -> Iterator[Sample | Notice]:
+        state = self._lists.state()
+        if state is None:
+            self._state, self._scan, self._found = None, None, Updates([], [])
+            return
+        if state != self._state:
+            self._state, self._scan = state, self._lists.look()
+        self._go_on()
+        checked = self._lists.checked()
+        if checked is not None:
+            yield checked
+        yield from self._found.samples
+        yield from self._found.notices
 
-class _Release(NamedTuple):
-    """Where a list comes from: the label, and whether its packages are candidates by themselves."""
-
-    origin: str
-    automatic: bool
-
-
-class _Waiting(NamedTuple):
-    """What the result counts."""
-
-    held: bool
-    arch: str
-    origin: str
+    def _go_on(self) -> None:
+        """Read on. What was read while the files changed is no result: the next cycle begins again."""
+        scan, self._scan = self._scan, None
+        if scan is None:
+            return
+        try:
+            for _ in range(PIECES):
+                next(scan)
+        except StopIteration as end:
+            if self._lists.state() == self._state:
+                self._found = end.value
+        except (Unreadable, CollectorError) as error:
+            if self._lists.state() == self._state:
+                self._state = None  # in the next cycle from the beginning
+                raise CollectorError(f"the lists of packages cannot be read: {error}") from error
+        else:
+            self._scan = scan
 
 
 class Packages:
     def __init__(self, host: HostFS) -> None:
-        self._root = host.root
-        self._state: tuple[FileInfo | None, FileInfo | None] | None = None
-        self._scan: Iterator[None] = iter(())
-        self._samples: list[Sample] = []
-        self._notices: list[Notice] = []
+        self._host = host
+        self._looks: dict[str, _Look] = {}
 
     def collect(self) -> Iterator[Sample | Notice]:
-        lists, status = self._root.info(LISTS), self._root.info(STATUS)
-        if lists is None or status is None:
-            self._state, self._samples, self._notices = None, [], []
-            return
-        if self._state != (lists, status):
-            self._state, self._scan = (lists, status), self._look()
-        try:
-            for _ in islice(self._scan, PIECES):
-                pass
-        except NotControlFormat as error:
-            self._state = None  # in the next cycle from the beginning
-            raise CollectorError(f"the files of apt and dpkg cannot be read: {error}") from error
-        stamp = self._root.info(STAMP) or lists
-        yield Sample("apt_package_cache_timestamp_seconds", NONE, stamp.mtime)
-        yield from self._samples
-        yield from self._notices
-
-    def _look(self) -> Iterator[None]:
-        """Reads everything, a piece at each step, and replaces the result at the end."""
-        installed: dict[bytes, list[_Installed]] = {}
-        for part in stanzas(partial(self._root.piece, STATUS)):
-            for stanza in part:
-                _install(stanza, installed)
-            yield
-        if not installed:  # read in the moment dpkg replaced it, or not dpkg's
-            raise NotControlFormat(f"/{STATUS} names no installed package")
-        names = sorted((self._root.some(LISTS, _FILES_LIMIT)) or ())
-        releases = {found[1]: name for name in names if (found := _RELEASE.fullmatch(name))}
-        best: dict[tuple[bytes, bytes], tuple[str, _Waiting]] = {}
-        for name in names:
-            release = self._release(name, releases) if name.endswith("_Packages") else None
-            if release is None or not release.automatic:
-                continue
-            for part in stanzas(partial(self._root.piece, f"{LISTS}/{name}")):
-                for stanza in part:
-                    _offer(stanza, release.origin, installed, best)
-                yield
-        self._notices = [
-            Notice(
-                f"/{LISTS} holds compressed lists ({name:.60}...), which are not read (set Acquire::GzipIndexes to"
-                " false in /etc/apt/apt.conf.d and run apt update, or turn this collector off)"
-            )
-            for name in [name for name in names if "_Packages." in name][:1]
-        ]
-        plain = any(name.endswith("_Packages") for name in names)
-        self._samples = _count(waiting for _, waiting in best.values()) if plain else []
-
-    def _release(self, name: str, releases: dict[str, str]) -> _Release:
-        """The release whose lists begin as this one does."""
-        prefix = max((each for each in releases if name.startswith(f"{each}_")), key=len, default="")
-        text = self._root.head(f"{LISTS}/{releases[prefix]}", _RELEASE_LIMIT) if prefix else None
-        head = (text or "").encode("utf-8", "surrogateescape")
-        origin, suite, codename, not_automatic = (
-            field(head, key).decode("utf-8", "replace") for key in (b"Origin", b"Suite", b"Codename", b"NotAutomatic")
-        )
-        return _Release(f"{origin}:{codename}/{suite}" if head else "", not_automatic != "yes")
+        for kind, folders in _FOLDERS.items():
+            if kind not in self._looks and any(self._host.root.info(folder) is not None for folder in folders):
+                self._looks[kind] = _Look(_lists(kind, self._host))
+        for look in self._looks.values():
+            yield from look.collect()
 
 
-def _install(stanza: bytes, installed: dict[bytes, list[_Installed]]) -> None:
-    wanted, _, state = field(stanza, b"Status").partition(b" ")
-    if not state.endswith(b" installed"):
-        return
-    name, version = field(stanza, b"Package"), field(stanza, b"Version").decode("utf-8", "replace")
-    held = wanted == b"hold"
-    installed.setdefault(name, []).append(_Installed(field(stanza, b"Architecture"), version, held))
+def _lists(kind: str, host: HostFS) -> Lists:
+    """Each is imported where its package management is."""
+    if kind == "apt":
+        from collectors._apt import Apt  # noqa: PLC0415 - see above
 
+        return Apt(host)
+    from collectors._dnf import Dnf  # noqa: PLC0415 - see above
 
-def _offer(
-    stanza: bytes,
-    origin: str,
-    installed: dict[bytes, list[_Installed]],
-    best: dict[tuple[bytes, bytes], tuple[str, _Waiting]],
-) -> None:
-    name = field(stanza[:300], b"Package")
-    for package in installed.get(name, ()):
-        version = field(stanza, b"Version").decode("utf-8", "replace")
-        arch = field(stanza, b"Architecture")
-        if version == package.version or (arch != package.arch and b"all" not in (arch, package.arch)):
-            continue
-        key = name, package.arch
-        known = best[key][0] if key in best else package.version
-        if version_key(version) > version_key(known):
-            best[key] = version, _Waiting(package.held, package.arch.decode("utf-8", "replace"), origin)
-
-
-def _count(waiting: Iterator[_Waiting]) -> list[Sample]:
-    counts = Counter(waiting)
-    made = []
-    for name, held in (("apt_upgrades_pending", False), ("apt_upgrades_held", True)):
-        found = [(each, count) for each, count in counts.items() if each.held is held]
-        made += [Sample(name, labels(arch=each.arch, origin=each.origin), float(count)) for each, count in found]
-        if not found:  # as the script: none is told as 0
-            made.append(Sample(name, NONE, 0.0))
-    return made
+    return Dnf(host)
 
 
 def build(options: Options, host: HostFS) -> Packages:

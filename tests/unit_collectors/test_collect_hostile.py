@@ -18,6 +18,7 @@ import pytest
 from golden_hardware import FILES as HARDWARE
 from golden_hardware import plant_hardware
 from golden_host import TREE, GoldenHost
+from golden_rpm import FILES as RPM
 from golden_services import FILES as SERVICES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ from collectors.api import CollectorError, HostFS, Scraper, available, load
 
 TREES = int(os.environ.get("TOCSIN_TREES", "25"))
 GOLDEN = {path: text.encode() for path, text in (TREE | HARDWARE).items()}
-GOLDEN |= SERVICES
+GOLDEN |= SERVICES | RPM
 GOLDEN["var/lib/prometheus/node-exporter/a.prom"] = b'x{a="1"} 1\n'
 
 

@@ -13,8 +13,8 @@ import pytest
 from golden_host import GoldenHost, gather, notices, plant, table
 from golden_services import LISTS, STATUS
 
-from collectors import _debian, _der, certificates, files, packages, reboot
-from collectors.api import CollectorError, Notice, Sample
+from collectors import _apt, _debian, _der, certificates, files, packages, reboot
+from collectors.api import CollectorError, Notice, Sample, Tree
 
 
 def touch(path: Path, at: float, size: int = 1) -> None:
@@ -206,9 +206,9 @@ def test_versions_are_ordered_as_dpkg_does() -> None:
     assert _debian.version_key("0:1.0") == _debian.version_key("1.0")
 
 
-def test_updates_that_wait(tmp_path: Path) -> None:
+def test_updates_that_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = plant(tmp_path, LISTS)
-    os.utime(tmp_path / packages.LISTS, (7000, 7000))
+    os.utime(tmp_path / _apt.LISTS, (7000, 7000))
     collector = packages.build(packages.Options(), host)
     expected = {
         'apt_upgrades_pending{arch="amd64",origin="Debian:bookworm/stable"}': 1.0,
@@ -218,23 +218,19 @@ def test_updates_that_wait(tmp_path: Path) -> None:
     }
     assert table(gather(collector)) == expected
     asked: list[str] = []
-    read = host.root.piece
-    host.root = type("Tree", (), {  # type: ignore[assignment]  # a tree that counts
-        "piece": staticmethod(lambda path, *where: asked.append(path) or read(path, *where)),
-        "info": host.root.info, "some": host.root.some, "head": host.root.head,
-    })()  # fmt: skip
-    collector._root = host.root
+    read = Tree.piece
+    monkeypatch.setattr(Tree, "piece", lambda tree, path, *where: asked.append(path) or read(tree, path, *where))
     assert table(gather(collector)) == expected
     assert not asked, "nothing is read again before something changed"
-    (tmp_path / packages.STATUS).write_text(STATUS.replace("5.2.15-2+b2", "5.2.15-2+b10"))
+    (tmp_path / _apt.STATUS).write_text(STATUS.replace("5.2.15-2+b2", "5.2.15-2+b10"))
     assert 'apt_upgrades_pending{arch="amd64",origin="Debian:bookworm/stable"}' not in table(gather(collector))
-    assert packages.STATUS in asked
+    assert _apt.STATUS in asked
 
 
 def test_large_lists_are_read_over_several_cycles_and_the_last_result_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collectors._debian.PIECE", 50)
+    monkeypatch.setattr("collectors._unpack.PIECE", 50)
     monkeypatch.setattr(packages, "PIECES", 5)
     collector = packages.build(packages.Options(), plant(tmp_path, LISTS))
     cycles = 0
