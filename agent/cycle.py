@@ -117,7 +117,7 @@ class Cycle:
         millisecond.
         """
         async with self._lock:
-            scrapes = await self.scraper.cycle(at)
+            scrapes = await self.scraper.cycle(at, self._timeline.now)
             for scrape in scrapes:
                 self._series.ingest(scrape.source, scrape.samples, scrape.at, failed=not scrape.ok)
                 self._say(scrape)

@@ -164,8 +164,11 @@ class Scraper:
         own = frozenset(source.name for source in self._sources)
         return own if self.targets is None else own | self.targets.sources
 
-    async def cycle(self, at: int) -> list[Scrape]:
+    async def cycle(self, at: int, now: Callable[[], int] | None = None) -> list[Scrape]:
         """One pass; ``at`` is the time of its samples in milliseconds since the epoch. Not to be called concurrently.
+
+        ``now`` tells the present on the same clock, for results of targets, which were measured earlier: ``at`` is when
+        the pass was due, and it may run later.
 
         Gives a scrape for each collector, and one for each target that was measured since the last pass. Takes as long
         as the slowest collector, but never much longer than the deadline. Raises only CancelledError.
@@ -194,7 +197,7 @@ class Scraper:
         for call in batch.dropped:
             call.error = CollectorError("no thread to run on")
         scrapes = [self._scrape(source, at, skipped=source.name in hung) for source in self._sources]
-        return scrapes if self.targets is None else scrapes + self.targets.take(at)
+        return scrapes if self.targets is None else scrapes + self.targets.take(at, now and now())
 
     async def aclose(self) -> None:
         """Stop what can be stopped. A thread that hangs is left behind; it does not keep the process from ending."""

@@ -1,18 +1,21 @@
 """The frame for targets: things outside this host, each measured at an interval of its own, beside the cycle.
 
-A target is measured in the background and its newest result is published with the cycle that follows. Targets start
+A target is measured in the background; its newest result is published with the cycle that follows, and belongs to the
+moment its measuring began: a rate divides by the time between two readings, not between two cycles. Targets start
 spread over their interval by a hash of their name, so that hundreds do not start at once; at most ``limit`` are
-measured at a time, and each is stopped at its own timeout, so that a slow one delays no other. What does not fit is
-counted: a start that finds its target still waiting for its turn is skipped.
+measured at a time, and each is stopped at its own timeout. Those that took long last time hold at most half of these
+places, so that what is slow or dead delays only its like. What does not fit is counted: a start that finds its target
+still waiting for its turn is skipped.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import zlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -29,6 +32,12 @@ TARGET_METRICS = (
     gauge("scrape_samples_scraped", "Samples the last measurement gave."),
 )
 """The families the frame adds to every target's own."""
+_SLOW = 1.0
+"""Seconds after which a measurement counts as slow."""
+_NUDGE_GAP = 5.0
+"""Seconds from the start of a measurement to the next that ``nudge`` asks for, so that no flood of traps makes a flood
+of polls.
+"""
 _GRACE = 1.0
 """Seconds beyond its timeout after which a measurement that does not end by itself is stopped from outside."""
 
@@ -39,6 +48,7 @@ class Target(msgspec.Struct, frozen=True):
     ``kind`` and ``name`` identify it; ``labels`` go to each of its samples. ``interval`` and ``timeout`` are seconds.
     ``measure`` keeps to the timeout itself and reports what it finds as samples; it raises for what it did not foresee.
     ``otherwise`` is what is published when it raised or was stopped: a series that rules rely on must not go missing.
+    ``frame`` says whether ``TARGET_METRICS`` are given: of several targets about one instance, only one has them.
     """
 
     kind: str
@@ -48,6 +58,7 @@ class Target(msgspec.Struct, frozen=True):
     timeout: float
     measure: Callable[[], Coroutine[Any, Any, Iterable[Sample | Notice]]]
     otherwise: tuple[Sample, ...] = ()
+    frame: bool = True
 
     @property
     def source(self) -> str:
@@ -62,6 +73,15 @@ class TargetStats(msgspec.Struct):
     overruns: int = 0
 
 
+class _Result(msgspec.Struct, frozen=True):
+    """Times are those of the loop, in seconds."""
+
+    items: list[Sample | Notice]
+    error: str
+    began: float
+    seconds: float
+
+
 @dataclass(slots=True)
 class _Live:
     """A target in the frame, with what it keeps between measurements."""
@@ -72,7 +92,11 @@ class _Live:
     timer: asyncio.TimerHandle | None = None
     waiting: bool = False
     task: asyncio.Task[None] | None = None
-    fresh: tuple[list[Sample | Notice], str, float] | None = field(default=None)
+    began: float = -math.inf
+    slow: bool = False
+    nudged: asyncio.TimerHandle | None = None
+    again: bool = False
+    fresh: _Result | None = None
 
 
 class TargetScheduler:
@@ -83,7 +107,9 @@ class TargetScheduler:
         self._limit = limit
         self._live = {target.source: _Live(target, SeriesCache(**_split(target))) for target in targets}
         self._queue: deque[_Live] = deque()
+        self._slow_queue: deque[_Live] = deque()
         self._running = 0
+        self._slow_running = 0
         self._started = False
 
     @property
@@ -98,13 +124,26 @@ class TargetScheduler:
     @property
     def waiting(self) -> int:
         """Targets that are due and have to wait because ``limit`` others are being measured."""
-        return len(self._queue)
+        return len(self._queue) + len(self._slow_queue)
 
-    def take(self, at: int) -> list[Scrape]:
-        """The results that came in since the last call, as of ``at`` (milliseconds); starts the measuring."""
+    def take(self, at: int, now: int | None = None) -> list[Scrape]:
+        """The results that came in since the last call; starts the measuring.
+
+        ``at`` is the time of the cycle and ``now`` the present (both milliseconds; a cycle may run a little after it
+        was due). No result is later than ``at``, so that the cycle's rules see it.
+        """
         if not self._started:
             self._start()
-        return [self._scrape(live, at) for live in self._live.values() if live.fresh is not None]
+        present = at if now is None else now
+        return [self._scrape(live, at, present) for live in self._live.values() if live.fresh is not None]
+
+    def nudge(self, source: str) -> bool:
+        """Measure a target out of turn, as soon as it is ``_NUDGE_GAP`` old; False when there is none of that name."""
+        live = self._live.get(source)
+        if live is not None and self._started and live.nudged is None and not live.again:
+            loop = asyncio.get_running_loop()
+            live.nudged = loop.call_at(max(loop.time(), live.began + _NUDGE_GAP), self._nudged, live)
+        return live is not None
 
     async def once(self) -> None:
         """Measure every target once, now, for somebody who looks only once."""
@@ -116,10 +155,12 @@ class TargetScheduler:
 
     async def aclose(self) -> None:
         self._queue.clear()
+        self._slow_queue.clear()
         tasks = []
         for live in self._live.values():
-            if live.timer is not None:
-                live.timer.cancel()
+            for timer in (live.timer, live.nudged):
+                if timer is not None:
+                    timer.cancel()
             if live.task is not None:
                 live.task.cancel()
                 tasks.append(live.task)
@@ -148,22 +189,35 @@ class TargetScheduler:
         else:
             self._enqueue(live)
 
+    def _nudged(self, live: _Live) -> None:
+        live.nudged = None
+        if live.task is not None:  # what is being read now may be older than what the nudge was about
+            live.again = True
+        elif not live.waiting:
+            self._enqueue(live)
+
     def _enqueue(self, live: _Live) -> None:
         live.waiting = True
-        self._queue.append(live)
+        (self._slow_queue if live.slow else self._queue).append(live)
         self._fill()
 
     def _fill(self) -> None:
-        while self._queue and self._running < self._limit:
-            live = self._queue.popleft()
+        while self._running < self._limit:
+            if self._queue:
+                live = self._queue.popleft()
+            elif self._slow_queue and self._slow_running < max(self._limit // 2, 1):
+                live = self._slow_queue.popleft()
+            else:
+                return
             live.waiting = False
             self._running += 1
+            self._slow_running += live.slow
             live.task = asyncio.get_running_loop().create_task(self._measure(live))
 
     async def _measure(self, live: _Live) -> None:
         target = live.target
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        live.began = loop.time()
         items: list[Sample | Notice] = list(target.otherwise)
         error = ""
         try:
@@ -179,23 +233,31 @@ class TargetScheduler:
         finally:
             self.stats.runs += 1
             self._running -= 1
+            self._slow_running -= live.slow
+            seconds = loop.time() - live.began
+            live.slow = seconds > _SLOW
             live.task = None
             self._fill()
-        live.fresh = items, error, loop.time() - started
+        live.fresh = _Result(items, error, live.began, seconds)
+        if live.again:
+            live.again = False
+            self.nudge(target.source)
 
     @staticmethod
-    def _scrape(live: _Live, at: int) -> Scrape:
+    def _scrape(live: _Live, at: int, now: int) -> Scrape:
         if live.fresh is None:
             raise CollectorError("there is no result to publish")
-        items, error, seconds = live.fresh
-        live.fresh = None
-        stored, warnings, dropped = live.series.admit(items)
+        result, live.fresh = live.fresh, None
+        stored, warnings, dropped = live.series.admit(result.items)
         labels = live.series.target
-        values = (0.0 if error else 1.0, seconds, float(len(stored)))
-        stored += [Sample(metric.name, labels, value) for metric, value in zip(TARGET_METRICS, values, strict=True)]
+        if live.target.frame:
+            values = (0.0 if result.error else 1.0, result.seconds, float(len(stored)))
+            stored += [Sample(metric.name, labels, value) for metric, value in zip(TARGET_METRICS, values, strict=True)]
+        read = min(at, now - round((asyncio.get_running_loop().time() - result.began) * 1000))
         return Scrape(
-            live.target.source, labels, at, tuple(stored), not error, error, tuple(warnings), seconds, dropped
-        )
+            live.target.source, labels, read, tuple(stored), not result.error, result.error, tuple(warnings),
+            result.seconds, dropped,
+        )  # fmt: skip
 
 
 def is_target(source: str) -> bool:

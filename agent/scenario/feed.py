@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,7 +79,7 @@ class Script(Scraper):
         self._instance = instance
         self._frame = frame
 
-    async def cycle(self, at: int) -> list[Scrape]:
+    async def cycle(self, at: int, now: Callable[[], int] | None = None) -> list[Scrape]:
         given = self._feed.at(at)
         return [self._given(name, at, given.get(name, ())) for name in self._feed.collectors]
 

@@ -49,7 +49,7 @@ class FakeScraper:
     def sources(self) -> frozenset[str]:
         return frozenset(self.values) | self.waiting
 
-    async def cycle(self, at: int) -> list[Scrape]:
+    async def cycle(self, at: int, now: Callable[[], int] | None = None) -> list[Scrape]:
         self.asked.append(at)
         if self.takes:
             await asyncio.sleep(self.takes)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from fakes.virtual import VirtualLoop, run
 
@@ -62,11 +63,12 @@ def test_a_result_is_published_once_with_the_labels_of_its_target() -> None:
         scheduler = TargetScheduler([target("a", gives())], limit=1)
         assert scheduler.take(1) == []
         await asyncio.sleep(31)
-        (scrape,) = scheduler.take(2)
-        assert scheduler.take(3) == []
+        began = 30 * spread("probe/a")
+        (scrape,) = scheduler.take(90_000, 91_000)  # a cycle that runs a second late
+        assert scheduler.take(100_000) == []
         assert scrape.source == "probe/a"
         assert scrape.target == labels(instance="a", job="blackbox", module="m")
-        assert scrape.at == 2
+        assert scrape.at == pytest.approx(91_000 - (31 - began) * 1000, abs=1), "not when its measuring began"
         assert {sample.labels for sample in scrape.samples} == {scrape.target}
         assert values(scrape) == {
             "probe_success": 1, "up": 1, "scrape_duration_seconds": 0, "scrape_samples_scraped": 1,
@@ -179,3 +181,82 @@ async def test_the_frame_publishes_what_there_is_and_knows_what_there_will_be() 
     (scrape,) = await scraper.cycle(2)
     assert scrape.source == "probe/a"
     await scraper.aclose()
+
+
+def test_no_result_is_later_than_the_cycle_that_publishes_it() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([target("a", gives())], limit=1)
+        scheduler.take(0)
+        await asyncio.sleep(30 * spread("probe/a") + 0.5)
+        (scrape,) = scheduler.take(1_000, 3_000)  # measured 0.5 s ago, but the cycle was due 2 s ago
+        assert scrape.at == 1_000
+        await scheduler.aclose()
+
+    run(main)
+
+
+def test_of_several_targets_about_one_instance_only_one_has_the_series_of_the_frame() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([msgspec.structs.replace(target("a", gives()), frame=False)], limit=1)
+        await scheduler.once()
+        (scrape,) = scheduler.take(1)
+        assert values(scrape) == {"probe_success": 1}
+
+    run(main)
+
+
+def test_a_nudge_measures_at_once_but_not_in_a_flood() -> None:
+    log: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([target("a", gives(log=log))], limit=1)
+        assert scheduler.nudge("probe/a")  # nothing runs yet
+        scheduler.take(0)
+        first = 30 * spread("probe/a")
+        await asyncio.sleep(first + 7)
+        for _ in range(1000):
+            assert scheduler.nudge("probe/a")
+        assert not scheduler.nudge("probe/b")
+        await asyncio.sleep(0.1)
+        assert [moment - first for moment in log] == pytest.approx([0, 7])
+        scheduler.nudge("probe/a")
+        scheduler.nudge("probe/a")
+        await asyncio.sleep(30)
+        assert [moment - first for moment in log] == pytest.approx([0, 7, 12, 30]), "later ones wait; the grid stays"
+        await scheduler.aclose()
+
+    run(main)
+
+
+def test_a_nudge_while_it_is_measured_measures_again() -> None:
+    log: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([target("a", gives(takes=7, log=log), timeout=9)], limit=1)
+        scheduler.take(0)
+        first = 30 * spread("probe/a")
+        await asyncio.sleep(first + 1)
+        scheduler.nudge("probe/a")
+        await asyncio.sleep(20)
+        assert [moment - first for moment in log] == pytest.approx([0, 7])
+        await scheduler.aclose()
+
+    run(main)
+
+
+def test_slow_targets_leave_half_of_the_places_to_others() -> None:
+    quick: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        slow = [target(f"slow{n}", gives(takes=25), timeout=28) for n in range(20)]
+        scheduler = TargetScheduler([*slow, target("quick", gives(log=quick))], limit=4)
+        scheduler.take(0)
+        await asyncio.sleep(30 * 60 + 0.1)  # every slow one has been measured by then, and is known as slow
+        before = len(quick)
+        await asyncio.sleep(30 * 30)
+        assert len(quick) - before == 30
+        late = [(moment - 30 * spread("probe/quick")) % 30 for moment in quick[before:]]
+        assert late == pytest.approx([0] * 30, abs=1e-6)
+        await scheduler.aclose()
+
+    run(main)
