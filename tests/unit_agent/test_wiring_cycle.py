@@ -380,7 +380,7 @@ def test_a_rule_that_fails_is_one_line_and_its_recovery_another(tmp_path: Path) 
         series = FakeScraper(disk={"a": 1.0, "b": 1.0})
         who = [labels(instance="web-1:9100", job="node", y=str(n)) for n in range(2)]
 
-        async def doubled(at: int) -> list[Scrape]:
+        async def doubled(at: int, now: Callable[[], int] | None = None) -> list[Scrape]:
             (scrape,) = await FakeScraper.cycle(series, at)
             more = tuple(Sample(name, each, 1.0) for name in "ab" for each in who)
             return [Scrape(scrape.source, scrape.target, at, more, ok=True, error="", warnings=(), duration_s=0.0)]
