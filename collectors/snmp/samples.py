@@ -32,7 +32,7 @@ class TablePlan:
     become metrics, by OID.
     """
 
-    __slots__ = ("_beside", "_emitters", "_without", "columns", "labels", "reads", "table")
+    __slots__ = ("_beside", "_emitters", "_known", "_without", "columns", "labels", "reads", "table")
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -42,6 +42,7 @@ class TablePlan:
         self._emitters: dict[Every, list[tuple[str, Emit]]] = {}
         self._beside: dict[Every, tuple[str, ...]] = {}
         self._without: dict[frozenset[str], TablePlan] = {}
+        self._known = {*self.columns, *(each.instead.oid for each in table.columns if each.instead is not None)}
         everywhere = (table.only.oid,) if table.only is not None else ()
         for every in Every:
             columns = [each for each in table.columns if (each.every or table.every) is every]
@@ -53,7 +54,7 @@ class TablePlan:
 
     def without(self, lacking: Iterable[str]) -> TablePlan:
         """The same for a device that lacks these columns. A counter of fewer bits takes the place of a wide one."""
-        missing = frozenset(lacking) & self.columns.keys()
+        missing = frozenset(lacking).intersection(self._known)
         if not missing:
             return self
         plan = self._without.get(missing)
@@ -145,7 +146,7 @@ def _instead(each: Object, missing: frozenset[str]) -> Object | None:
     if each.oid not in missing:
         return each
     narrow = each.instead
-    if narrow is None:
+    if narrow is None or narrow.oid in missing:
         return None
     help_ = narrow.help or each.help
     return replace(each, name=narrow.name, oid=narrow.oid, bits=narrow.bits, help=help_, instead=None)
