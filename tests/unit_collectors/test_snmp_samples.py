@@ -85,7 +85,7 @@ def wrong(value: Value, **parts: Any) -> dict[str, int]:
          {"c2{c2=first,i=7}": 1, "c2{c2=second,i=7}": 0, "c2{c2=tenth,i=7}": 1, "c2{c2=far,i=7}": 0}),
         (2, {"enum": {1: "up", 2: "down"}}, {"c2{i=7}": 2}),
         (b"PA3200-A1.07", {"type": "DisplayString", "regex_extracts": {
-            "Major": [{"regex": "x(.*)"}, {"regex": r".*A(\d)\..*"}], 
+            "Major": [{"regex": "x(.*)"}, {"regex": r".*A(\d)\..*"}],
             "Minor": [{"regex": r".*\.0?(?P<m>\d+)", "value": "1${m}"}],
             "None": [{"regex": "(A1)"}]}}, {"c2Major{i=7}": 1, "c2Minor{i=7}": 17}),
         (b"\xc0\x00\x02\x01\x1f\x90", {"type": "OctetString", "display_hint": "1d.1d.1d.1d:2d"},
