@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -55,8 +56,8 @@ class Snmpd:
         """Stop and start. ``forget``: its state is lost, so that it comes back with another engine id."""
         self.stop()
         if forget:
-            for file in (self.folder / "state").iterdir():
-                file.unlink()
+            shutil.rmtree(self.folder / "state")
+            (self.folder / "state").mkdir()
         self._start()
 
     def stop(self) -> None:
