@@ -86,12 +86,11 @@ class Snmpd:
         return f"udp6:[{self.host}]:{self.port}" if ":" in self.host else f"udp:{self.host}:{self.port}"
 
     def _environment(self) -> dict[str, str]:
-        state = {"SNMP_PERSISTENT_DIR": str(self.folder / "state"), "SNMPCONFPATH": str(self.folder / "none")}
-        return {**os.environ, **state, "MIBS": ""}
+        state = str(self.folder / "state")
+        return {**os.environ, "SNMP_PERSISTENT_DIR": state, "SNMPCONFPATH": f"{self.folder}:{state}", "MIBS": ""}
 
     def _start(self) -> None:
-        command = [self._program, "-f", "-C", "-c", self.folder / "snmpd.conf", "-Lf", self.folder / "log",
-                   "-p", self.folder / "pid", self.address]  # fmt: skip
+        command = [self._program, "-f", "-Lf", self.folder / "log", "-p", self.folder / "pid", self.address]
         self._process = Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=self._environment())
         until = time.monotonic() + _DEADLINE
         while not self._answers():

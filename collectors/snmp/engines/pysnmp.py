@@ -1,0 +1,346 @@
+"""pysnmp as a session: slower by far, and what there is where gufo-snmp has no wheel or a context name is asked for.
+
+Requests go to its message dispatcher (sendPdu of RFC 3411), beneath its tables of targets. Devices with the same
+credential share an engine of it, which is 1 MB and takes 0.25 s to make; each has a connected socket of its own, so
+that replies are matched by address as well as by id. Silence is measured here by the loop's clock; pysnmp's own timers,
+which go by the wall clock, only clear up after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from pyasn1.type import univ
+from pysnmp.carrier.asyncio.base import AbstractAsyncioTransport
+from pysnmp.carrier.asyncio.dgram.udp import DOMAIN_NAME, UdpTransportAddress
+from pysnmp.carrier.asyncio.dispatch import AsyncioDispatcher
+from pysnmp.entity import config
+from pysnmp.entity.engine import SnmpEngine
+from pysnmp.error import PySnmpError
+from pysnmp.proto import errind, rfc1902
+from pysnmp.proto.api import v2c
+from pysnmp.proto.proxy import rfc2576
+
+from collectors.snmp.credentials import Auth, Community, Credential, Priv, User
+from collectors.snmp.engines import _header, _refusal
+from collectors.snmp.engines._header import Status
+from collectors.snmp.engines._opaque import opaque
+from collectors.snmp.engines._refusal import where
+from collectors.snmp.errors import NoReply, SnmpError, TooBig
+from collectors.snmp.port import Address, Engine, Row, Value
+
+_LARGEST = 16 << 10
+"""Bytes of a reply that is decoded: in Python that takes 0.1 s, for which nothing else gets its turn."""
+_DISCOVERIES = 4
+"""Reports about engine and time that one request may take: two when all is well."""
+_NAME = "tocsin"
+_PEER = UdpTransportAddress(("device", 161))
+"""Only a key for pysnmp: the socket is connected to the device."""
+_DOMAINS = count(1)
+_AUTH = {
+    None: config.USM_AUTH_NONE,
+    Auth.MD5: config.USM_AUTH_HMAC96_MD5,
+    Auth.SHA: config.USM_AUTH_HMAC96_SHA,
+    Auth.SHA224: config.USM_AUTH_HMAC128_SHA224,
+    Auth.SHA256: config.USM_AUTH_HMAC192_SHA256,
+    Auth.SHA384: config.USM_AUTH_HMAC256_SHA384,
+    Auth.SHA512: config.USM_AUTH_HMAC384_SHA512,
+}
+_PRIV = {
+    None: config.USM_PRIV_NONE,
+    Priv.DES: config.USM_PRIV_CBC56_DES,
+    Priv.AES128: config.USM_PRIV_CFB128_AES,
+    Priv.AES192: config.USM_PRIV_CFB192_AES_BLUMENTHAL,
+    Priv.AES256: config.USM_PRIV_CFB256_AES_BLUMENTHAL,
+    Priv.AES192C: config.USM_PRIV_CFB192_AES,
+    Priv.AES256C: config.USM_PRIV_CFB256_AES,
+}
+
+
+class PysnmpSession:
+    """Contract: ``port.Session``."""
+
+    def __init__(self, address: Address, credential: Credential, timeout: float) -> None:
+        self._address = address
+        self._credential = credential
+        self._timeout = timeout
+        self._v1 = isinstance(credential, Community) and credential.version == 1
+        self._link: _Link | None = None
+        self.engine: Engine | None = None
+
+    async def get(self, oids: Sequence[str]) -> dict[str, Value]:
+        asked = list(oids)
+        if not asked:
+            return {}
+        status, index, rows = await self._ask(v2c.GetRequestPDU(), asked)
+        if status == Status.NO_SUCH_NAME:
+            del asked[index - 1 if 0 < index <= len(asked) else 0]
+            return await self.get(asked)
+        return {oid: value for oid, value in rows if value is not None and not isinstance(value, _End)}
+
+    async def after(self, oid: str, repetitions: int) -> list[Row]:
+        _, _, rows = await self._ask(*self._next(oid, repetitions))
+        return [(name, value) for name, value in rows if value is not None and not isinstance(value, _End)]
+
+    async def ended(self, oid: str) -> bool:
+        status, _, rows = await self._ask(*self._next(oid, 1))
+        return status == Status.NO_SUCH_NAME or any(isinstance(value, _End) for _, value in rows)
+
+    def close(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def _next(self, oid: str, repetitions: int) -> tuple[Any, list[str]]:
+        if repetitions == 1 or self._v1:
+            return v2c.GetNextRequestPDU(), [oid]
+        pdu = v2c.GetBulkRequestPDU()
+        v2c.apiBulkPDU.set_defaults(pdu)
+        v2c.apiBulkPDU.set_non_repeaters(pdu, 0)
+        v2c.apiBulkPDU.set_max_repetitions(pdu, repetitions)
+        return pdu, [oid]
+
+    async def _ask(self, pdu: Any, oids: list[str]) -> tuple[int, int, list[tuple[str, Value | _End | None]]]:
+        """Error status (NO_ERROR, or NO_SUCH_NAME over SNMPv1), error index, rows."""
+        if not isinstance(pdu, v2c.GetBulkRequestPDU):
+            v2c.apiPDU.set_defaults(pdu)
+        v2c.apiPDU.set_varbinds(pdu, [(v2c.ObjectIdentifier(oid), v2c.null) for oid in oids])
+        try:
+            async with asyncio.timeout(self._timeout):
+                if self._link is None:
+                    self._link = await _connect(self._address, self._credential, self._timeout)
+                reply = await self._link.ask(pdu)
+        except TimeoutError:
+            raise self._silence() from None
+        except _Refusal as refusal:
+            raise self._explained(refusal) from None
+        except OSError as error:
+            raise NoReply(f"{where(self._address)} cannot be reached: {error}") from None
+        finally:
+            if self._link is not None:
+                self.engine = self._link.engine or self.engine
+        try:
+            status, index = int(v2c.apiPDU.get_error_status(reply)), int(v2c.apiPDU.get_error_index(reply))
+            rows = [(str(oid), _value(value)) for oid, value in v2c.apiPDU.get_varbinds(reply)]
+        except Exception as error:  # noqa: BLE001 - pyasn1 decodes some values only now, and fails in many ways
+            raise _refusal.unreadable(self._address, type(error).__name__) from None
+        if status not in (Status.NO_ERROR, Status.NO_SUCH_NAME):
+            raise _refusal.by_status(self._address, self._credential, status)
+        return status, index, [] if status else rows
+
+    def _silence(self) -> SnmpError:
+        link, user = self._link, self._credential
+        if not isinstance(user, User):
+            if link is not None and link.odd:
+                return _refusal.unreadable(self._address, link.odd)
+            return _refusal.no_reply(self._address, user, self._timeout)
+        self.close()  # whatever pysnmp believes of the engine over there may be of yesterday
+        if link is not None and link.odd:
+            return _refusal.unreadable(self._address, link.odd)
+        if link is not None and link.engine is not None:
+            return _refusal.no_reply_to_user(self._address, user, self._timeout)
+        return _refusal.no_reply(self._address, user, self._timeout)
+
+    def _explained(self, refusal: _Refusal) -> SnmpError:
+        kind = _header.report(self._link.last) if self._link is not None else None
+        if isinstance(self._credential, User):
+            self.close()
+        if isinstance(refusal.why, TooBig):
+            return TooBig(f"{where(self._address)} sent a reply of more than {_LARGEST} bytes")
+        if kind is not None or isinstance(refusal.why, errind.AuthenticationError | errind.AuthenticationFailure):
+            return _refusal.refused(self._address, self._credential, kind)
+        return _refusal.unreadable(self._address, str(refusal.why))
+
+
+class _End:
+    """endOfMibView."""
+
+
+class _Refusal(Exception):
+    """What pysnmp says instead of giving a reply."""
+
+    def __init__(self, why: object) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class _Hub:
+    """One engine of pysnmp, for all devices with one credential on one loop; gone with the last of them."""
+
+    def __init__(self, credential: Credential) -> None:
+        self.credential = credential
+        self.links = 0
+        self.engine = SnmpEngine()
+        self.engine.register_transport_dispatcher(AsyncioDispatcher(loop=asyncio.get_running_loop()))
+        if isinstance(credential, Community):
+            config.add_v1_system(self.engine, _NAME, credential.community, securityName=_NAME)
+            self.model, self.level = credential.version - 1, "noAuthNoPriv"
+        else:
+            config.add_v3_user(
+                self.engine,
+                credential.name,
+                _AUTH[credential.auth],
+                credential.auth_key or None,
+                _PRIV[credential.priv],
+                credential.priv_key or None,
+            )
+            self.model, self.level = 3, credential.level.partition(" ")[0]
+
+    def send(self, link: _Link, pdu: Any, answered: Any, seconds: float) -> None:
+        """RFC 3411's sendPdu; ``answered`` is its processResponse."""
+        dispatcher = self.engine.transport_dispatcher
+        user = self.credential
+        self.engine.message_dispatcher.send_pdu(
+            self.engine,
+            link.domain,
+            _PEER,
+            self.model,
+            self.model if self.model == 3 else self.model + 1,
+            user.name if isinstance(user, User) else _NAME,
+            {"noAuthNoPriv": 1, "authNoPriv": 2, "authPriv": 3}[self.level],
+            None,
+            rfc1902.OctetString(user.context if isinstance(user, User) else ""),
+            0 if self.model == 0 else 1,
+            rfc2576.v2_to_v1(pdu) if self.model == 0 else pdu,
+            True,
+            (seconds + 1) / dispatcher.get_timer_resolution(),
+            answered,
+            None,
+        )
+
+
+_HUBS: dict[tuple[asyncio.AbstractEventLoop, Credential], _Hub] = {}
+
+
+async def _connect(address: Address, credential: Credential, seconds: float) -> _Link:
+    loop = asyncio.get_running_loop()
+    to = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    )[0]
+    way = socket.socket(to[0], socket.SOCK_DGRAM)
+    try:
+        way.setblocking(False)
+        way.connect(to[4])
+        hub = _HUBS.get((loop, credential))
+        if hub is None:
+            hub = _HUBS[loop, credential] = _Hub(credential)
+        _, link = await loop.create_datagram_endpoint(lambda: _Link(hub, loop, seconds), sock=way)
+    except BaseException:
+        way.close()
+        raise
+    return link
+
+
+class _Link(AbstractAsyncioTransport, asyncio.DatagramProtocol):  # type: ignore[misc]  # pysnmp has no types
+    """One connected socket, as a transport of pysnmp's."""
+
+    def __init__(self, hub: _Hub, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self.domain = (*DOMAIN_NAME, next(_DOMAINS))
+        self.last = b""
+        self.odd = ""
+        self.engine: Engine | None = None
+        self._hub = hub
+        self._loop = loop
+        self._seconds = seconds
+        self._way: asyncio.DatagramTransport | None = None
+        self._waiting: asyncio.Future[Any] | None = None
+        hub.links += 1
+        hub.engine.transport_dispatcher.register_transport(self.domain, self)
+
+    def close(self) -> None:
+        hub = self._hub
+        if self._way is not None:
+            self._way.close()
+        self._fail(TimeoutError())
+        hub.engine.transport_dispatcher.unregister_transport(self.domain)
+        hub.links -= 1
+        if not hub.links:
+            hub.engine.close_dispatcher()
+            _HUBS.pop((self._loop, hub.credential), None)
+
+    async def ask(self, pdu: Any) -> Any:
+        """The PDU of the reply. _Refusal, or OSError; how long is the caller's business."""
+        self.odd, reports = "", 0
+        while True:
+            waiting = self._waiting = self._loop.create_future()
+            v2c.apiPDU.set_request_id(pdu, v2c.getNextRequestID())
+            try:
+                self._hub.send(self, pdu, lambda *reply, to=waiting: _answered(to, *reply), self._seconds)
+                reply = await waiting
+            except PySnmpError as error:
+                raise _Refusal(error) from None
+            except _Refusal as refusal:
+                reports += 1
+                if reports > _DISCOVERIES or refusal.why not in (errind.notInTimeWindow, errind.unknownEngineID):
+                    raise
+                continue
+            finally:
+                self._waiting = None
+            if self._hub.model == 0:
+                reply = rfc2576.v1_to_v2(reply, pdu)
+            if v2c.apiPDU.get_request_id(reply) == v2c.apiPDU.get_request_id(pdu):
+                return reply
+            self.odd = "another request's id"
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # always one
+        self._way = transport
+
+    def send_message(self, message: bytes, _address: object) -> None:
+        """For pysnmp: send."""
+        if self._way is not None:
+            self._way.sendto(message)
+
+    def datagram_received(self, datagram: bytes, _sender: object) -> None:
+        if self._waiting is None or self._callback_function is None:
+            return  # it is late: nobody waits for it
+        self.last = datagram
+        if self._hub.model == 3:
+            self.engine = _header.engine(datagram) or self.engine
+        if len(datagram) > _LARGEST:
+            self._fail(_Refusal(TooBig()))
+            return
+        try:
+            self._callback_function(self, _PEER, datagram)
+        except Exception as error:  # noqa: BLE001 - a hostile datagram fails in many ways, and the true reply may follow
+            self.odd = type(error).__name__
+
+    def error_received(self, error: Exception) -> None:
+        self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error)
+
+
+def _answered(waiting: asyncio.Future[Any], *reply: Any) -> None:
+    """processResponse of RFC 3411: pdu, status information and two handles come last."""
+    *_, pdu, status, _handle, _context = reply
+    if waiting.done():
+        return
+    if status:
+        why = status["errorIndication"]
+        if why != errind.requestTimedOut:  # who asked has his own clock
+            waiting.set_exception(_Refusal(why))
+    else:
+        waiting.set_result(pdu)
+
+
+def _value(value: Any) -> Value | _End | None:
+    """As the port has it; None for what has no value."""
+    if isinstance(value, v2c.EndOfMibView):
+        return _End()
+    if isinstance(value, univ.Null):
+        return None
+    if isinstance(value, rfc1902.IpAddress):
+        return ".".join(map(str, value.asOctets()))
+    if isinstance(value, rfc1902.Opaque):
+        return opaque(value.asOctets())
+    if isinstance(value, univ.OctetString):
+        return bytes(value.asOctets())
+    if isinstance(value, univ.ObjectIdentifier):
+        return str(value)
+    return int(value)
