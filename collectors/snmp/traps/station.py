@@ -1,0 +1,294 @@
+"""The receiver of notifications as a part of the agent: one for the life of the process.
+
+What was counted, the sockets and the SNMP engine outlive a reload, which only brings other ``Settings``. It measures as
+a collector does; a socket that cannot be had is asked for again with every collection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from collectors._model import CollectorError, Notice, Sample, counter, labels
+from collectors._options import Reveal
+from collectors.snmp.credentials import CredentialOptions, User, resolve
+from collectors.snmp.profile import Trap
+from collectors.snmp.traps import engine
+from collectors.snmp.traps.counts import Drop
+from collectors.snmp.traps.door import Door, bind
+from collectors.snmp.traps.ledger import METRICS as _OF_DEVICES
+from collectors.snmp.traps.limits import Limits
+from collectors.snmp.traps.meaning import Meanings
+from collectors.snmp.traps.message import Version
+from collectors.snmp.traps.options import Sources, TrapOptions, address_of
+from collectors.snmp.traps.polls import Polls
+from collectors.snmp.traps.receiver import Memory, Receiver
+from collectors.snmp.traps.senders import Senders, Watched
+from collectors.snmp.traps.standard import STANDARD
+from collectors.snmp.traps.usm import Usm
+
+METRICS = (
+    *_OF_DEVICES,
+    counter("snmp_trap_datagrams_total", "Datagrams that came in: those taken and those dropped."),
+    counter("snmp_trap_taken_total", "Notifications that were taken, by version of SNMP.", "version"),
+    counter("snmp_trap_dropped_total", "Datagrams that were not taken, by the first reason for it.", "reason"),
+    counter("snmp_trap_informs_total", "Of those taken, the informs, which were acknowledged."),
+    counter("snmp_trap_socket_drops_total", "Datagrams that the kernel dropped: the socket's buffer was full."),
+    counter("snmp_trap_polls_total", "Polls that notifications made happen at once."),
+)
+FILE = "snmp-engine.json"
+"""In the state directory: the engine's id and starts, and what is known of other engines."""
+_LOOK_UP = 300.0
+"""Seconds between two look-ups of the targets that are given by name."""
+_WRITE = 60.0
+_TROUBLED = 600.0
+_NAMED = 5
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """One configuration, with its secrets. ``nudge`` has a target polled at once, by its name."""
+
+    address: tuple[str, int] | None
+    communities: tuple[bytes, ...]
+    users: tuple[User, ...]
+    watched: tuple[Watched, ...]
+    traps: tuple[Trap, ...]
+    nudge: Callable[[str], None]
+    only_known: bool
+    limit_per_source: int
+    limit: int
+
+    def __repr__(self) -> str:
+        return f"Settings(address={self.address}, users={self.users})"
+
+
+def settings(
+    options: TrapOptions, credentials: Mapping[str, CredentialOptions], reveal: Reveal, *,
+    watched: Iterable[Watched], traps: Iterable[Trap], nudge: Callable[[str], None],
+) -> Settings:  # fmt: skip
+    """From options without a mistake; ``traps`` are those of the profiles. ValueError for a secret that is no good."""
+    users = [resolve(credentials[name], reveal) for name in options.users]
+    return Settings(
+        address_of(options.listen),
+        tuple(reveal(each.credential).encode() for each in options.communities),
+        tuple(user for user in users if isinstance(user, User)),
+        tuple(watched),
+        (*STANDARD, *traps),
+        nudge,
+        options.sources is Sources.TARGETS,
+        options.limit_per_source,
+        options.limit,
+    )
+
+
+class Station:
+    """``state`` is the state directory, ``passed`` the sockets of the service manager. ``clock`` gives seconds that do
+    not stand still while the machine sleeps, ``wall`` those of the calendar.
+    """
+
+    honor_labels = True
+
+    def __init__(
+        self, state: Path, passed: Sequence[socket.socket] = (), *,
+        clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+        wall: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self.memory = Memory()
+        self._file = state / FILE
+        self._passed = tuple(passed)
+        self._clock = clock
+        self._wall = wall
+        self._offset = wall() - clock()
+        self._engine: tuple[engine.OwnEngine, engine.Peers] | None = None
+        self._engine_trouble = ""
+        self._settings: Settings | None = None
+        self._receiver: Receiver | None = None
+        self._doors: list[Door] = []
+        self._drops = 0
+        """Of doors that are closed."""
+        self._polls_made = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._looked_up = self._written = -_LOOK_UP
+        self._looking: asyncio.Task[None] | None = None
+
+    def apply(self, settings: Settings | None) -> None:
+        """Go on with another configuration; None: listen no more. The socket stays where its address does."""
+        before, self._settings = self._settings, settings
+        if self._receiver is not None:
+            self._polls_made += self._receiver.polls.made
+        self._receiver = None
+        if settings is None or before is None or settings.address != before.address:
+            self._close()
+        self._looked_up = -_LOOK_UP
+        if settings is not None and self._engine is not None:
+            self._receiver = self._make(settings, *self._engine)
+
+    async def collect(self) -> Iterable[Sample | Notice]:
+        """What was notified, and how it went. Starts what has to be started first."""
+        if self._settings is None:
+            return ()
+        now = self._clock()
+        if self._engine is None:
+            own, peers, self._engine_trouble = await asyncio.to_thread(engine.start, self._file, now)
+            self._engine = own, peers
+        if self._receiver is None:
+            self._receiver = self._make(self._settings, *self._engine)
+        why = "" if self._doors else self._open(self._settings)
+        if self._receiver.senders.host_names and now - self._looked_up >= _LOOK_UP and self._looking is None:
+            self._looked_up = now
+            self._looking = asyncio.create_task(self._look_up(self._receiver.senders))
+        if self._engine[1].moved and now - self._written >= _WRITE:
+            self._written = now
+            await self._write()
+        return self._given(self._receiver, now, why)
+
+    async def aclose(self) -> None:
+        """Listen no more, for good."""
+        self._close()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._engine is not None and self._engine[1].heard:
+            await self._write()
+
+    def _make(self, settings: Settings, own: engine.OwnEngine, peers: engine.Peers) -> Receiver:
+        return Receiver(
+            self.memory,
+            settings.communities,
+            Usm(own, settings.users, peers),
+            Senders(settings.watched, self.memory.engines),
+            Meanings(settings.traps),
+            Limits(settings.limit_per_source, settings.limit, self._clock()),
+            Polls(),
+            settings.only_known,
+        )
+
+    def _open(self, settings: Settings) -> str:
+        """Begin to listen; why that cannot be, or nothing."""
+        if settings.address is None:
+            if not self._passed:
+                return (
+                    "no socket was passed by the service manager: enable the unit tocsin-traps.socket and restart the"
+                    " agent, or give an address with collect.snmp.traps.listen"
+                )
+            self._doors = [Door(sock, self._receive) for sock in self._passed]
+            return ""
+        host, port = settings.address
+        try:
+            self._doors = [Door(bind(host, port), self._receive)]
+        except PermissionError:
+            return (
+                f"UDP port {port} needs a right that the agent does not have: use listen: systemd, or a port above 1023"
+            )
+        except OSError as error:
+            return f"UDP {host} port {port} cannot be listened on: {error.strerror}"
+        return ""
+
+    def _close(self) -> None:
+        for door in self._doors:
+            self._drops += door.drops
+            sock = door.stop()
+            if sock not in self._passed:
+                sock.close()
+        self._doors = []
+
+    def _receive(self, data: bytes, address: str) -> bytes | None:
+        receiver = self._receiver
+        if receiver is None:
+            return None
+        answer = receiver.receive(data, address, self._clock())
+        if self._timer is None and receiver.polls.wait(self._clock()) is not None:
+            self._poll()
+        return answer
+
+    def _poll(self) -> None:
+        """Have polled what is due, and come back for the rest."""
+        self._timer = None
+        receiver, settings = self._receiver, self._settings
+        if receiver is None or settings is None:
+            return
+        now = self._clock()
+        for name in receiver.polls.take(now):
+            settings.nudge(name)
+        wait = receiver.polls.wait(now)
+        if wait is not None:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._poll)
+
+    async def _look_up(self, senders: Senders) -> None:
+        loop = asyncio.get_running_loop()
+        found: dict[str, list[str]] = {}
+        try:
+            for host in senders.host_names:
+                try:
+                    answers = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+                except OSError:  # the poller says it, with the target's name
+                    continue
+                found[host] = [str(answer[4][0]) for answer in answers]
+            senders.resolved(found)
+        finally:
+            self._looking = None
+
+    async def _write(self) -> None:
+        if self._engine is None:
+            return
+        try:
+            await asyncio.to_thread(engine.write, self._file, *self._engine)
+        except OSError as error:
+            self._engine_trouble = f"{self._file} cannot be written: {os.strerror(error.errno or 0)}"
+        else:
+            self._engine_trouble = ""
+
+    def _given(self, receiver: Receiver, now: float, why: str) -> Iterator[Sample | Notice]:
+        if abs(self._wall() - now - self._offset) > 1:  # somebody set the clock: times move with it
+            self._offset = self._wall() - now
+        yield from self.memory.ledger.samples(lambda at: at + self._offset)
+        counts = self.memory.counts
+        yield Sample("snmp_trap_datagrams_total", (), counts.received)
+        for version in Version:
+            yield Sample("snmp_trap_taken_total", labels(version=version.value), counts.taken[version])
+        for reason in Drop:
+            yield Sample("snmp_trap_dropped_total", labels(reason=reason.value), counts.dropped[reason])
+        yield Sample("snmp_trap_informs_total", (), counts.informs)
+        yield Sample("snmp_trap_socket_drops_total", (), self._drops + sum(door.drops for door in self._doors))
+        yield Sample("snmp_trap_polls_total", (), self._polls_made + receiver.polls.made)
+        yield from map(Notice, self._notices(receiver, now))
+        if why:
+            raise CollectorError(why)
+
+    def _notices(self, receiver: Receiver, now: float) -> Iterator[str]:
+        """What a person should know. No figures: a text that stays the same is said once."""
+        sources, together = receiver.limits.flooding(now)
+        for source in sources[:_NAMED]:
+            yield f"{source} sends more than limit_per_source: what is above is dropped unread"
+        if len(sources) > _NAMED:
+            yield f"more than {_NAMED} sources send more than limit_per_source each"
+        if together:
+            yield "more notifications come in than limit: what is above is dropped unread"
+        held = self.memory.trouble
+        for key in [key for key, at in held.items() if now - at > _TROUBLED]:
+            del held[key]
+        for name, reason in sorted(held, key=str)[:_NAMED]:
+            yield f"notifications of {name} are refused: {_WORDS[reason]}"
+        if self._engine_trouble:
+            yield self._engine_trouble
+        if self.memory.defect:
+            yield f"a notification could not be handled, which is a defect: {self.memory.defect}"
+
+
+_WORDS = {
+    Drop.MALFORMED: "they are no SNMP that can be read",
+    Drop.COMMUNITY: "their community is none of collect.snmp.traps.communities",
+    Drop.USER: "their user is none of collect.snmp.traps.users",
+    Drop.LEVEL: "they are secured at another level than their user's credential says",
+    Drop.AUTHENTICATION: "their digest is wrong: another auth_key, or another auth protocol",
+    Drop.TIME_WINDOW: "they are from another time than their engine last was at, which replayed ones are too; a device"
+    " that forgot how often it had started needs another engine id",
+    Drop.DECRYPTION: "they cannot be decrypted: another priv_key, protocol or dialect of it",
+}
