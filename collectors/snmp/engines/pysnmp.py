@@ -179,6 +179,7 @@ class _Hub:
         if isinstance(credential, Community):
             config.add_v1_system(self.engine, _NAME, credential.community, securityName=_NAME)
             self.model, self.level = credential.version - 1, "noAuthNoPriv"
+            config.add_target_parameters(self.engine, _NAME, _NAME, self.level, self.model)
         else:
             config.add_v3_user(
                 self.engine,
@@ -200,7 +201,7 @@ class _Hub:
             _PEER,
             self.model,
             self.model if self.model == 3 else self.model + 1,
-            user.name if isinstance(user, User) else _NAME,
+            rfc1902.OctetString(user.name if isinstance(user, User) else _NAME),
             {"noAuthNoPriv": 1, "authNoPriv": 2, "authPriv": 3}[self.level],
             None,
             rfc1902.OctetString(user.context if isinstance(user, User) else ""),
