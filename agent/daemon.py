@@ -80,7 +80,7 @@ class Daemon:
         self.series = SeriesWindow(max_series=config.collect.max_series, max_samples=config.collect.max_samples)
         self.engine = Engine(self.series, interval_ms=config.collect.interval, external_labels=config.identity.labels)
         self.history = History(state, self.series, self.engine)
-        self.declared: Mapping[str, Metric] = {}
+        self._declared: Mapping[str, Metric] = {}
         self._own_metrics = OwnMetrics(OWN_JOB, self.own.instance)
         self._manager = ServiceManager()
         self.health = Health(memory_limit=memory_limit(), heartbeat=self._manager.watchdog_s > 0)
@@ -226,10 +226,15 @@ class Daemon:
         )  # fmt: skip
         return build_parts(loaded, self.own, ports)
 
+    @property
+    def declared(self) -> Mapping[str, Metric]:
+        """The families there are: those that collectors and the agent declare, and those that text files tell of."""
+        return ChainMap(dict(self._declared), self.cycle.scraper.families)
+
     def _adopt(self, parts: Parts) -> None:
         self._parts_now = parts
         # Not a copy: a collector whose source turns up later declares its metrics then.
-        self.declared = ChainMap(parts.declared, {metric.name: metric for metric in OWN_METRICS})
+        self._declared = ChainMap(parts.declared, {metric.name: metric for metric in OWN_METRICS})
         self.calendars = parts.calendars
 
     def _delivery(self, parts: Parts, rows: Sequence[OutboxRow]) -> Delivery:

@@ -2,16 +2,17 @@
 
 Format: prometheus.io/docs/instrumenting/exposition_formats, 0.0.4 and what 1.0.0 adds: names of any UTF-8 stand in
 quotes, that of a metric inside the braces: ``{"http.requests","service.name"="shop"} 1``.
-Types and help are skipped (they do not change a sample); timestamps are refused, because a file's samples are of the
-moment it is read.
+A family's TYPE comes before its samples, and each of TYPE and HELP at most once, as Prometheus's own parser wants it.
+Timestamps are refused, because a file's samples are of the moment it is read.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from collectors._model import Labels, Sample
+from collectors._model import PARTS, Labels, MetricType, Sample
 
 SERIES_LIMIT = 10_000
 
@@ -19,6 +20,7 @@ _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _QUOTED_NAME = re.compile(rf"[ \t]*{_QUOTED}[ \t]*(?=[,}}])")
 _PAIR = re.compile(rf"[ \t]*(?:([a-zA-Z_][a-zA-Z0-9_]*)|{_QUOTED})[ \t]*=[ \t]*{_QUOTED}[ \t]*")
+_COMMENT = re.compile(rf"#[ \t]*(HELP|TYPE)[ \t]+(?:{_QUOTED}|([^ \t]+))(?:[ \t]+(.*))?")
 _ESCAPE = re.compile(r"\\(.)")
 _UNESCAPED = {"n": "\n", "\\": "\\", '"': '"'}
 
@@ -27,30 +29,74 @@ class ExpositionError(ValueError):
     """The text is not the format; the message begins with the line number."""
 
 
-def parse(text: str) -> list[Sample]:
-    """All samples; ExpositionError at the first mistake, so that half a file is never taken for a whole one."""
-    return list(_samples(text))
+class Family(NamedTuple):
+    """What a text says of a family; None for what it does not say."""
+
+    type: MetricType | None = None
+    help: str | None = None
 
 
-def _samples(text: str) -> Iterator[Sample]:
+class Exposition(NamedTuple):
+    """What a text holds. A family of which nothing is said is not in ``families``."""
+
+    samples: tuple[Sample, ...]
+    families: dict[str, Family]
+
+
+def parse(text: str) -> Exposition:
+    """All of it; ExpositionError at the first mistake, so that half a file is never taken for a whole one."""
+    families: dict[str, Family] = {}
+    return Exposition(tuple(_samples(text, families)), families)
+
+
+def _samples(text: str, families: dict[str, Family]) -> Iterator[Sample]:
     if text and not text.endswith("\n"):
         raise ExpositionError("the last line does not end: the file is cut off or still being written")
     seen: set[tuple[str, Labels]] = set()
+    begun: set[str] = set()
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip(" \t\r")
-        if not line or line.startswith("#"):
+        if not line:
             continue
         try:
+            if line.startswith("#"):
+                _comment(line, families, begun)
+                continue
             sample = _sample(line)
+            key = (sample.name, sample.labels)
+            if key in seen:
+                raise ExpositionError(f"{sample.name} is there twice with the same labels")
+            if len(seen) >= SERIES_LIMIT:
+                raise ExpositionError(f"more than {SERIES_LIMIT} series")
         except ExpositionError as error:
             raise ExpositionError(f"line {number}: {error}") from None
-        key = (sample.name, sample.labels)
-        if key in seen:
-            raise ExpositionError(f"line {number}: {sample.name} is there twice with the same labels")
-        if len(seen) >= SERIES_LIMIT:
-            raise ExpositionError(f"line {number}: more than {SERIES_LIMIT} series")
         seen.add(key)
+        begun.add(sample.name)
         yield sample
+
+
+def _comment(line: str, families: dict[str, Family], begun: set[str]) -> None:
+    """Take in what a line of TYPE or HELP says; any other comment says nothing."""
+    found = _COMMENT.fullmatch(line)
+    if found is None:
+        return
+    name = found[3] if found[2] is None else _ESCAPE.sub(_unescape, found[2])
+    held = families.get(name, Family())
+    if found[1] == "HELP":
+        if held.help is not None:
+            raise ExpositionError(f"a second HELP of {name}")
+        families[name] = held._replace(help=_ESCAPE.sub(_unescape, found[4] or ""))
+        return
+    try:
+        kind = MetricType((found[4] or "").lower())
+    except ValueError:
+        kinds = ", ".join(each.value for each in MetricType)
+        raise ExpositionError(f"{found[4] or ''!r:.40} is not a type of a metric (write one of {kinds})") from None
+    if held.type is not None:
+        raise ExpositionError(f"a second TYPE of {name}")
+    if any(f"{name}{end}" in begun for end in ("", *PARTS.get(kind, ()))):
+        raise ExpositionError(f"the TYPE of {name} stands after its samples")
+    families[name] = held._replace(type=kind)
 
 
 def _sample(line: str) -> Sample:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -13,11 +13,13 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class MetricType(Enum):
-    """The OpenMetrics type of a family."""
+    """The type of a family. What is measured here is one of the first three; a text file may hold the others too."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
     UNTYPED = "untyped"
+    HISTOGRAM = "histogram"
+    SUMMARY = "summary"
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -63,6 +65,23 @@ class Collector(Protocol):
     """
 
     def collect(self) -> Iterable[Sample | Notice] | Awaitable[Iterable[Sample | Notice]]: ...
+
+
+PARTS = {
+    MetricType.HISTOGRAM: ("_bucket", "_sum", "_count"),
+    MetricType.SUMMARY: ("_sum", "_count"),
+}
+"""What the names of a family's samples end with beside its own."""
+
+
+def family_of(name: str, families: Mapping[str, Metric]) -> Metric | None:
+    """The family of a sample by its name: its own, or the histogram or summary it is a part of."""
+    found = families.get(name)
+    if found is not None:
+        return found
+    base, _, end = name.rpartition("_")
+    found = families.get(base)
+    return found if found is not None and f"_{end}" in PARTS.get(found.type, ()) else None
 
 
 def labels(**pairs: str) -> Labels:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from msgspec.structs import replace
 
-from collectors._model import Collector, CollectorError, Labels, Notice, Sample, gauge
+from collectors._model import Collector, CollectorError, Labels, Metric, Notice, Sample, gauge
 from collectors._presence import Absent
 from collectors._series import SeriesCache
 from collectors._workers import Batch, Call, Workers
@@ -163,6 +163,15 @@ class Scraper:
         """The sources of all that is measured, whether the last pass had news of it or not."""
         own = frozenset(source.name for source in self._sources)
         return own if self.targets is None else own | self.targets.sources
+
+    @property
+    def families(self) -> dict[str, Metric]:
+        """The families that a collector learnt of in a cycle, by name."""
+        found: dict[str, Metric] = {}
+        for source in self._sources:
+            told: Callable[[], Iterable[Metric]] = getattr(source.collector, "families", tuple)
+            found |= {metric.name: metric for metric in told()}
+        return found
 
     async def cycle(self, at: int, now: Callable[[], int] | None = None) -> list[Scrape]:
         """One pass; ``at`` is the time of its samples in milliseconds since the epoch. Not to be called concurrently.

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from collectors.api import Labels, Metric, MetricType, Sample
+from collectors.api import Labels, Metric, MetricType, Sample, family_of
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
 
-UNKNOWN = "Not declared by a collector (from a text file or a third party)."
+UNKNOWN = "Not declared by a collector (from a third party)."
 
 
 class _Latest:
@@ -34,18 +34,17 @@ class _Latest:
             if (sample.name, sample.labels) in seen:
                 continue
             seen.add((sample.name, sample.labels))
-            family = families.get(sample.name)
+            declared = family_of(sample.name, self._declared)
+            of = declared.name if declared else sample.name
+            family = families.get(of)
             if family is None:
-                declared = self._declared.get(sample.name)
                 kind = declared.type if declared else MetricType.UNTYPED
                 # The client appends _total to the family name of a counter; one that has no such name is shown untyped.
-                if kind is MetricType.COUNTER and not sample.name.endswith("_total"):
+                if kind is MetricType.COUNTER and not of.endswith("_total"):
                     kind = MetricType.UNTYPED
-                name = sample.name.removesuffix("_total") if kind is MetricType.COUNTER else sample.name
+                name = of.removesuffix("_total") if kind is MetricType.COUNTER else of
                 text = declared.help if declared else UNKNOWN
-                family = families[sample.name] = Family(
-                    name, text, "unknown" if kind is MetricType.UNTYPED else kind.value
-                )
+                family = families[of] = Family(name, text, "unknown" if kind is MetricType.UNTYPED else kind.value)
             family.add_sample(sample.name, dict(sample.labels), sample.value)
         yield from families.values()
 

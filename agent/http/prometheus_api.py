@@ -20,7 +20,7 @@ from agent.http.parameters import BadParameter, Parameters
 from agent.http.prometheus_rules import chosen_rules, selectors
 from agent.http.reply import failure, success
 from agent.version import VERSION
-from collectors.api import Metric, MetricType
+from collectors.api import Metric, MetricType, family_of
 from rules.api import (
     EvalError,
     EvalOptions,
@@ -216,9 +216,9 @@ class PrometheusApi:
         limit = parameters.number("limit", -1)
         declared = self._agent.declared
         names = [metric] if metric else self._agent.series.metric_names()
-        known = [name for name in names if name in declared]
+        known = list({of.name: of for name in names if (of := family_of(name, declared)) is not None}.values())
         chosen = known if limit < 0 else known[:limit]
-        return {name: [{"type": _type(declared[name]), "help": declared[name].help, "unit": ""}] for name in chosen}
+        return {of.name: [{"type": _type(of), "help": of.help, "unit": ""}] for of in chosen}
 
     async def _rules(self, request: web.Request) -> Any:
         return chosen_rules(self._agent.rule_groups(), await Parameters.of(request))

@@ -25,6 +25,7 @@ async def web_app(tmp_path: Path) -> AsyncIterator[Listening]:
         made.agent.declared = {
             "load": Metric("load", MetricType.GAUGE, "Load \\ of\nthe host."),
             "requests_total": Metric("requests_total", MetricType.COUNTER, "Requests.", ("code",)),
+            "job_seconds": Metric("job_seconds", MetricType.HISTOGRAM, "Of a file."),
             "forks": Metric("forks", MetricType.COUNTER, "A counter with an old name."),
         }
         made.agent.samples = [
@@ -34,6 +35,9 @@ async def web_app(tmp_path: Path) -> AsyncIterator[Listening]:
             Sample("forks", labels(instance="a"), 3.0),
             Sample("load", labels(instance="a"), 99.0),
             Sample("from_a_file", (), math.nan),
+            Sample("job_seconds_bucket", labels(le="+Inf"), 2.0),
+            Sample("job_seconds_sum", (), 7.0),
+            Sample("job_seconds_count", (), 2.0),
             Sample("from_a_file_total", (), 1e21),
             Sample("from_a_file_bucket", labels(le="1"), 1.0),
             Sample("from_a_file_info", (), 1.0),
@@ -58,10 +62,16 @@ async def test_each_family_has_its_help_and_type_once_before_its_samples(web_app
         if line.startswith("# TYPE "):
             current = line.split()[2]
         elif not line.startswith("#"):
-            assert re.split(r"[{ ]", line)[0] == current, line
+            assert re.split(r"[{ ]", line)[0].removeprefix("job_seconds_") in (current, "bucket", "sum", "count"), line
     assert "# TYPE requests_total counter" in lines
     assert "# HELP load Load \\\\ of\\nthe host." in lines
     assert "# TYPE from_a_file untyped" in lines
+    at = lines.index("# TYPE job_seconds histogram")
+    assert lines[at + 1 : at + 4] == [
+        'job_seconds_bucket{le="+Inf"} 2.0',
+        "job_seconds_sum 7.0",
+        "job_seconds_count 2.0",
+    ]
     assert 'load{instance="a\\\\b\\"c\\nd é 数 {} # \t"} +Inf' in lines
     assert "from_a_file NaN" in lines
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from exporter_kit import exporter, fetched
 from golden_host import GoldenHost, gather, notices, plant, table
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from collectors import textfile
 from collectors._exposition import SERIES_LIMIT, ExpositionError, parse
-from collectors.api import Sample
+from collectors.api import Sample, family_of
 
 FOLDER = "var/lib/node"
 
@@ -49,9 +51,111 @@ def test_names_of_any_text_stand_in_quotes(tmp_path: Path) -> None:
     }
 
 
+def described(tmp_path: Path, *texts: str) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """(type, help) of each family in these files, and what is said of them."""
+    host = plant(tmp_path, {f"{FOLDER}/{number}.prom": text for number, text in enumerate(texts)})
+    collector = make(host)
+    items = gather(collector)
+    return {each.name: (each.type.value, each.help) for each in collector.families()}, notices(items)
+
+
+def test_families_keep_their_type_and_help(tmp_path: Path) -> None:
+    told, said = described(
+        tmp_path,
+        "# HELP a First\\nline \\\\ here\n# TYPE a gauge\n# a comment\na 1\n#TYPE b\tCounter\n b 2\nbare 3\n"
+        '# TYPE "c d" gauge\n{"c d"} 1\n# HELP unused Of nothing\n# TYPE\n#\n',
+        '# HELP bare Else\n# HELP a Other\na{x="1"} 1\n',
+        'bare{x="1"} 1\nboth 1\n',
+        'both{x="1"} 1\n',
+        '# TYPE h histogram\n# HELP h Of h.\nh_bucket{le="+Inf"} 1\nh_sum 1\nh_count 1\nh_max 1\n'
+        '# TYPE s summary\ns{quantile="1"} 1\ns_sum 1\ns_count 1\ns_bucket 1\n',
+    )
+    folder = f"/{FOLDER}"
+    assert told == {
+        "a": ("gauge", "First\nline \\ here"),
+        "b": ("counter", f"Metric read from {folder}/0.prom"),
+        "bare": ("untyped", "Else"),
+        "c d": ("gauge", f"Metric read from {folder}/0.prom"),
+        "both": ("untyped", f"Metric read from {folder}/2.prom, {folder}/3.prom"),
+        "h": ("histogram", "Of h."),
+        "h_max": ("untyped", f"Metric read from {folder}/4.prom"),
+        "s": ("summary", f"Metric read from {folder}/4.prom"),
+        "s_bucket": ("untyped", f"Metric read from {folder}/4.prom"),
+    }
+    assert said == []
+
+
+SMART = """\
+# HELP smartmon_device_smart_healthy SMART metric device_smart_healthy
+# TYPE smartmon_device_smart_healthy gauge
+smartmon_device_smart_healthy{disk="/dev/sda",type="sat"} 1
+# HELP smartctl_device_bytes_read Bytes \\\\ read
+# TYPE smartctl_device_bytes_read counter
+smartctl_device_bytes_read{device="sda"} 5e9
+"""
+IPMI = """\
+# HELP ipmi_temperature_celsius Temperature.
+# TYPE ipmi_temperature_celsius gauge
+ipmi_temperature_celsius{id="1",name="CPU"} 41
+ipmi_temperature_state{id="1",name="CPU"} 0
+# TYPE job_seconds histogram
+job_seconds_bucket{le="1"} 3
+job_seconds_bucket{le="+Inf"} 4
+job_seconds_sum 7
+job_seconds_count 4
+# TYPE query_seconds summary
+query_seconds{quantile="0.9"} 2
+query_seconds_sum 7
+query_seconds_count 4
+"""
+
+
+@pytest.mark.server("prometheus-node-exporter")
+def test_types_and_helps_as_node_exporter_has_them(require: Callable[[str], Path], tmp_path: Path) -> None:
+    host = plant(tmp_path, {f"{FOLDER}/smart.prom": SMART, f"{FOLDER}/ipmi.prom": IPMI})
+    collector = make(host)
+    names = {item.name for item in gather(collector) if isinstance(item, Sample)}
+    flags = (
+        "--collector.disable-defaults",
+        "--collector.textfile",
+        f"--collector.textfile.directory={tmp_path / FOLDER}",
+    )
+    with exporter(require("prometheus-node-exporter"), *flags) as url:
+        text = fetched(url)
+    families = {each.name: each for each in collector.families()}
+    assert len(families) == 6
+    for family in families.values():
+        told = family.help.replace("\\", "\\\\").replace(f"/{FOLDER}/", f"{tmp_path}/{FOLDER}/")
+        assert f"# HELP {family.name} {told}\n# TYPE {family.name} {family.type.value}\n" in text
+    kinds = {name: of.type.value for name in names if (of := family_of(name, families)) is not None}
+    assert kinds["query_seconds_count"] == "summary"
+    assert kinds["job_seconds_bucket"] == "histogram"
+    assert len(kinds) == 10
+
+
+def test_a_second_type_loses_no_sample_and_is_said(tmp_path: Path) -> None:
+    texts = ("# TYPE x gauge\nx 1\n", '# TYPE x counter\nx{a="1"} 2\n')
+    told, said = described(tmp_path, *texts)
+    assert told["x"][0] == "gauge"
+    assert said == [f"/{FOLDER}/1.prom: x is a counter here and a gauge in /{FOLDER}/0.prom (write the same)"]
+    collector = make(plant(tmp_path, {}))
+    assert table(gather(collector))['x{a="1"}'] == 2
+    assert notices(gather(collector)) == said, "also when nothing has changed"
+    (tmp_path / FOLDER / "0.prom").unlink()
+    assert notices(gather(collector)) == []
+    assert [each.type.value for each in collector.families()] == ["counter"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("# TYPE x foo\nx 1\n", "line 1: 'foo' is not a type of a metric (write one of counter, gauge, untyped, his"),
+        ("# TYPE x\nx 1\n", "line 1: '' is not a type of a metric"),
+        ("x 1\n# TYPE x gauge\n", "line 2: the TYPE of x stands after its samples"),
+        ("x_sum 1\n# TYPE x summary\n", "line 2: the TYPE of x stands after its samples"),
+        ("# TYPE x gauge\n# TYPE x gauge\n", "line 2: a second TYPE of x"),
+        ("# HELP x a\n# HELP x a\n", "line 2: a second HELP of x"),
+        ("# HELP x a\\q\n", "line 1: unknown escape"),
         ('{a="1"} 1\n', "line 1: a metric name is expected"),
         ('{""} 1\n', "line 1: a metric name is expected"),
         ('{"a" "b"="1"} 1\n', "line 1: a metric name is expected"),
@@ -74,7 +178,7 @@ def test_names_of_any_text_stand_in_quotes(tmp_path: Path) -> None:
         ("".join(f"x{n} 1\n" for n in range(SERIES_LIMIT + 1)), f"more than {SERIES_LIMIT} series"),
         ("#" * (textfile.FILE_LIMIT + 1), "is larger than 1048576 bytes; not read"),
     ],
-    ids=range(21),
+    ids=range(28),
 )
 def test_a_bad_file_is_named_and_gives_nothing(tmp_path: Path, content: str | bytes, message: str) -> None:
     host = plant(tmp_path, {f"{FOLDER}/bad.prom": content, f"{FOLDER}/good.prom": "good 1\n"})
@@ -155,14 +259,14 @@ def written(name: str, pairs: tuple[tuple[str, str], ...], value: float) -> str:
 @example({("x", (("a", 'q"\\\n{},= '),)): math.inf})
 def test_what_is_written_is_read_back(content: dict[tuple[str, tuple[tuple[str, str], ...]], float]) -> None:
     text = "".join(written(name, pairs, value) for (name, pairs), value in content.items())
-    assert parse(text) == [Sample(name, pairs, value) for (name, pairs), value in content.items()]
+    assert parse(text).samples == tuple(Sample(name, pairs, value) for (name, pairs), value in content.items())
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from('xy_{}=",\\ \t\n#019.eE+-NaInf\x00ä'), max_size=60))
 def test_any_text_is_read_or_refused_and_never_read_differently(text: str) -> None:
     try:
-        samples = parse(text + "\n")
+        samples = parse(text + "\n").samples
     except ExpositionError:
         return
     theirs = [s for family in text_string_to_metric_families(text + "\n") for s in family.samples]
