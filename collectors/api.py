@@ -33,7 +33,7 @@ from collectors._model import (
     labels,
     untyped,
 )
-from collectors._options import CredentialRef, OptionProblem, Reveal, Unsupported
+from collectors._options import CredentialRef, Octets, OptionProblem, Reveal, Secret, Unsupported
 from collectors._presence import Absent, present
 from collectors._registry import (
     CollectorLoadError,
@@ -65,11 +65,13 @@ __all__ = [
     "MetricType",
     "NameFilter",
     "Notice",
+    "Octets",
     "OptionProblem",
     "Reveal",
     "Sample",
     "Scrape",
     "Scraper",
+    "Secret",
     "Target",
     "TargetModule",
     "TargetScheduler",

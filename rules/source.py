@@ -43,6 +43,7 @@ MAX_PROBLEMS = 100
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _TEXT_TAG = "tag:yaml.org,2002:str"
+_BINARY_TAG = "tag:yaml.org,2002:binary"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -57,12 +58,16 @@ class Documents(Enum):
 
 
 class Scalar(msgspec.Struct, frozen=True):
-    """Text as written. ``plain`` is False when it was quoted or a block, where ``~`` and ``null`` are ordinary text."""
+    """Text as written. ``plain`` is False when it was quoted or a block, where ``~`` and ``null`` are ordinary text.
+
+    ``binary``: it is bytes in base64 (``!!binary``), which a reader must ask for.
+    """
 
     value: str
     line: int
     column: int
     plain: bool = True
+    binary: bool = False
 
     @property
     def is_null(self) -> bool:
@@ -94,8 +99,12 @@ class Mapping(msgspec.Struct, frozen=True):
 Node = Scalar | Sequence | Mapping
 
 
-def read_yaml(text: str | bytes, file: str, documents: Documents = Documents.ONE) -> tuple[Node | None, list[Problem]]:
+def read_yaml(
+    text: str | bytes, file: str, documents: Documents = Documents.ONE, *, binary: bool = False
+) -> tuple[Node | None, list[Problem]]:
     """The first document of a file, and all that is wrong with it, ordered by position.
+
+    ``binary`` lets values be ``!!binary``, for formats of other programs that have them.
 
     The node is None for an empty file, and whenever what was found makes the rest meaningless (too large, not UTF-8,
     broken syntax). A file with any problem of severity ERROR is not to be used; its node serves to find more mistakes.
@@ -104,7 +113,7 @@ def read_yaml(text: str | bytes, file: str, documents: Documents = Documents.ONE
     decoded = _prescan(text, file, problems)
     if decoded is None:
         return None, problems
-    builder = _Builder(file, documents, problems)
+    builder = _Builder(file, documents, problems, binary)
     try:
         for event in _events(decoded):
             if not builder.take(event):
@@ -190,7 +199,8 @@ class _Open:
 class _Builder:
     """Builds nodes from events. ``take`` returns False to end the read; ``broken`` says that the tree is not whole."""
 
-    def __init__(self, file: str, documents: Documents, problems: list[Problem]) -> None:
+    def __init__(self, file: str, documents: Documents, problems: list[Problem], binary: bool) -> None:
+        self._binary = binary
         self.root: Node | None = None
         self.broken = False
         self._file = file
@@ -220,10 +230,11 @@ class _Builder:
                 self._alias(event)
             case ScalarEvent():
                 text = event.tag == _TEXT_TAG
-                if not text:
+                binary = self._binary and event.tag == _BINARY_TAG
+                if not text and not binary:
                     self._check_tag(event, event.tag)
                 line, column = _mark(event)
-                node = Scalar(event.value, line, column, not event.style and not text)
+                node = Scalar(event.value, line, column, not event.style and not text and not binary, binary)
                 if _CONTROL.search(event.value):
                     self._problem(event, "the escaped text holds a control character", "remove it", "yaml/control")
                 self._add(node, event, event.anchor)

@@ -2,7 +2,8 @@
 
 The types are msgspec Structs and what their fields may be: nested Structs, tuples and lists, dicts, ``| None``, unions
 told apart by the kind of node, Enum, Literal, bool, int, float, str, durations (an ``int`` whose ``Meta`` says
-``extra={"unit": "ms"}``, and ``"go": True`` where Go's form belongs), all with ``Meta`` constraints. A message names
+``extra={"unit": "ms"}``, and ``"go": True`` where Go's form belongs), text or ``!!binary`` (``"bytes": True``), options
+that are refused (``"mend"``: what to write instead), all with ``Meta`` constraints. A message names
 the key, says what was found and how to mend it. What stands where a credential belongs is never quoted: it may be the
 secret itself.
 """
@@ -20,7 +21,17 @@ from typing import Any, cast
 import msgspec
 import msgspec.inspect as mi
 
-from agent.config.scalars import BadScalarError, duration_text, to_bool, to_duration, to_float, to_go_duration, to_int
+import collectors.api
+from agent.config.scalars import (
+    BadScalarError,
+    duration_text,
+    to_bool,
+    to_bytes,
+    to_duration,
+    to_float,
+    to_go_duration,
+    to_int,
+)
 from agent.config.words import CREDENTIALS, describe, join, label, name_in_text, quoted, type_words
 from rules.api import Mapping, Node, Problem, Scalar, Sequence, did_you_mean
 
@@ -80,6 +91,10 @@ class Binder:
         while isinstance(wanted, mi.Metadata):
             extra = {**(wanted.extra or {}), **extra}
             wanted = wanted.type
+        if "mend" in extra:
+            return self.problem(
+                node, f"{label(name)} is not supported by Tocsin", str(extra["mend"]), "config/unsupported"
+            )
         hook = self.hooks.get(getattr(wanted, "cls", type(None)))
         if hook is not None:
             return hook(self, node, name)
@@ -196,6 +211,8 @@ class Binder:
         if isinstance(node, Scalar) and node.is_null and wanted.includes_none:
             return None
         options = [kind for kind in wanted.types if not isinstance(kind, mi.NoneType)]
+        if len(options) == 1:
+            return self.bind(node, options[0], name)
         fitting = [kind for kind in options if _kind_fits(node, kind)]
         if len(fitting) == 1:
             return self.bind(node, fitting[0], name)
@@ -217,6 +234,8 @@ class Binder:
             return self.problem(node, f"{label(name)} must be {words}, found {describe(node)}")
         if node.is_null and not isinstance(wanted, mi.NoneType):
             return self.problem(node, f"{label(name)} has no value", f"write {words}, or remove the key")
+        if node.binary and not extra.get("bytes"):
+            return self.problem(node, f"{label(name)} must be {words}, found !!binary")
         try:
             match wanted:
                 case mi.BoolType():
@@ -249,6 +268,8 @@ class Binder:
     def _text(self, node: Scalar, wanted: mi.StrType, extra: dict[str, Any], name: str) -> Any:
         if self._wrong_length(node, len(node.value), wanted, name, "characters"):
             return INVALID
+        if node.binary:
+            return collectors.api.Octets.of(to_bytes(node.value))
         if wanted.pattern is not None and not re.search(wanted.pattern, node.value):
             form = extra.get("form") or f"text of the form {wanted.pattern}"
             return self.problem(node, f"{label(name)} must be {form}, found {quoted(node.value)}", check="config/value")

@@ -194,8 +194,9 @@ class _Checker:
                 continue
             for problem in collectors.api.load_targets(name).check(options, self._config.collect.interval):
                 text = f"'{_dotted(('collect', name, *problem.path))}': {problem.text}"
-                severity = Severity.WARNING if problem.warning else Severity.ERROR
                 place, line, column = self._option_of(name, problem.path)
+                foreign = problem.secret and place is not self._source
+                severity = Severity.WARNING if problem.warning or foreign else Severity.ERROR
                 found = Problem(place.file, line, column, text, problem.hint, f"config/{name}", severity)
                 self.problems.append(found)
                 if len(self.problems) >= MAX_MISTAKES:
@@ -300,8 +301,13 @@ def repeated(names: Sequence[str]) -> Iterator[tuple[int, str]]:
 
 def _credentials(value: Any, path: Path_) -> Iterator[tuple[Path_, Any]]:
     """Every reference to a credential in a value, with the way to it."""
+    if isinstance(value, collectors.api.Secret):
+        value = value.reference
     if type(value) in CREDENTIALS:
         yield path, value
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value):
+            yield from _credentials(item, (*path, number))
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _credentials(getattr(item, "options", item), (*path, key))

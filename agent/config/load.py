@@ -26,10 +26,17 @@ from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
 from agent.config.rule_files import Kept, RefusedFile, RuleFiles
 from agent.config.schema import LISTEN_ADDRESS, Backend, Collect, CollectorChoice, Config, Targets
-from agent.config.sections import bind_backend, bind_collectors, bind_targets, refuse_unsupported, without_mistakes
+from agent.config.sections import (
+    bind_backend,
+    bind_collectors,
+    bind_secret,
+    bind_targets,
+    refuse_unsupported,
+    without_mistakes,
+)
 from agent.config.words import locate, quoted
 from agent.core.policy import Catalogue, Policy, Receiver
-from collectors.api import Unsupported
+from collectors.api import Octets, Secret, Unsupported
 from rules.api import Mapping, Node, Problem, RuleFile, Scalar, Severity, did_you_mean, read_yaml
 
 EMBEDDED = "embedded defaults"
@@ -99,9 +106,18 @@ def load_section(root: Node, file: str) -> Loaded:
 
 
 def dump(config: Config) -> str:
-    """The effective configuration, defaults included, as canonical JSON: sorted keys, no blanks. Holds no secret."""
-    plain = msgspec.to_builtins(config, str_keys=True)  # dicts may be keyed by enums, which the encoder cannot sort
+    """The effective configuration, defaults included, as canonical JSON: sorted keys, no blanks; digests of secrets."""
+    # Dicts may be keyed by enums, which the encoder cannot sort.
+    plain = msgspec.to_builtins(config, str_keys=True, enc_hook=_told)
     return msgspec.json.encode(plain, order="sorted").decode()
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, Octets):
+        return str.__str__(value)
+    if not isinstance(value, Secret):
+        raise NotImplementedError(f"{type(value)} in the configuration")
+    return value.reference or hashlib.sha256(value.text.encode()).hexdigest()
 
 
 class _Loader:
@@ -153,14 +169,14 @@ class _Loader:
             tuple(rule_files.refused),
         )
 
-    def _read(self, path: str, at: Problem) -> Node | None:
+    def _read(self, path: str, at: Problem, *, binary: bool = False) -> Node | None:
         """The nodes of a file; a file that cannot be read is a problem at the place that names it."""
         try:
             content = self._files.read(path)
         except FilesError as error:
             self._problems.append(Problem(at.file, at.line, at.column, str(error), at.hint, "config/file"))
             return None
-        root, problems = read_yaml(content, path)
+        root, problems = read_yaml(content, path, binary=binary)
         self._problems += problems
         misread = [p for p in problems if p.severity is Severity.ERROR and p.check not in _READABLE]
         return None if misread else root
@@ -179,6 +195,7 @@ class _Loader:
                 Backend: partial(bind_backend, good=backends),
                 Catalogue: self._catalogue,
                 Targets: partial(bind_targets, read=self._modules_file, warn=self._problems.extend),
+                Secret: bind_secret,
                 Unsupported: refuse_unsupported,
             },
         )
@@ -238,7 +255,7 @@ class _Loader:
         """The file that holds the modules of a kind of targets; None when it cannot be used, which is said."""
         path = self._absolute(node.value)
         before = len(self._problems)
-        root = self._read(path, Problem(self._file, node.line, node.column, "", "correct the path"))
+        root = self._read(path, Problem(self._file, node.line, node.column, "", "correct the path"), binary=True)
         if len(self._problems) > before:
             self._broken.add("collect")
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import b64decode
 
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off"})
@@ -38,6 +39,14 @@ def to_bool(text: str) -> bool:
     if lowered in _FALSE:
         return False
     raise BadScalarError("true or false", "write true or false")
+
+
+def to_bytes(text: str) -> bytes:
+    """The bytes of ``!!binary``, which is base64."""
+    try:
+        return b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        raise BadScalarError("bytes in base64", "write what base64(1) gives") from None
 
 
 def to_int(text: str) -> int:

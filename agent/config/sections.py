@@ -16,7 +16,7 @@ from agent.config.checks import Source
 from agent.config.scalars import BadScalarError, to_bool
 from agent.config.schema import Backend, CollectorChoice, Targets
 from agent.config.words import describe, join, label, quoted
-from rules.api import Mapping, Node, Problem, Scalar, Severity, did_you_mean
+from rules.api import Mapping, Node, Problem, Scalar, Sequence, Severity, did_you_mean
 
 OTHERS = "others"
 """The key that stands for every collector that is not mentioned."""
@@ -102,7 +102,6 @@ def bind_targets(
 
     ``read`` gives the nodes of that file, or None when it has said why there are none.
     ``warn`` takes what is wrong in modules of the file that no target uses.
-    ``warn`` takes what is wrong in modules of the file that no target uses.
     """
     if isinstance(node, Scalar) and node.is_null:
         return Targets()
@@ -159,6 +158,16 @@ def _without_unused_mistakes(
 def _with(root: Mapping, modules: Mapping) -> Mapping:
     items = tuple((key, modules if key.value == "modules" else node) for key, node in root.items)
     return Mapping(items, root.line, root.column)
+
+
+def bind_secret(binder: Binder, node: Node, name: str) -> Any:
+    """``{credential: NAME}``, or the secret itself, of which the options' own check says whether it may be here."""
+    if isinstance(node, Scalar) and not node.is_null:
+        return collectors.api.Secret(node.value)
+    if isinstance(node, Sequence):
+        return binder.problem(node, f"{label(name)} must be one value, found a list")
+    reference = binder.struct(node, collectors.api.CredentialRef, name)
+    return reference if reference is INVALID else collectors.api.Secret(reference)
 
 
 def refuse_unsupported(binder: Binder, node: Node, name: str) -> Any:

@@ -54,6 +54,15 @@ class Connection:
         except (OSError, ssl.SSLError) as error:
             raise ProbeFailed(f"cannot read: {reason(error)}") from None
 
+    async def exactly(self, count: int) -> bytes:
+        """The next ``count`` bytes, or fewer at the end."""
+        try:
+            return await self.reader.readexactly(count)
+        except asyncio.IncompleteReadError as error:
+            return error.partial
+        except (OSError, ssl.SSLError) as error:
+            raise ProbeFailed(f"cannot read: {reason(error)}") from None
+
     async def line(self) -> bytes:
         """The next line without its end; empty at the end of the stream is told from an empty line by EOFError."""
         try:

@@ -9,8 +9,8 @@ import threading
 from dataclasses import dataclass
 from time import monotonic
 
+from collectors.probes._options import IpVersion
 from collectors.probes._run import ProbeFailed, Run
-from collectors.probes.modules import IpVersion
 
 THREADS = 32
 """getaddrinfo(3) blocks; a name whose look-up hangs holds one thread, however many targets have it.

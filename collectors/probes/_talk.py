@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from collectors._filter import compile_pattern
+from collectors._options import Octets
 from collectors.probes import _tls
 from collectors.probes._dial import Connection
+from collectors.probes._options import TlsConfig
 from collectors.probes._run import ProbeFailed, Run
-from collectors.probes.modules import QueryResponse, TlsConfig
+from collectors.probes.modules import QueryResponse
 
 RAW_LIMIT = 64 * 1024
 _REFERENCE = re.compile(r"\$(?:\$|\{(\w{1,100})\}|(\w{1,100}))", re.ASCII)
@@ -44,19 +46,38 @@ async def talk(
     for step in conversation:
         asked = step.asked
         reply = asked.send
+        if asked.expect_bytes:
+            await _bytes(connection, _octets(asked.expect_bytes), run)
         if step.search is not None:
             match = await (_line if asked.expect else _raw)(connection, step, run)
-            reply = expand(asked.send, match)
+            reply = asked.send if isinstance(asked.send, Octets) else expand(asked.send, match)
             if asked.labels:
                 run.set("probe_expect_info", 1, **{each.name: expand(each.value, match) for each in asked.labels})
         if asked.send_hex:
             connection.send(bytes.fromhex(asked.send_hex))
         elif reply:
-            connection.send(reply.encode() + b"\n")
+            connection.send(_sent(reply))
         if asked.starttls:
             await connection.secure(contexts.get(tls), tls.server_name or server_name)
             if connection.tls is not None:
                 _tls.record(run, connection.tls)
+
+
+def _sent(text: str) -> bytes:
+    """A line, or the bytes of ``!!binary`` as they are: with a line end behind them they would be others."""
+    return text.octets if isinstance(text, Octets) else text.encode() + b"\n"
+
+
+def _octets(text: str) -> bytes:
+    return text.octets if isinstance(text, Octets) else text.encode()
+
+
+async def _bytes(connection: Connection, wanted: bytes, run: Run) -> None:
+    """What comes next is exactly this."""
+    came = await connection.exactly(len(wanted))
+    if came != wanted:
+        run.set("probe_failed_due_to_bytes", 1)
+        raise ProbeFailed(f"the answer is not {wanted[:30].hex()!a}: it begins with {came[:30].hex()!a}")
 
 
 async def _line(connection: Connection, step: Step, run: Run) -> Match:

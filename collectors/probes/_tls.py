@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from collectors.probes._options import TlsConfig
 from collectors.probes._run import ProbeFailed, Run
-from collectors.probes.modules import TlsConfig
+from collectors.probes._secrets import Secrets
 
 _ENCODING_DER = 2
 _NO_CHAIN = -62_135_596_800
@@ -33,18 +36,20 @@ _ORDER = tuple(reversed(("C", "O", "OU", "L", "ST", "STREET", "POSTALCODE", "CN"
 class Contexts:
     """Contexts by options. One that reads files is made anew when a file has changed."""
 
-    def __init__(self, base: Path) -> None:
-        self._base = base
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
         self._made: dict[object, ssl.SSLContext] = {}
 
     def get(self, config: TlsConfig, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
         """ProbeFailed when a file of the options cannot be used."""
-        files = [self._base / name for name in (config.ca_file, config.cert_file, config.key_file) if name]
+        base = self._secrets.base
+        files = [base / name for name in (config.ca_file, config.cert_file, config.key_file) if name]
+        written_key = self._secrets.text("tls_config.key", config.key) if config.key else ""
         try:
-            key = config, alpn, tuple((str(path), path.stat().st_mtime_ns) for path in files)
+            key = config, alpn, written_key, tuple((str(path), path.stat().st_mtime_ns) for path in files)
             made = self._made.get(key)
             if made is None:
-                made = _context(config, self._base)
+                made = _context(config, base, written_key)
                 if alpn:
                     made.set_alpn_protocols(list(alpn))
                 for old in [old for old in self._made if isinstance(old, tuple) and old[:2] == (config, alpn)]:
@@ -52,25 +57,50 @@ class Contexts:
                 self._made[key] = made
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            if isinstance(error, ssl.SSLError):
+                reason = f"{(error.reason or 'not understood').lower().replace('_', ' ')} ({_pem(config)})"
             raise ProbeFailed(f"tls_config: {getattr(error, 'filename', None) or 'a file'}: {reason}") from None
         return made
 
 
-def _context(config: TlsConfig, base: Path) -> ssl.SSLContext:
+def _pem(config: TlsConfig) -> str:
+    """What of the options is read as PEM, for a message."""
+    return ", ".join(
+        name for name in ("ca", "ca_file", "cert", "cert_file", "key", "key_file") if getattr(config, name)
+    )
+
+
+def _context(config: TlsConfig, base: Path, key: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if config.insecure_skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    elif config.ca:
+        context.load_verify_locations(cadata=config.ca)
     elif config.ca_file:
         context.load_verify_locations(os.fspath(base / config.ca_file))
     else:
         context.load_default_certs()
-    if config.cert_file:
-        context.load_cert_chain(base / config.cert_file, base / config.key_file if config.key_file else None)
+    if config.cert or config.cert_file:
+        with ExitStack() as stack:
+            certificate = stack.enter_context(_as_file(config.cert)) if config.cert else base / config.cert_file
+            keyed = stack.enter_context(_as_file(key)) if key else base / config.key_file if config.key_file else None
+            context.load_cert_chain(certificate, keyed)
     context.minimum_version = _VERSIONS[config.min_version or "TLS12"]
     if config.max_version:
         context.maximum_version = _VERSIONS[config.max_version]
     return context
+
+
+@contextmanager
+def _as_file(text: str) -> Iterator[str]:
+    """A path that gives the text: OpenSSL's loader of certificates knows only files, and a key must not be in one."""
+    descriptor = os.memfd_create("tocsin-pem")
+    try:
+        os.write(descriptor, text.encode())
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def record(run: Run, connection: ssl.SSLObject) -> None:

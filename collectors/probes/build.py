@@ -9,13 +9,16 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
+import msgspec
+
 from collectors._model import Notice, Sample
-from collectors._options import OptionPath, OptionProblem, Reveal
+from collectors._options import OptionPath, OptionProblem, Reveal, Secret
 from collectors._targets import Target
 from collectors.probes._resolve import Resolver
 from collectors.probes._run import ProbeFailed, Run
 from collectors.probes._secrets import Secrets
 from collectors.probes._tls import Contexts
+from collectors.probes.http_options import SECRET_HEADERS
 from collectors.probes.modules import Module, Prober
 from collectors.probes.options import Options, TargetOptions
 from collectors.probes.ready import READY
@@ -41,9 +44,14 @@ class _Tools:
     secrets: Secrets
 
 
+def _tools(reveal: Reveal, base: Path) -> _Tools:
+    secrets = Secrets(reveal, base)
+    return _Tools(Resolver(), Contexts(secrets), secrets)
+
+
 def build(options: Options, reveal: Reveal, base: Path) -> list[Target]:
     """The targets of options that ``check`` found no mistake in. ``base`` is where relative paths of modules begin."""
-    tools = _Tools(Resolver(), Contexts(base), Secrets(reveal, base))
+    tools = _tools(reveal, base)
     modules = _modules(options)
     probers = {name: _prober(module, tools) for name, module in modules.items() if name in options.used}
     return [_target(target, options, modules, probers) for target in options.targets]
@@ -52,7 +60,7 @@ def build(options: Options, reveal: Reveal, base: Path) -> list[Target]:
 def check(options: Options, cycle_ms: int) -> Iterator[OptionProblem]:
     """Every mistake; ``cycle_ms`` is the interval of collections, with which results are published."""
     modules = _modules(options)
-    tools = _Tools(Resolver(), Contexts(Path()), Secrets(lambda name: name, Path()))
+    tools = _tools(lambda name: name, Path())
     probers: dict[str, Probing] = {}
     used = options.used
     for name, module in modules.items():
@@ -65,6 +73,13 @@ def check(options: Options, cycle_ms: int) -> Iterator[OptionProblem]:
             yield OptionProblem(("modules", name, module.prober.value, option), text)
     for name, module in options.modules.items():
         yield from _unverified(name, module)
+        for path in written_out(module):
+            yield OptionProblem(
+                ("modules", name, *path),
+                f"module {name!a} has a secret written out in '{'.'.join(map(str, path))}'",
+                "write {credential: NAME} and keep the secret out of this file",
+                secret=True,
+            )
         yield from _of_other_probers(name, module)
     if options.interval < cycle_ms:
         yield OptionProblem(("interval",), *_too_often(options.interval, cycle_ms))
@@ -107,6 +122,34 @@ def _unverified(name: str, module: Module) -> Iterator[OptionProblem]:
             )
 
 
+def written_out(value: object, path: OptionPath = ()) -> Iterator[OptionPath]:
+    """The ways to all secrets that are written out in options."""
+    match value:
+        case Secret() if value.text and _is_secret(value, path):
+            yield path
+        case msgspec.Struct():
+            for field in msgspec.structs.fields(value):
+                yield from written_out(getattr(value, field.name), (*path, field.encode_name))
+        case dict():
+            for key, item in value.items():
+                yield from written_out(item, (*path, key))
+        case tuple():
+            for number, item in enumerate(value):
+                yield from written_out(item, (*path, number))
+
+
+def _is_secret(value: Secret, path: OptionPath) -> bool:
+    """Headers, parameters and proxies need not be secret; by their names, or by a login, it is seen that they are."""
+    match path:
+        case (*_, "headers" | "http_headers", str(name)) | (*_, "proxy_connect_header", str(name), _):
+            return name.lower() in SECRET_HEADERS
+        case (*_, "endpoint_params", str(name)):
+            return any(word in name.lower() for word in ("password", "secret", "token", "assertion"))
+        case (*_, "proxy_url"):
+            return "@" in value.text
+    return True
+
+
 def _of_other_probers(name: str, module: Module) -> Iterator[OptionProblem]:
     """The exporter takes the sections of every prober, and heeds one."""
     for prober in Prober:
@@ -140,6 +183,10 @@ def _prober(module: Module, tools: _Tools) -> Probing:
             from collectors.probes.tcp import TcpProber  # noqa: PLC0415
 
             return TcpProber(module.tcp, resolver, contexts)
+        case Prober.WEBSOCKET:
+            from collectors.probes.websocket import WebsocketProber  # noqa: PLC0415
+
+            return WebsocketProber(module.websocket, resolver, contexts, tools.secrets)
         case Prober.UNIX:
             from collectors.probes.tcp import UnixProber  # noqa: PLC0415
 

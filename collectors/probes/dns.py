@@ -86,6 +86,8 @@ class DnsProber:
         address = await self._resolver.choose(host, options.preferred_ip_protocol, options.ip_protocol_fallback, run)
         run.set("probe_dns_duration_seconds", run.values["probe_dns_lookup_time_seconds", ()], phase="resolve")
         query = dns.message.make_query(self._name, self._type, self._class, want_dnssec=options.dnssec)
+        if options.edns0_udp_size is not None:
+            query.use_edns(0, dns.flags.DO if options.dnssec else 0, options.edns0_udp_size)
         query.flags = dns.flags.Flag(0)
         if options.recursion_desired:
             query.flags |= dns.flags.RD

@@ -6,23 +6,22 @@ client library hides them.
 
 from __future__ import annotations
 
-import base64
-import zlib
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from time import monotonic
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin
 
 from collectors._filter import compile_pattern
-from collectors._options import CredentialRef
-from collectors.probes import _http1, _tls
-from collectors.probes._dial import Connection, dial
-from collectors.probes._http1 import Answer, Request
-from collectors.probes._resolve import Address, Resolver, split_host_port
+from collectors.probes import _tls
+from collectors.probes._client import Answered, Ask, Client, Headers, must_hold_no_login, parsed
+from collectors.probes._http1 import Answer
+from collectors.probes._login import authorization
+from collectors.probes._resolve import Address, Resolver
 from collectors.probes._run import Found, ProbeFailed, Run, patterns
 from collectors.probes._secrets import Secrets
-from collectors.probes.modules import HeaderMatch, HttpProbe
+from collectors.probes._unpack import unpacked
+from collectors.probes.http_options import SECRET_HEADERS, HeaderMatch, HttpProbe
 
 REDIRECT_LIMIT = 10
 BODY_LIMIT = 16 << 20
@@ -64,8 +63,15 @@ class HttpProber:
     def __init__(self, options: HttpProbe, resolver: Resolver, contexts: _tls.Contexts, secrets: Secrets) -> None:
         self._options = options
         self._resolver = resolver
-        self._contexts = contexts
         self._secrets = secrets
+        self._client = Client(
+            options, resolver, contexts, secrets, prefer=options.preferred_ip_protocol, http2=options.enable_http2
+        )
+        self._tokens = None
+        if options.oauth2 is not None:
+            from collectors.probes._oauth2 import Tokens  # noqa: PLC0415 - only for modules that have it
+
+            self._tokens = Tokens(options.oauth2, resolver, contexts, secrets)
         self._refused = patterns("fail_if_body_matches_regexp", options.fail_if_body_matches_regexp)
         self._wanted = patterns("fail_if_body_not_matches_regexp", options.fail_if_body_not_matches_regexp)
         self._refused_headers = _headers("fail_if_header_matches", options.fail_if_header_matches)
@@ -74,9 +80,7 @@ class HttpProber:
     @staticmethod
     def check_target(target: str) -> None:
         """ValueError when the target can never be probed."""
-        url = _parsed(target)
-        if url.username is not None or url.password is not None:
-            raise ValueError("the target holds a login; use basic_auth of a module with a credential")
+        must_hold_no_login(parsed(target))
 
     async def probe(self, target: str, run: Run) -> None:
         for name in ("content_length", "uncompressed_body_length", "redirects", "ssl", "status_code", "version"):
@@ -85,112 +89,69 @@ class HttpProber:
         run.phases("probe_http_duration_seconds", "resolve")
         options = self._options
         body = self._secrets.read("body_file", options.body_file) if options.body_file else options.body.encode()
-        visit = _Visit(_parsed(target), options.method.upper() or "GET", body)
+        visit = _Visit(parsed(target), options.method.upper() or "GET", body)
         address: Address | None = None
-        if not (options.proxy_url and options.skip_resolve_phase_with_proxy):
+        if not (self._client.proxies.configured and options.skip_resolve_phase_with_proxy):
             address = await self._resolver.choose(
                 visit.url.hostname or "", options.preferred_ip_protocol, options.ip_protocol_fallback, run
             )
             run.add("probe_http_duration_seconds", run.values["probe_dns_lookup_time_seconds", ()], phase="resolve")
         run.phases("probe_http_duration_seconds", "connect", "tls", "processing", "transfer")
+        phase = _phase(run)
         while True:
-            connection, answer, started = await self._exchange(visit, address, run)
+            login = await self._authorization(visit)
+            answered = await self._ask(visit, login, address, phase)
+            run.set("probe_http_status_code", answered.answer.status)
+            if answered.answer.status == 401 and self._tokens is not None:
+                self._tokens.refused(login)
             try:
-                if not self._redirected(visit, answer, run):
-                    await self._judge(connection, answer, started, run)
+                if not self._redirected(visit, answered.answer, run):
+                    await self._judge(answered, run)
                     return
             finally:
-                connection.close()
+                answered.connection.close()
             address = None
 
-    async def _exchange(self, visit: _Visit, address: Address | None, run: Run) -> tuple[Connection, Answer, float]:
-        """One request; also the moment its answer began."""
-        connection, through_proxy = await self._connect(visit, address, run)
-        try:
-            request = self._request(visit, through_proxy)
-            sent = monotonic()
-            if connection.tls is not None and connection.tls.selected_alpn_protocol() == "h2":
-                from collectors.probes import _http2  # noqa: PLC0415 - only where a server speaks it
+    async def _authorization(self, visit: _Visit) -> str:
+        if visit.origin != visit.home:
+            return ""
+        if self._tokens is not None:
+            return await self._tokens.authorization()
+        return authorization(self._options, self._secrets)
 
-                exchange = _http2.Exchange(connection)
-                await exchange.send(request)
-                answer = await exchange.receive()
-            else:
-                _http1.send(connection, request)
-                answer = await _http1.receive(connection, request.method)
-        except BaseException:
-            connection.close()
-            raise
-        began = monotonic()
-        run.add("probe_http_duration_seconds", began - sent, phase="processing")
-        run.set("probe_http_status_code", answer.status)
-        return connection, answer, began
+    async def _ask(
+        self, visit: _Visit, login: str, address: Address | None, phase: Callable[[str, float], None]
+    ) -> Answered:
+        headers, host = self._headers(visit, login)
+        ask = Ask(visit.url, visit.method, headers, visit.body, host)
+        name = self._options.tls_config.server_name if not visit.redirects else ""
+        return await self._client.exchange(ask, address, phase, name)
 
-    async def _connect(self, visit: _Visit, address: Address | None, run: Run) -> tuple[Connection, bool]:
-        """A connection for the next request, and whether that has to be written for a proxy."""
-        url, options = visit.url, self._options
-        secure = url.scheme == "https"
-        host, port = url.hostname or "", url.port or (443 if secure else 80)
-        to_host, to_port = (
-            split_host_port(urlsplit(options.proxy_url).netloc, 80) if options.proxy_url else (host, port)
-        )
-        if address is None or options.proxy_url:
-            began = monotonic()
-            found = await self._resolver.addresses(to_host)
-            address = _preferred(found, options)
-            run.add("probe_http_duration_seconds", monotonic() - began, phase="resolve")
-        connection = await dial(address, to_port)
-        run.add("probe_http_duration_seconds", connection.connected - connection.dialed, phase="connect")
-        try:
-            if secure:
-                if options.proxy_url:
-                    await _tunnel(connection, f"{_in_url(host)}:{port}")
-                began = monotonic()
-                alpn = ("h2", "http/1.1") if options.enable_http2 else ("http/1.1",)
-                name = options.tls_config.server_name if not visit.redirects else ""
-                await connection.secure(self._contexts.get(options.tls_config, alpn), name or _ascii(host))
-                run.add("probe_http_duration_seconds", connection.secured - began, phase="tls")
-        except BaseException:
-            connection.close()
-            raise
-        return connection, bool(options.proxy_url) and not secure
-
-    def _request(self, visit: _Visit, through_proxy: bool) -> Request:
-        url, options = visit.url, self._options
-        path = quote(url.path or "/", safe="/:@!$&'()*+,;=~%-._") + (
-            f"?{quote(url.query, safe='/?:@!$&()*+,;=~%-._[]')}" if url.query else ""
-        )
-        authority = _in_url(_ascii(url.hostname or "")) + (f":{url.port}" if url.port else "")
-        headers = {"User-Agent": "Tocsin", "Connection": "close"}
+    def _headers(self, visit: _Visit, login: str) -> tuple[Headers, str]:
+        """The headers, one after the other, and what ``Host`` says where the module decides it."""
+        options, home, host = self._options, visit.origin == visit.home, ""
+        pairs = [("User-Agent", "Tocsin"), ("Connection", "close")]
         if options.compression:
-            headers["Accept-Encoding"] = options.compression
-        home = visit.origin == visit.home
+            pairs.append(("Accept-Encoding", options.compression))
         for name, value in options.headers.items():
-            if isinstance(value, CredentialRef):
-                if home:
-                    headers[name] = self._secrets.get(f"headers.{name}", value, "")
-            elif name.lower() == "host":
-                authority = value if visit.redirects == 0 else authority
-            else:
-                headers[name] = value
-        if home and (login := self._login()):
-            headers["Authorization"] = login
-        if cookies := [f"{name}={value}" for (host, name), value in visit.cookies.items() if host == url.hostname]:
-            headers["Cookie"] = "; ".join(cookies)
-        target = f"{url.scheme}://{authority}{path}" if through_proxy else path
-        return Request(visit.method, url.scheme, authority, target, tuple(headers.items()), visit.body)
-
-    def _login(self) -> str:
-        options, secret = self._options, self._secrets.get
-        if (basic := options.basic_auth) is not None:
-            user = basic.username or secret("basic_auth.username_file", None, basic.username_file)
-            password = secret("basic_auth.password", basic.password, basic.password_file)
-            return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        if (other := options.authorization) is not None:
-            return f"{other.type} {secret('authorization.credentials', other.credentials, other.credentials_file)}"
-        if options.bearer_token is not None or options.bearer_token_file:
-            return f"Bearer {secret('bearer_token', options.bearer_token, options.bearer_token_file)}"
-        return ""
+            secret = value.reference is not None or name.lower() in SECRET_HEADERS
+            if name.lower() == "host":
+                host = value.text if not visit.redirects else ""
+            elif home or not secret:
+                _replace(pairs, (name, self._secrets.get(f"headers.{name}", value)))
+        for name, header in options.http_headers.items():
+            values = list(header.values)
+            if home:
+                values += [self._secrets.get(f"http_headers.{name}", secret) for secret in header.secrets]
+                values += [self._secrets.get(f"http_headers.{name}", None, file) for file in header.files]
+            _replace(pairs, *((name, value) for value in values))
+        if login:
+            _replace(pairs, ("Authorization", login))
+        if cookies := [
+            f"{name}={value}" for (host_, name), value in visit.cookies.items() if host_ == visit.url.hostname
+        ]:
+            pairs.append(("Cookie", "; ".join(cookies)))
+        return tuple(pairs), host
 
     def _redirected(self, visit: _Visit, answer: Answer, run: Run) -> bool:
         """Move on to where the answer points; False when it is the last."""
@@ -206,7 +167,7 @@ class HttpProber:
             if equals and name.strip().isprintable() and value.strip().isprintable():
                 visit.cookies[visit.url.hostname or "", name.strip()] = value.strip()
         try:
-            visit.url = _parsed(urljoin(visit.url.geturl(), location))
+            visit.url = parsed(urljoin(visit.url.geturl(), location))
         except ValueError as error:
             raise ProbeFailed(f"the server redirects to where nobody can go: {error}") from None
         if answer.status not in _KEPT:
@@ -214,9 +175,9 @@ class HttpProber:
         visit.redirects += 1
         return True
 
-    async def _judge(self, connection: Connection, answer: Answer, began: float, run: Run) -> None:
+    async def _judge(self, answered: Answered, run: Run) -> None:
         """Record the last answer, then say what is wrong with it."""
-        options = self._options
+        connection, answer, options = answered.connection, answered.answer, self._options
         run.set("probe_http_version", float(answer.version))
         run.set("probe_http_ssl", connection.tls is not None)
         if connection.tls is not None:
@@ -226,7 +187,7 @@ class HttpProber:
         if modified is not None:
             run.set("probe_http_last_modified_timestamp_seconds", modified)
         body = await self._read(answer, run)
-        run.add("probe_http_duration_seconds", monotonic() - began, phase="transfer")
+        run.add("probe_http_duration_seconds", monotonic() - answered.began, phase="transfer")
         if not self._takes(answer.status):
             after = (
                 f" after {REDIRECT_LIMIT} redirects" if run.values["probe_http_redirects", ()] > REDIRECT_LIMIT else ""
@@ -234,7 +195,7 @@ class HttpProber:
             raise ProbeFailed(f"the status is {answer.status}{after}")
         self._match_headers(answer, run)
         self._match_body(body, run)
-        if options.valid_http_versions and f"HTTP/{answer.version}" not in options.valid_http_versions:
+        if options.versions and answer.version not in options.versions:
             raise ProbeFailed(f"the answer is HTTP/{answer.version}")
         if options.fail_if_ssl and connection.tls is not None:
             raise ProbeFailed("the last answer came over TLS")
@@ -255,7 +216,7 @@ class HttpProber:
         keep = bool(self._refused or self._wanted)
         size = 0
         kept = bytearray()
-        async for part in _unpacked(answer.body, self._options.compression):
+        async for part in unpacked(answer.body, self._options.compression):
             size += len(part)
             run.set("probe_http_uncompressed_body_length", min(size, limit))
             if size > limit:
@@ -295,46 +256,17 @@ def _headers(option: str, matches: tuple[HeaderMatch, ...]) -> tuple[_Header, ..
     )
 
 
-def _parsed(target: str) -> SplitResult:
-    """ValueError when it is no URL that can be asked for."""
-    if not target.startswith(("http://", "https://")):
-        if "://" in target:
-            raise ValueError(f"{target[:100]!a} is not an http or https URL")
-        target = f"http://{target}"
-    if any(char.isspace() or not char.isprintable() for char in target):
-        raise ValueError("the URL holds blanks or control characters")
-    url = urlsplit(target)
-    if not url.hostname:
-        raise ValueError(f"{target[:100]!a} has no host")
-    if url.port == 0:  # reading it raises ValueError for what is no port
-        raise ValueError("port 0 does not exist")
-    return url
+def _phase(run: Run) -> Callable[[str, float], None]:
+    def took(phase: str, seconds: float) -> None:
+        run.add("probe_http_duration_seconds", seconds, phase=phase)
+
+    return took
 
 
-def _preferred(found: list[Address], options: HttpProbe) -> Address:
-    version = 4 if options.preferred_ip_protocol == "ip4" else 6
-    return next((address for address in found if address.version == version), found[0])
-
-
-async def _tunnel(connection: Connection, authority: str) -> None:
-    """Have the proxy connect us through."""
-    _http1.send(connection, Request("CONNECT", "http", authority, authority))
-    answer = await _http1.receive(connection, "CONNECT")
-    if not 200 <= answer.status < 300:
-        raise ProbeFailed(f"the proxy answers {answer.status}")
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _ascii(host: str) -> str:
-    if host.isascii():
-        return host
-    try:
-        return host.encode("idna").decode()
-    except UnicodeError:
-        raise ProbeFailed(f"{host[:100]!a} is no host name") from None
+def _replace(pairs: list[tuple[str, str]], *others: tuple[str, str]) -> None:
+    """Put headers in the place of those that have the same name."""
+    names = {name.lower() for name, _ in others}
+    pairs[:] = [*(pair for pair in pairs if pair[0].lower() not in names), *others]
 
 
 def _timestamp(text: str) -> float | None:
@@ -342,30 +274,3 @@ def _timestamp(text: str) -> float | None:
         return parsedate_to_datetime(text).timestamp() if text else None
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-async def _unpacked(body: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
-    """The body without its compression, in pieces that do not depend on how well it was packed."""
-    if encoding not in ("gzip", "deflate"):
-        async for part in body:
-            yield part
-        return
-    unpacker = None
-    async for part in body:
-        if unpacker is None:
-            unpacker = zlib.decompressobj(_window(encoding, part))
-        try:
-            yield unpacker.decompress(part, 65_536)
-            while unpacker.unconsumed_tail:
-                yield unpacker.decompress(unpacker.unconsumed_tail, 65_536)
-        except zlib.error:
-            raise ProbeFailed(f"the body is not {encoding}") from None
-    if unpacker is not None and not unpacker.eof:
-        raise ProbeFailed(f"the body is not whole {encoding}")
-
-
-def _window(encoding: str, start: bytes) -> int:
-    """zlib's word for the format. Servers send ``deflate`` with and without zlib's header."""
-    if encoding == "gzip":
-        return 31
-    return 15 if start[:1] == b"\x78" else -15

@@ -11,6 +11,7 @@ METRICS = (
     gauge("probe_ip_protocol", "4 or 6: the IP version that was used; 0 when there was no address."),
     gauge("probe_ip_addr_hash", "FNV-1a hash of the address that was used; it changes with the address."),
     gauge("probe_failed_due_to_regex", "1 when a regular expression of the module decided against the target."),
+    gauge("probe_failed_due_to_bytes", "1 when `expect_bytes` of the module decided against the target."),
     gauge("probe_http_status_code", "Status of the last answer; 0 when there was none."),
     gauge("probe_http_content_length", "Content-Length of the last answer in bytes; -1 when it does not say."),
     gauge("probe_http_uncompressed_body_length", "Bytes of the last answer's body, uncompressed."),
@@ -47,6 +48,12 @@ METRICS = (
     gauge(
         "probe_dns_authenticated",
         "1 when the server says that it validated the answer (AD). Tocsin's own; with `dnssec: true`.",
+    ),
+    gauge("probe_websocket_status_code", "Status of the answer to the request for a WebSocket."),
+    gauge("probe_websocket_connection_upgraded", "1 when the server changed over to a WebSocket."),
+    gauge(
+        "probe_websocket_failed_due_to_regex",
+        "1 when a message did not match; there where the module has a `query_response`.",
     ),
     gauge("probe_grpc_duration_seconds", "Seconds of the phases of gRPC.", "phase"),
     gauge("probe_grpc_ssl", "1 when the answer came over TLS."),

@@ -1,26 +1,20 @@
 """Modules: how a target is probed. The keys and defaults are those of blackbox_exporter's ``modules`` file.
 
-Its options that cannot be honoured here have the type ``Unsupported`` and are refused by name. Secrets are given by
-reference (or by the file names that blackbox_exporter has for them), never written out.
+Its options that cannot be honoured here are refused by name, with what to write instead. A secret is given by reference
+or by the name of a file; in the exporter's own file it may be written out, which ``check`` warns of.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
 from enum import Enum
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import Meta, field
 
-from collectors._options import CredentialRef, Unsupported
-
-Millis = Annotated[int, Meta(extra={"unit": "ms", "go": True}, ge=0, le=600_000)]
-IpVersion = Literal["ip4", "ip6"]
-Patterns = Annotated[tuple[str, ...], Meta(max_length=100)]
-_NO = Unsupported()
-_SIZE = re.compile(r"([0-9]{1,12})(?:([KMGT]?)i?B)?", re.ASCII)
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+from collectors._options import Secret
+from collectors.probes._options import IpVersion, Millis, Options, Patterns, TlsConfig, only_one
+from collectors.probes.http_options import BasicAuth, HttpProbe, must_be_headers
 
 
 class Prober(Enum):
@@ -32,134 +26,7 @@ class Prober(Enum):
     DNS = "dns"
     GRPC = "grpc"
     UNIX = "unix"
-
-
-class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    """What all of these have in common."""
-
-
-class TlsConfig(Options, frozen=True):
-    """TLS towards the target. Certificates are verified unless ``insecure_skip_verify`` is set."""
-
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-    server_name: str = ""
-    insecure_skip_verify: bool = False
-    min_version: Literal["", "TLS10", "TLS11", "TLS12", "TLS13"] = ""
-    max_version: Literal["", "TLS10", "TLS11", "TLS12", "TLS13"] = ""
-    ca: Unsupported = _NO
-    cert: Unsupported = _NO
-    key: Unsupported = _NO
-    ca_ref: Unsupported = _NO
-    cert_ref: Unsupported = _NO
-    key_ref: Unsupported = _NO
-
-
-class HeaderMatch(Options, frozen=True):
-    """A header and the pattern that decides."""
-
-    header: Annotated[str, Meta(min_length=1)]
-    regexp: Annotated[str, Meta(min_length=1)]
-    allow_missing: bool = False
-
-
-class BasicAuth(Options, frozen=True):
-    """A login."""
-
-    username: str = ""
-    password: CredentialRef | None = None
-    username_file: str = ""
-    password_file: str = ""
-    username_ref: Unsupported = _NO
-    password_ref: Unsupported = _NO
-
-
-class Authorization(Options, frozen=True):
-    """The header ``Authorization``: its type and what follows."""
-
-    type: str = "Bearer"
-    credentials: CredentialRef | None = None
-    credentials_file: str = ""
-    credentials_ref: Unsupported = _NO
-
-
-class HttpProbe(Options, frozen=True):
-    """HTTP and HTTPS."""
-
-    valid_status_codes: tuple[Annotated[int, Meta(ge=100, le=999)], ...] = ()
-    valid_http_versions: tuple[Literal["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"], ...] = ()
-    preferred_ip_protocol: IpVersion = "ip6"
-    ip_protocol_fallback: bool = True
-    skip_resolve_phase_with_proxy: bool = False
-    no_follow_redirects: bool | UnsetType = UNSET
-    follow_redirects: bool | UnsetType = UNSET
-    fail_if_ssl: bool = False
-    fail_if_not_ssl: bool = False
-    accept_any_response: bool = False
-    method: Annotated[str, Meta(pattern=r"^[A-Za-z]{0,32}$", extra={"form": "the name of a method"})] = "GET"
-    headers: dict[str, str | CredentialRef] = field(default_factory=dict)
-    fail_if_body_matches_regexp: Patterns = ()
-    fail_if_body_not_matches_regexp: Patterns = ()
-    fail_if_header_matches: tuple[HeaderMatch, ...] = ()
-    fail_if_header_not_matches: tuple[HeaderMatch, ...] = ()
-    body: str = ""
-    body_file: str = ""
-    compression: Literal["", "gzip", "deflate", "identity"] = ""
-    body_size_limit: str = ""
-    basic_auth: BasicAuth | None = None
-    authorization: Authorization | None = None
-    bearer_token: CredentialRef | None = None
-    bearer_token_file: str = ""
-    proxy_url: str = ""
-    tls_config: TlsConfig = TlsConfig()
-    enable_http2: bool = True
-    oauth2: Unsupported = _NO
-    no_proxy: Unsupported = _NO
-    proxy_from_environment: Unsupported = _NO
-    proxy_connect_header: Unsupported = _NO
-    http_headers: Unsupported = _NO
-    enable_http3: Unsupported = _NO
-    fail_if_body_json_matches_cel: Unsupported = _NO
-    fail_if_body_json_not_matches_cel: Unsupported = _NO
-
-    def __post_init__(self) -> None:
-        if UNSET not in (self.follow_redirects, self.no_follow_redirects):
-            raise ValueError("follow_redirects and no_follow_redirects say the same; keep follow_redirects")
-        ways = (self.basic_auth, self.authorization, self.bearer_token, self.bearer_token_file or None)
-        if sum(way is not None for way in ways) > 1:
-            raise ValueError("authorization: more than one way to log in; keep one of basic_auth, authorization and "
-                             "bearer_token")  # fmt: skip
-        if self.accept_any_response and self.valid_status_codes:
-            raise ValueError("accept_any_response and valid_status_codes contradict each other; keep one")
-        if self.body and self.body_file:
-            raise ValueError("body_file and body are both given; keep one")
-        for name, value in self.headers.items():
-            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-                raise ValueError(f"headers: {name[:40]!r} is not the name of a header")
-            if isinstance(value, str) and name.lower() in _SECRET_HEADERS:
-                raise ValueError(f"headers: {name} holds a secret; write {name}: {{credential: NAME}}")
-            if isinstance(value, str) and not value.isprintable():
-                raise ValueError(f"headers: {name} holds a control character")
-        if self.proxy_url and not re.fullmatch(r"http://[^/@\s]+/?", self.proxy_url):
-            raise ValueError("proxy_url must be http://HOST:PORT, without a login; other proxies are not supported")
-        _ = self.body_limit
-
-    @property
-    def follows(self) -> bool:
-        if self.no_follow_redirects is not UNSET:
-            return not self.no_follow_redirects
-        return self.follow_redirects is not False
-
-    @property
-    def body_limit(self) -> int:
-        """Bytes of a body that are taken; 0 when the module does not say."""
-        if not self.body_size_limit:
-            return 0
-        match = _SIZE.fullmatch(self.body_size_limit)
-        if match is None:
-            raise ValueError("body_size_limit must be a size such as 10MB or 512KiB")
-        return int(match[1]) << 10 * " KMGT".index(match[2] or " ")
+    WEBSOCKET = "websocket"
 
 
 class ExpectLabel(Options, frozen=True):
@@ -169,26 +36,29 @@ class ExpectLabel(Options, frozen=True):
     value: str = ""
 
 
+Raw = Annotated[str, Meta(extra={"bytes": True}, max_length=65_536)]
+"""Text, or bytes (``!!binary``), which then are ``Octets``."""
+
+
 class QueryResponse(Options, frozen=True):
     """One step of a conversation: what to wait for, what to send then, and whether to go on under TLS.
 
-    ``expect`` is looked for in whole lines. ``expect_raw`` (Tocsin's own) is looked for in the bytes that came,
-    read as Latin-1, for protocols without lines; ``send_hex`` (Tocsin's own) sends bytes without a line end.
+    ``expect`` is looked for in whole lines, ``expect_bytes`` must be exactly what comes next. ``expect_raw`` (Tocsin's
+    own) is looked for in the bytes that came, read as Latin-1, for protocols without lines. ``send`` ends with a line
+    end, unless it is ``!!binary``; ``send_hex`` (Tocsin's own) sends bytes as they are.
     """
 
     expect: str = ""
+    expect_bytes: Raw = ""
     labels: tuple[ExpectLabel, ...] = ()
-    send: str = ""
+    send: Raw = ""
     starttls: bool = False
     expect_raw: str = ""
     send_hex: Annotated[str, Meta(pattern=r"^([0-9a-fA-F]{2})*$", extra={"form": "bytes in hexadecimal"})] = ""
-    expect_bytes: Unsupported = _NO
 
     def __post_init__(self) -> None:
-        if self.expect and self.expect_raw:
-            raise ValueError("expect_raw and expect are both given; keep one")
-        if self.send and self.send_hex:
-            raise ValueError("send_hex and send are both given; keep one")
+        only_one(self, "expect", "expect_raw", "expect_bytes")
+        only_one(self, "send", "send_hex")
 
 
 def _must_be_address(source_ip_address: str) -> None:
@@ -263,6 +133,7 @@ class DnsProbe(Options, frozen=True):
     validate_authority_rrs: RecordsCheck = RecordsCheck()
     validate_additional_rrs: RecordsCheck = RecordsCheck()
     dnssec: bool = False
+    edns0_udp_size: Annotated[int, Meta(ge=512, le=65_535)] | None = None
 
     def __post_init__(self) -> None:
         if self.dns_over_tls and self.transport_protocol != "tcp":
@@ -280,6 +151,33 @@ class GrpcProbe(Options, frozen=True):
     ip_protocol_fallback: bool = True
 
 
+class WebsocketClient(Options, frozen=True):
+    """The request that a WebSocket begins with; each of its headers has one value."""
+
+    tls_config: TlsConfig = TlsConfig()
+    basic_auth: BasicAuth | None = None
+    bearer_token: Secret | None = None
+    http_headers: dict[str, Secret] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.basic_auth is not None and self.bearer_token is not None:
+            raise ValueError("bearer_token and basic_auth are both given; keep one")
+        must_be_headers("http_headers", self.http_headers)
+
+
+class WebsocketProbe(Options, frozen=True):
+    """A WebSocket (RFC 6455), and a conversation of text messages over it."""
+
+    http_config: WebsocketClient = WebsocketClient()
+    query_response: Annotated[tuple[QueryResponse, ...], Meta(max_length=100)] = ()
+
+    def __post_init__(self) -> None:
+        for step in self.query_response:
+            for name in ("expect_bytes", "expect_raw", "labels", "send_hex", "starttls"):
+                if getattr(step, name):
+                    raise ValueError(f"query_response: {name} does nothing over a WebSocket; use expect and send")
+
+
 class Module(Options, frozen=True):
     """One way to probe. ``timeout`` is at most the interval of the target; 9.5 s when it is not given."""
 
@@ -291,7 +189,7 @@ class Module(Options, frozen=True):
     unix: UnixProbe = UnixProbe()
     grpc: GrpcProbe = GrpcProbe()
     dns: DnsProbe | None = None
-    websocket: Unsupported = _NO
+    websocket: WebsocketProbe = WebsocketProbe()
 
     def __post_init__(self) -> None:
         if self.prober is Prober.DNS and self.dns is None:

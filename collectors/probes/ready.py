@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from collectors.probes.modules import HttpProbe, IcmpProbe, Module, Prober, QueryResponse, TcpProbe, UnixProbe
+from collectors.probes.http_options import HttpProbe
+from collectors.probes.modules import IcmpProbe, Module, Prober, QueryResponse, TcpProbe, UnixProbe
 
 _LDAP_BIND = "300c020101600702010304008000"
 """An anonymous simple bind, version 3 (RFC 4511 section 4.2)."""

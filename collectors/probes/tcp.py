@@ -27,6 +27,7 @@ class TcpProber:
     async def probe(self, target: str, run: Run) -> None:
         options = self._options
         run.set("probe_failed_due_to_regex", 0)
+        run.set("probe_failed_due_to_bytes", 0)
         host, port = split_host_port(target)
         address = await self._resolver.choose(host, options.preferred_ip_protocol, options.ip_protocol_fallback, run)
         connection = await dial(address, port, options.source_ip_address)
@@ -59,6 +60,7 @@ class UnixProber:
     async def probe(self, target: str, run: Run) -> None:
         options = self._options
         run.set("probe_failed_due_to_regex", 0)
+        run.set("probe_failed_due_to_bytes", 0)
         connection = await dial_unix(target)
         name = options.tls_config.server_name or "localhost"
         try:

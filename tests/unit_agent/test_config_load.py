@@ -172,14 +172,16 @@ def test_the_last_good_configuration_works_without_its_files(tmp_path: Path) -> 
 
 
 def test_a_module_of_the_exporters_file_that_nobody_uses_may_hold_what_tocsin_lacks(tmp_path: Path) -> None:
-    modules = "modules:\n  plain: {prober: tcp}\n  login: {prober: http, http: {oauth2: {client_id: a}}}\n"
+    modules = (
+        "modules:\n  plain: {prober: tcp}\n  login: {prober: http, http: {fail_if_body_json_matches_cel: body.a}}\n"
+    )
     write(tmp_path / "blackbox.yaml", modules)
     text = "collect: {probes: {modules: blackbox.yaml, targets: [{module: MODULE, target: 'a:1'}]}}\n"
     loaded = load(write(tmp_path / "c.yaml", text.replace("MODULE", "plain")))
     options = good(loaded).collect.probes.options
     assert (loaded.errors, list(options.modules)) == ((), ["plain"])
     (warning,) = [problem for problem in loaded.problems if problem.check == "config/unsupported"]
-    assert (warning.line, warning.column, warning.severity.value) == (3, 40, "warning")
+    assert (warning.line, warning.column, warning.severity.value) == (3, 63, "warning")
     assert warning.hint.endswith("no target uses this module, which is left out")
     used = load(write(tmp_path / "d.yaml", text.replace("MODULE", "login")))
     assert [problem.check for problem in used.errors] == ["config/unsupported"]

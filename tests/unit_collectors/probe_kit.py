@@ -20,7 +20,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RequestReceived, StreamEnded
 
-from collectors.api import Notice, Sample
+from collectors.api import CredentialRef, Notice, Sample, Secret
 from collectors.probes import Options, build, check
 from collectors.probes.modules import Module
 from collectors.probes.options import TargetOptions
@@ -57,7 +57,15 @@ class Result:
 def module(prober: str, /, timeout: float = 2.0, **options: Any) -> Module:
     """A module from plain values, its timeout in seconds."""
     plain = {"prober": prober, "timeout": int(timeout * 1000), prober: options}
-    return msgspec.convert({k: v for k, v in plain.items() if v != {}}, Module)
+    return msgspec.convert({k: v for k, v in plain.items() if v != {}}, Module, dec_hook=custom)
+
+
+def custom(kind: type, given: Any) -> Any:
+    """A secret as text, by reference, or as the value itself."""
+    assert kind is Secret
+    if isinstance(given, Secret):
+        return given
+    return Secret(CredentialRef(**given) if isinstance(given, dict) else given)
 
 
 async def probe(
@@ -65,7 +73,7 @@ async def probe(
 ) -> Result:
     """Probe once, after the check of the options found no mistake."""
     options = Options(targets=(TargetOptions(module="m", target=target),), modules={"m": what})
-    mistakes = [problem for problem in check(options, 1_000) if not problem.warning]
+    mistakes = [problem for problem in check(options, 1_000) if not (problem.warning or problem.secret)]
     assert mistakes == []
     (made,) = build(options, reveal, base)
     items = list(await made.measure())

@@ -21,7 +21,7 @@ from agent.config.load import load
 
 pytestmark = pytest.mark.server("prometheus-blackbox-exporter")
 
-OURS_ONLY = {"probe_tls_cipher_info", "probe_ssl_last_chain_info:serialnumber"}
+OURS_ONLY = {"probe_tls_cipher_info", "probe_failed_due_to_bytes", "probe_ssl_last_chain_info:serialnumber"}
 """What newer releases of the exporter have and Debian's does not."""
 GRPC = {"probe_ssl_earliest_cert_expiry", "probe_ssl_last_chain_expiry_timestamp_seconds"}
 """Of gRPC the exporter gives an expiry of 0 where there is no TLS, at which every rule about it fires; and never the
@@ -39,6 +39,15 @@ modules:
   http_header: {{prober: http, http: {{fail_if_header_not_matches: [{{header: Server, regexp: "^x"}}]}}}}
   http_stay: {{prober: http, http: {{follow_redirects: false, valid_status_codes: [302]}}}}
   http_ssl: {{prober: http, http: {{fail_if_not_ssl: true}}}}
+  http_basic: {{prober: http, http: {{basic_auth: {{username: u, password: hunter2}}}}}}
+  http_wrong: {{prober: http, http: {{basic_auth: {{username: u, password: other}}}}}}
+  http_bearer: {{prober: http, http: {{bearer_token: hunter2}}}}
+  http_typed: {{prober: http, http: {{authorization: {{type: Token, credentials: hunter2}}}}}}
+  http_header_login: {{prober: http, http: {{headers: {{Authorization: Bearer hunter2}}}}}}
+  http_oauth: {{prober: http, http: {{oauth2: {{client_id: a, client_secret: hunter2, token_url: "http://127.0.0.1:{http}/token"}}}}}}
+  http_no_token: {{prober: http, http: {{oauth2: {{client_id: a, client_secret: x, token_url: "http://127.0.0.1:{http}/token"}}}}}}
+  http_proxy: {{prober: http, http: {{proxy_url: "http://127.0.0.1:{http}"}}}}
+  http_only_2: {{prober: http, http: {{valid_http_versions: [HTTP/2.0]}}}}
   tcp: {{prober: tcp}}
   tls: {{prober: tcp, tcp: {{tls: true, tls_config: {{ca_file: {ca}}}}}}}
   banner: {{prober: tcp, tcp: {{query_response: [{{expect: "^SSH-2.0-"}}, {{send: "x"}}]}}}}
@@ -61,6 +70,16 @@ Families = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 def answer(asked: Asked) -> bytes:
     path = asked.line.split()[1]
+    if path == "/token":
+        good = asked.headers.get("authorization") == "Basic YTpodW50ZXIy"
+        return (
+            ok(b'{"access_token": "hunter2", "expires_in": 60}', "Content-Type: application/json")
+            if good
+            else ok(status="401 No")
+        )
+    if path == "/login":
+        logins = ("Basic dTpodW50ZXIy", "Bearer hunter2", "Token hunter2")
+        return ok(b"in") if asked.headers.get("authorization") in logins else ok(b"out", status="401 Who")
     if path == "/redirect":
         return ok(b"", "Location: /", status="302 Found")
     if path == "/gzip":
@@ -96,9 +115,11 @@ async def ports(authority: Authority) -> AsyncIterator[dict[str, int]]:
 
 
 @pytest.fixture
-def exporter(tmp_path: Path, authority: Authority, require: Callable[[str], Path]) -> Iterator[str]:
+def exporter(
+    tmp_path: Path, authority: Authority, ports: dict[str, int], require: Callable[[str], Path]
+) -> Iterator[str]:
     """Its URL; its modules are ``modules.yml``."""
-    (tmp_path / "modules.yml").write_text(MODULES.format(ca=authority.file))
+    (tmp_path / "modules.yml").write_text(MODULES.format(ca=authority.file, http=ports["http"]))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -129,6 +150,11 @@ CASES = (
     ("http_no_body", "http://127.0.0.1:{http}/"), ("http_header", "http://127.0.0.1:{http}/"),
     ("http_stay", "http://127.0.0.1:{http}/redirect"), ("http_ssl", "http://127.0.0.1:{http}/"),
     ("http_2xx", "http://nothing.invalid/"),
+    *((f"http_{login}", "http://127.0.0.1:{http}/login") for login in (
+        "basic", "wrong", "bearer", "typed", "header_login", "oauth", "no_token", "2xx",
+    )),
+    ("http_proxy", "http://127.0.0.1:{closed}/"),
+    ("http_only_2", "http://127.0.0.1:{http}/"),
     ("tcp", "127.0.0.1:{ssh}"), ("tcp", "127.0.0.1:{closed}"), ("tls", "localhost:{https}"), ("tls", "127.0.0.1:{ssh}"),
     ("banner", "127.0.0.1:{ssh}"), ("banner", "127.0.0.1:{closed}"),
     ("icmp", "127.0.0.1"), ("icmp", "::1"),

@@ -16,12 +16,14 @@ from probe_kit import DnsServer, h2_server, health, module, ok, probe, serve
 from collectors.probes import _http1, _http2
 from collectors.probes._dial import Connection
 from collectors.probes._http1 import Request
+from collectors.probes._options import TlsConfig
 from collectors.probes._run import ProbeFailed, Run
+from collectors.probes._secrets import Secrets
 from collectors.probes._talk import steps, talk
 from collectors.probes._tls import Contexts
 from collectors.probes.dns import _parsed, _texts
 from collectors.probes.grpc import _status
-from collectors.probes.modules import QueryResponse, TlsConfig
+from collectors.probes.modules import QueryResponse
 
 ASK = Request("GET", "http", "host", "/")
 GOOD_HTTP = (
@@ -139,7 +141,14 @@ def test_conversations(data: bytes, raw: bool) -> None:
 
     async def main() -> None:
         conversation = steps((asked,))
-        await talk(connection(data), conversation, Run(0), tls=TlsConfig(), server_name="", contexts=Contexts(Path()))
+        await talk(
+            connection(data),
+            conversation,
+            Run(0),
+            tls=TlsConfig(),
+            server_name="",
+            contexts=Contexts(Secrets(str, Path())),
+        )
 
     with contextlib.suppress(ProbeFailed):
         asyncio.run(main())

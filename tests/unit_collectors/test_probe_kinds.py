@@ -440,7 +440,7 @@ async def test_grpc_servers_that_are_none(tmp_path: Path) -> None:
 
 
 def test_every_ready_module_is_of_some_prober() -> None:
-    assert {each.prober for each in READY.values()} == set(Prober) - {Prober.DNS}
+    assert {each.prober for each in READY.values()} == set(Prober) - {Prober.DNS, Prober.WEBSOCKET}
 
 
 @pytest.mark.parametrize("prober", ["tcp", "icmp", "dns"])
