@@ -1,8 +1,8 @@
 """What of a counter may be believed, so that ``rate`` sees what happened and nothing else. Pure.
 
-A counter says nothing by itself: it wraps, is set back by a restart, goes on elsewhere after a card was swapped, or shows
-garbage for one poll. Prometheus takes each fall for a reset and each rise for growth, so what is published here keeps
-one invariant:
+A counter says nothing by itself: it wraps, is set back by a restart, goes on elsewhere after a card was swapped, or
+shows garbage for one poll. Prometheus takes each fall for a reset and each rise for growth, so what is published here
+keeps one invariant:
 
     From one published value to the next, ``rate`` counts no more than this counter can have grown in that time.
 
@@ -194,7 +194,7 @@ class Counters:
         return raw + counter.offset
 
     def _start_anew(self, counter: _Counter, raw: int, at: float, room: float) -> int | None:
-        """After a restart it counts from nothing; where it holds more than can have come since, it went on elsewhere."""
+        """After a restart it counts from nothing, unless it holds more than can have come since."""
         if raw <= room:
             counter.raw, counter.at, counter.offset = raw, at, 0
             return raw

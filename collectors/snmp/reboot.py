@@ -1,8 +1,8 @@
 """Whether a device started anew between two polls. Pure.
 
 ``sysUpTime`` alone cannot say: it counts hundredths of a second in 32 bits, so it begins again after 497 days, and on
-many devices it is that of the SNMP service. SNMPv3's engine knows better: ``snmpEngineBoots`` grows with every start, and
-``snmpEngineTime`` counts seconds since then for 68 years (RFC 3418, RFC 3411).
+many devices it is that of the SNMP service. SNMPv3's engine knows better: ``snmpEngineBoots`` grows with every start,
+and ``snmpEngineTime`` counts seconds since then for 68 years (RFC 3418, RFC 3411).
 """
 
 from __future__ import annotations

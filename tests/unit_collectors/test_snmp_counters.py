@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import pytest
@@ -159,7 +158,6 @@ def test_a_row_of_something_else_starts_anew() -> None:
     assert counters.believed([(f"{ROOT}.1", 3)], 120) == [(f"{ROOT}.1", 3)]
 
 
-Event = Callable[[int], tuple[int, bool, int | None]]
 EVENTS = st.sampled_from(["none"] * 12 + ["glitch", "zero", "reset", "silent reset", "jump", "fall", "gap"])
 
 
@@ -173,7 +171,7 @@ EVENTS = st.sampled_from(["none"] * 12 + ["glitch", "zero", "reset", "silent res
     paces=st.lists(st.integers(50_000, 200_000), min_size=60, max_size=60),
 )
 def test_whatever_happens_rate_never_exceeds_what_the_counter_can_have_grown(
-    events: list[str], bits: int, known: bool, start: int, garbage: list[int], paces: list[int]
+    *, events: list[str], bits: int, known: bool, start: int, garbage: list[int], paces: list[int]
 ) -> None:
     limit = GIGABIT / 10
     line = Line(bits, limit=limit if known else 0.0)
@@ -192,10 +190,6 @@ def test_whatever_happens_rate_never_exceeds_what_the_counter_can_have_grown(
     # What is believed at once is the bound: the speed of the line, or eight times the highest pace seen.
     most = limit if known else 8 * 200_000
     assert all(rate <= most * 1.5 + 1000 for rate in line.rates), max(line.rates)
-
-
-def ages(*steps: tuple[float, int, int, int]) -> Iterable[Uptime]:
-    return (Uptime(*step) for step in steps)
 
 
 DAY = 86_400
