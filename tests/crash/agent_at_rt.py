@@ -188,6 +188,13 @@ class Agent:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/tocsin/{path}", timeout=10) as reply:
             return json.load(reply)["data"]
 
+    def progress(self) -> list[tuple[str, int, str]]:
+        """How far the delivery of each unfinished wish is; empty while nobody answers."""
+        try:
+            return [(r["incident"], r["revision"], r["state"]) for r in self.ask("outbox") if r["state"] != "done"]
+        except (OSError, urllib.error.URLError):
+            return []
+
     def settled(self) -> bool:
         """No live incident, nothing owed to the server."""
         try:

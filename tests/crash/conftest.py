@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agent_at_rt import Rt
+from agent_at_rt import Agent, Rt
 
 PORT = "8087"
 
@@ -23,3 +24,13 @@ def real_rt(root: Path) -> Rt:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return Rt.from_output(done.stdout)
+
+
+@pytest.fixture
+def agents() -> Iterator[list[Agent]]:
+    """Those a test puts here are ended with it, also when it fails."""
+    started: list[Agent] = []
+    yield started
+    for agent in started:
+        if agent.process is not None and agent.process.poll() is None:
+            agent.kill()
