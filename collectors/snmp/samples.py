@@ -141,12 +141,17 @@ def split(rows: Iterable[Row], roots: Iterable[str]) -> dict[str, list[Row]]:
     return found
 
 
+def narrow(each: Object) -> Object | None:
+    """The counter of fewer bits that serves where a device lacks this one."""
+    less = each.instead
+    if less is None:
+        return None
+    return replace(each, name=less.name, oid=less.oid, bits=less.bits, help=less.help or each.help, instead=None)
+
+
 def _instead(each: Object, missing: frozenset[str]) -> Object | None:
     """The column, what serves in its place when the device lacks it, or None."""
     if each.oid not in missing:
         return each
-    narrow = each.instead
-    if narrow is None or narrow.oid in missing:
-        return None
-    help_ = narrow.help or each.help
-    return replace(each, name=narrow.name, oid=narrow.oid, bits=narrow.bits, help=help_, instead=None)
+    less = narrow(each)
+    return None if less is None or less.oid in missing else less

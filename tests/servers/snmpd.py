@@ -69,6 +69,8 @@ class Snmpd:
         except TimeoutExpired:
             self._process.kill()
             self._process.wait(10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         self._process = None
 
     def walk(self, program: Path, *options: str) -> list[tuple[str, str]]:
