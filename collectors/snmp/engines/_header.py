@@ -1,14 +1,17 @@
-"""What can be read in a reply without its keys: error status, SNMPv3 engine, kind of report.
+"""What stands in the head of a message: error status, SNMPv3 engine, kind of report, and whether its digest is right.
 
-gufo-snmp drops all three. Only the head of the message is looked at, and nothing of it is believed where the reply
-itself was not: a hostile datagram gives a wrong word in a message at worst.
+gufo-snmp tells the first three to nobody and does not look at the last. Only the head is read, and bounded by it.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator
 from enum import IntEnum
 
+import msgspec
+
+from collectors.snmp.credentials import Auth
 from collectors.snmp.port import Engine
 
 
@@ -39,51 +42,85 @@ _USM_STATS = bytes.fromhex("2b060106030f0101")
 """1.3.6.1.6.3.15.1.1 as BER writes it."""
 
 
+class V3(msgspec.Struct, frozen=True):
+    """Head of an SNMPv3 message (RFC 3412 section 6, RFC 3414 section 2.4); ``digest`` begins at ``digest_at``."""
+
+    message_id: bytes
+    authenticated: bool
+    engine: Engine
+    digest: bytes
+    digest_at: int
+
+
+_DIGEST = {
+    Auth.MD5: ("md5", 12),
+    Auth.SHA: ("sha1", 12),
+    Auth.SHA224: ("sha224", 16),
+    Auth.SHA256: ("sha256", 24),
+    Auth.SHA384: ("sha384", 32),
+    Auth.SHA512: ("sha512", 48),
+}
+"""Hash, and how many bytes of it are sent (RFC 3414, RFC 7860)."""
+
+
 def status(datagram: bytes) -> int:
     """The error status of an SNMPv1 or v2c reply; 0 when there is none to be read."""
     try:
-        _, _, pdu = _values(_inside(datagram))
-        _, error, *_ = _values(pdu)
-        return int.from_bytes(error, "big")
+        (message,) = _values(datagram, 0, len(datagram))
+        _, _, pdu = _values(datagram, *message)
+        _, (begin, end), *_ = _values(datagram, *pdu)
     except ValueError:
         return 0
+    return int.from_bytes(datagram[begin:end], "big")
 
 
-def engine(datagram: bytes) -> Engine | None:
-    """The engine that an SNMPv3 message says to come from; None when it cannot be read."""
+def v3(datagram: bytes) -> V3 | None:
+    """The head of an SNMPv3 message; None when it is none."""
     try:
-        _, _, security, *_ = _values(_inside(datagram))
-        engine_id, boots, time, *_ = _values(_inside(security))
+        (message,) = _values(datagram, 0, len(datagram))
+        _, header, (security_begin, security_end), _ = _values(datagram, *message)
+        (id_begin, id_end), _, (flags, flags_end), _ = _values(datagram, *header)
+        (usm,) = _values(datagram, security_begin, security_end)
+        engine_id, boots, time, _, (digest_at, digest_end), _ = _values(datagram, *usm)
     except ValueError:
         return None
-    if not 0 < len(engine_id) <= 32 or len(boots) > 5 or len(time) > 5:
+    if flags_end - flags != 1 or engine_id[1] - engine_id[0] > 32 or max(boots[1] - boots[0], time[1] - time[0]) > 5:
         return None
-    return Engine(engine_id, int.from_bytes(boots, "big"), int.from_bytes(time, "big"))
+    engine = Engine(
+        datagram[slice(*engine_id)],
+        int.from_bytes(datagram[slice(*boots)], "big"),
+        int.from_bytes(datagram[slice(*time)], "big"),
+    )
+    digest = datagram[digest_at:digest_end]
+    return V3(datagram[id_begin:id_end], bool(datagram[flags] & 1), engine, digest, digest_at)
+
+
+def authentic(datagram: bytes, head: V3, auth: Auth, key: bytes) -> bool:
+    """Whether the message carries the digest that only who has the (localized) key can make."""
+    hash_name, size = _DIGEST[auth]
+    if not head.authenticated or len(head.digest) != size:
+        return False
+    blank = datagram[: head.digest_at] + bytes(size) + datagram[head.digest_at + size :]
+    return hmac.compare_digest(hmac.digest(key, blank, hash_name)[:size], head.digest)
 
 
 def report(datagram: bytes) -> Report | None:
-    """Which counter a report shows; reports about keys are never encrypted."""
+    """Which counter a report shows; None for other messages, and for reports that are encrypted."""
     at = datagram.find(_USM_STATS)
     kind = datagram[at + len(_USM_STATS)] if 0 <= at < len(datagram) - len(_USM_STATS) else 0
     return Report(kind) if kind in frozenset(Report) else None
 
 
-def _inside(data: bytes) -> bytes:
-    (content,) = _values(data)
-    return content
-
-
-def _values(data: bytes) -> Iterator[bytes]:
-    """The contents of the values that stand one after the other in ``data``; ValueError when they do not."""
-    at = 0
-    while at < len(data):
-        if len(data) < at + 2:
+def _values(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where the contents begin and end of the values between ``at`` and ``end``; ValueError when they do not fit."""
+    while at < end:
+        if end < at + 2:
             raise ValueError("a value without a length")
         size, at = data[at + 1], at + 2
         if size & 0x80:
             count = size & 0x7F
             size, at = int.from_bytes(data[at : at + count], "big"), at + count
-        if len(data) < at + size:
+        if end < at + size:
             raise ValueError("a value that is longer than what holds it")
-        yield data[at : at + size]
+        yield at, at + size
         at += size

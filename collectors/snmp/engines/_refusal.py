@@ -67,4 +67,4 @@ def by_status(address: Address, credential: Credential, status: int) -> SnmpErro
 
 def unreadable(address: Address, why: str) -> Malformed:
     """Something came that is no reply."""
-    return Malformed(f"{where(address)} sent what is no SNMP reply: {why[:100]}")
+    return Malformed(f"{where(address)} gave no reply that can be used: {why[:100]}")

@@ -1,13 +1,13 @@
-"""gufo-snmp's sockets as a session.
+"""gufo-snmp as a session: the library encodes, decrypts and decodes, and the datagrams go through a socket of our own.
 
-Its asyncio wrapper costs 2.7 times as much as its sockets, so these are driven here: one reader stays registered for
-as long as the socket lives. Every reply is read by ``recv_get_many``, which gives what the agent sent without deciding
-what belongs to a walk. What the library does not tell (error status, kind of report, engine time, a reply that does not
-fit into its buffer) is seen by a peek at the datagram; SNMPv3 hides it: there ``recv_get`` tells an end from an error.
+The library wants to own the socket, and then nobody can look at a reply before it does. It needs looking at: the library
+does not verify the digest of SNMPv3 replies, takes one without for one with, drops the error status and the kind of a
+report, and cuts a long datagram off. So its socket is replaced by one end of a pair (``_Codec``): what it sends is read
+at the other end and sent by ``_wire``; what comes is looked at first, and put into the pair when it may be believed.
 
-The library matches replies by address (its socket is connected) and by a random id that is new with every request; what
-does not match it skips. It verifies digests. Requests are not marked as reportable, so an agent that was restarted
-drops them without a word: after any silence over SNMPv3 the next request begins with a new discovery.
+It matches replies by a random id that is new with every request. ``recv_get_many`` gives what the agent sent without
+deciding what belongs to a walk; over SNMPv3 ``recv_get`` tells the end of the MIB from an error status. After any failure
+over SNMPv3 the next request begins with a new discovery, as the agent may have been restarted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -23,10 +24,10 @@ from gufo.snmp._fast import (
     GetIter,
     NoSuchInstance,
     SnmpAuthError,
-    SnmpDecodeError,
     SnmpV1ClientSocket,
     SnmpV2cClientSocket,
     SnmpV3ClientSocket,
+    get_localized_key,
     get_master_key,
 )
 
@@ -35,13 +36,15 @@ from collectors.snmp.engines import _header, _refusal
 from collectors.snmp.engines._header import Report, Status
 from collectors.snmp.engines._opaque import opaque
 from collectors.snmp.engines._refusal import where
-from collectors.snmp.errors import Malformed, NoReply, Refused, SnmpError, TooBig
+from collectors.snmp.engines._wire import Wire
+from collectors.snmp.errors import Malformed, NoReply, SnmpError, TooBig
 from collectors.snmp.port import Address, Engine, Row, Value
 
 _T = TypeVar("_T")
 _Client = SnmpV1ClientSocket | SnmpV2cClientSocket | SnmpV3ClientSocket
-_BUFFER = 4080
-"""Bytes of a datagram that gufo-snmp reads; it cuts off the rest."""
+_Send = Callable[[_Client], None]
+_LARGEST = 4080
+"""Bytes of a datagram that gufo-snmp reads."""
 _AUTH = {Auth.MD5: (1, 16), Auth.SHA: (4, 20), Auth.SHA224: (7, 28), Auth.SHA256: (10, 32), Auth.SHA384: (11, 48),
          Auth.SHA512: (12, 64)}  # fmt: skip
 """Its number for each protocol, and the length of its key. 1 or 2 more: keys made longer as Blumenthal or Reeder."""
@@ -49,6 +52,7 @@ _PRIV = {Priv.DES: (1, 16), Priv.AES128: (2, 16), Priv.AES192: (3, 24), Priv.AES
          Priv.AES256C: (4, 32)}  # fmt: skip
 _MASTER = 1 << 6
 """Says that a key is already the hash of the password, and has yet to be localized."""
+_RESTARTED = (Report.NOT_IN_TIME_WINDOW, Report.UNKNOWN_ENGINE)
 
 
 class GufoSession:
@@ -117,7 +121,7 @@ class GufoSession:
             raise _refusal.by_status(self._address, self._credential, status)
         return status
 
-    async def _ask(self, send: Callable[[_Client], None], receive: Callable[[_Client], _T]) -> _T:
+    async def _ask(self, send: _Send, receive: Callable[[_Client], _T]) -> _T:
         """One request and its reply; once more after a new discovery when an agent says that it was restarted."""
         again = self._v3
         while True:
@@ -126,153 +130,213 @@ class GufoSession:
             link = self._link
             try:
                 return await link.ask(send, receive, self._timeout)
-            except NoSuchInstance:
-                raise
             except _FAILURES as failure:
                 if self._v3:
                     self.close()
-                if again and isinstance(failure, SnmpAuthError) and _header.report(link.last) in _RESTARTED:
+                if again and isinstance(failure, _Reported) and failure.kind in _RESTARTED:
                     again = False
                     continue
-                raise self._explained(link, failure, self._timeout, known=True) from None
+                raise self._explained(link, failure, self._timeout) from None
 
     async def _connect(self) -> _Link:
         """A link that is ready: over SNMPv3 one that knows engine and time, and whose keys the agent has accepted."""
         user = self._credential
-        link = _Link(self._client())
+        try:
+            link = _Link(self._address, user)
+        except OSError as error:
+            raise self._unreachable(error) from None
         if isinstance(user, Community):
             return link
-        known = False
         try:
             await link.ask(_refresh, _refreshed, self._timeout / 2)
-            self.engine = _header.engine(link.last) or self.engine
-            known = True
-            link.set_user(user)
+            self.engine = link.use(user)
             if user.auth is not None:
                 # This request may be answered by a report: a wrong user or key is told from silence, and an agent
                 # that tells its time only to whom it knows is asked for it.
                 await link.ask(_refresh, _refreshed, self._timeout / 2)
-                if (kind := _header.report(link.last)) not in (None, Report.NOT_IN_TIME_WINDOW):
-                    raise _refusal.refused(self._address, user, kind)
-        except (*_FAILURES, Refused) as failure:
+        except _FAILURES as failure:
             link.close()
-            raise self._explained(link, failure, self._timeout / 2, known=known) from None
-        except asyncio.CancelledError:
+            raise self._explained(link, failure, self._timeout / 2) from None
+        except BaseException:
             link.close()
             raise
         return link
 
-    def _client(self) -> _Client:
-        try:
-            host = _numeric_scope(self._address.host)
-            at = f"[{host}]:{self._address.port}" if ":" in host else f"{host}:{self._address.port}"
-            if isinstance(self._credential, User):
-                return SnmpV3ClientSocket(at, b"", "", 0, b"", 0, b"", 0, 0, 0, 0)
-            kind = SnmpV1ClientSocket if self._v1 else SnmpV2cClientSocket
-            return kind(at, self._credential.community, 0, 0, 0, 0)
-        except OSError as error:
-            raise NoReply(f"{where(self._address)} cannot be reached: {error}") from None
-
-    def _explained(self, link: _Link, failure: Exception, seconds: float, *, known: bool) -> SnmpError:
-        """The failure in words. ``known``: over SNMPv3, the engine has answered somebody before."""
+    def _explained(self, link: _Link, failure: Exception, seconds: float) -> SnmpError:
+        """The failure in words."""
         if isinstance(failure, SnmpError):
             return failure
-        if isinstance(failure, SnmpAuthError):
-            return _refusal.refused(self._address, self._credential, _header.report(link.last))
-        if isinstance(failure, OSError) and not isinstance(failure, _Silence):
-            return NoReply(f"{where(self._address)} cannot be reached: {failure}")
+        if isinstance(failure, _Reported):
+            return _refusal.refused(self._address, self._credential, failure.kind)
+        if not isinstance(failure, _Silence):
+            return self._unreachable(failure)
         if link.odd:
             return _refusal.unreadable(self._address, link.odd)
-        if known and isinstance(self._credential, User):
+        if link.known and isinstance(self._credential, User):
             return _refusal.no_reply_to_user(self._address, self._credential, seconds)
         return _refusal.no_reply(self._address, self._credential, seconds)
+
+    def _unreachable(self, error: Exception) -> NoReply:
+        why = getattr(error, "strerror", None) or str(error)
+        return NoReply(f"{where(self._address)} cannot be reached: {why}")
 
 
 class _Silence(TimeoutError):
     """No reply in time."""
 
 
-_FAILURES = (OSError, SnmpAuthError, TooBig)
+class _Reported(Exception):
+    """The agent sent a report, or an error status that only a report should tell (``kind`` is None)."""
+
+    def __init__(self, kind: Report | None) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+_FAILURES = (OSError, _Reported, TooBig)
 """What ``_Link.ask`` raises, beside NoSuchInstance."""
-_RESTARTED = (Report.NOT_IN_TIME_WINDOW, Report.UNKNOWN_ENGINE)
 
 
 class _Link:
-    """One socket, and the reader that stays with it. Late replies are read and dropped, whoever waits or not."""
+    """The way to a device and what is known of its engine; one request at a time. Late replies are dropped."""
 
-    def __init__(self, client: _Client) -> None:
+    def __init__(self, address: Address, credential: Credential) -> None:
         self.last = b""
-        """The head of the datagram that was read last."""
+        """The datagram that was read last for a request."""
         self.odd = ""
         """What was wrong with a datagram that came for the present request; "" when none was odd."""
-        self._client = client
-        self._fd = client.get_fd()
-        self._look = socket.socket(fileno=os.dup(self._fd))
+        self.known = False
+        """Over SNMPv3: the engine has been discovered, and the user is set."""
+        self._v3 = isinstance(credential, User)
+        self._auth: Auth | None = None
+        self._key = b""
+        self._message_id = b""
         self._waiting: asyncio.Future[Any] | None = None
         self._receive: Callable[[_Client], Any] = _many
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._fd, self._readable)
+        self._wire = Wire(address, self._received, self._fail)
+        self._codec = _Codec(credential)
 
     def close(self) -> None:
-        self._loop.remove_reader(self._fd)
-        self._look.close()
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(_Silence())
+        self._wire.close()
+        self._fail(_Silence())
 
-    def set_user(self, user: User) -> None:
-        if isinstance(self._client, SnmpV3ClientSocket):
-            self._client.set_keys(user.name, *_keys(user))
+    def use(self, user: User) -> Engine:
+        """Speak as this user from now on, to the engine that has just answered."""
+        head = _header.v3(self.last)
+        client = self._codec.client
+        if head is None or not isinstance(client, SnmpV3ClientSocket):
+            raise _Silence
+        client.set_keys(user.name, *_keys(user))
+        if user.auth is not None:
+            number = _AUTH[user.auth][0]
+            self._key = bytes(get_localized_key(number, _master_key(number, user.auth_key), head.engine.id))
+            self._auth = user.auth
+        self.known = True
+        return head.engine
 
-    async def ask(self, send: Callable[[_Client], None], receive: Callable[[_Client], _T], seconds: float) -> _T:
+    async def ask(self, send: _Send, receive: Callable[[_Client], _T], seconds: float) -> _T:
         """Send, and wait for what ``receive`` makes of the reply. ``_FAILURES``, or NoSuchInstance."""
+        request = self._codec.encode(send)
+        if self._v3:
+            head = _header.v3(request)
+            self._message_id = head.message_id if head is not None else b""
         self.odd = ""
         self._receive = receive
         waiting: asyncio.Future[_T] = self._loop.create_future()
         self._waiting = waiting
-        timer = self._loop.call_later(seconds, self._silent)
+        timer = self._loop.call_later(seconds, self._fail, _Silence())
         try:
-            try:
-                send(self._client)
-            except OSError:
-                send(self._client)  # the first may have told of what an earlier datagram met
+            self._wire.send(request)
             return await waiting
         finally:
             timer.cancel()
             self._waiting = None
 
-    def _silent(self) -> None:
+    def _fail(self, error: Exception) -> None:
         if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(_Silence())
+            self._waiting.set_exception(error)
 
-    def _readable(self) -> None:
-        """One datagram, or an error of the socket, has come."""
+    def _received(self, datagram: bytes) -> None:
+        """A datagram from the device's address; whether it is the reply has yet to be seen."""
         waiting = self._waiting
+        if waiting is None or waiting.done():
+            return  # late: nobody waits for it
         try:
-            if waiting is None or waiting.done():
-                self._look.recv(1)  # it is late: nobody waits for it
+            if self._v3 and not self._believed(datagram):
                 return
-            self.last = self._look.recv(_BUFFER + 1, socket.MSG_PEEK)
-            waiting.set_result(self._receive(self._client))
+            if len(datagram) > _LARGEST:
+                self._fail(TooBig(f"a reply of {len(datagram)} bytes is more than can be read at a time ({_LARGEST})"))
+                return
+            self.last = datagram
+            waiting.set_result(self._codec.decode(self._receive, datagram))
         except BlockingIOError:
-            return  # the library has dropped it: not the id of this request
+            return  # another request's id
+        except SnmpAuthError:
+            self._fail(_Reported(_header.report(datagram)))
+        except NoSuchInstance as missing:
+            self._fail(missing)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except _DROPPED as error:
-            if len(self.last) > _BUFFER and waiting is not None:
-                waiting.set_exception(TooBig("a reply is larger than 4,080 bytes"))
-            else:
-                self.odd = str(error) or type(error).__name__
-        except BaseException as error:  # noqa: BLE001 - a panic of the library is no Exception, and no end of ours
-            if waiting is None:
-                return
-            if isinstance(error, (OSError, SnmpAuthError, NoSuchInstance)):
-                waiting.set_exception(error)
-            else:
-                self.odd = type(error).__name__
+        except BaseException as error:  # noqa: BLE001 - errors of the library; a panic of it is no Exception
+            # It may be forged: the true reply is still waited for.
+            self.odd = str(error)[:100] or type(error).__name__
+
+    def _believed(self, datagram: bytes) -> bool:
+        """Whether an SNMPv3 message answers the request and was made by who has the key (RFC 3414 section 3.2)."""
+        head = _header.v3(datagram)
+        if head is None:
+            self.odd = "no SNMPv3 message"
+            return False
+        if head.message_id != self._message_id:
+            return False
+        if self._auth is None or _header.authentic(datagram, head, self._auth, self._key):
+            return True
+        if not head.authenticated and (kind := _header.report(datagram)) is not None:
+            self._fail(_Reported(kind))  # what tells of a wrong key cannot be signed with it
+        else:
+            self.odd = "a reply without the right digest: made with another auth_key, or forged on its way"
+        return False
 
 
-_DROPPED = (SnmpDecodeError, RuntimeError, ValueError)
-"""How the library says that a datagram cannot be read. Such a one may be forged: the true reply is still waited for."""
+class _Codec:
+    """A client of the library whose socket leads to us: bytes of a request out, a datagram in, nothing sent."""
+
+    def __init__(self, credential: Credential) -> None:
+        nowhere = "127.0.0.1:9", 0, 0, 0, 0
+        self.client: _Client
+        at, *sizes = nowhere
+        if isinstance(credential, User):
+            self.client = SnmpV3ClientSocket(at, b"", "", 0, b"", 0, b"", *sizes)
+        elif credential.version == 1:
+            self.client = SnmpV1ClientSocket(at, credential.community, *sizes)
+        else:
+            self.client = SnmpV2cClientSocket(at, credential.community, *sizes)
+        self._ours, theirs = _pair()
+        os.dup2(theirs.fileno(), self.client.get_fd(), inheritable=False)
+
+    def encode(self, send: _Send) -> bytes:
+        send(self.client)
+        return self._ours.recv(65_535)
+
+    def decode(self, receive: Callable[[_Client], _T], datagram: bytes) -> _T:
+        """BlockingIOError when it is not the reply to what was encoded last."""
+        self._ours.send(datagram)
+        return receive(self.client)
+
+
+_LOCAL = threading.local()
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Our end and theirs, for all clients of a thread: nothing stays inside between two calls."""
+    found: tuple[socket.socket, socket.socket] | None = getattr(_LOCAL, "pair", None)
+    if found is None:
+        found = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for end in found:
+            end.setblocking(False)
+        _LOCAL.pair = found
+    return found
 
 
 def _many(client: _Client) -> dict[str, Value]:
@@ -314,9 +378,3 @@ def _keys(user: User) -> tuple[int, bytes, int, bytes]:
 def _master_key(auth: int, password: str) -> bytes:
     """The hash over a megabyte of the password (2 ms), the same for all devices of a credential."""
     return bytes(get_master_key(auth, password.encode()))
-
-
-def _numeric_scope(host: str) -> str:
-    """``fe80::1%eth0`` with the number of the interface; OSError when there is no such interface."""
-    address, percent, scope = host.partition("%")
-    return host if not percent or scope.isdigit() else f"{address}%{socket.if_nametoindex(scope)}"

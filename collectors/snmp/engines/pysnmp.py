@@ -300,7 +300,8 @@ class _Link(AbstractAsyncioTransport, asyncio.DatagramProtocol):  # type: ignore
             return  # it is late: nobody waits for it
         self.last = datagram
         if self._hub.model == 3:
-            self.engine = _header.engine(datagram) or self.engine
+            head = _header.v3(datagram)
+            self.engine = head.engine if head is not None and head.engine.id else self.engine
         if len(datagram) > _LARGEST:
             self._fail(_Refusal(TooBig()))
             return
