@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from collectors._model import Metric, counter, gauge
 from collectors.snmp.columns import is_number
-from collectors.snmp.profile import Form, Object, Profile, Syntax, Table
+from collectors.snmp.profile import Form, Index, Lookup, Object, Profile, Syntax, Table
 from collectors.snmp.samples import narrow
 
 _DATES = frozenset({Syntax.DATE_AND_TIME, Syntax.PARSE_DATE_AND_TIME, Syntax.NTP_TIME_STAMP})
@@ -29,7 +29,8 @@ def declared(profiles: Iterable[Profile]) -> tuple[Metric, ...]:
 
 def published(table: Table) -> tuple[str, ...]:
     """Names of the labels that all metrics of a table have."""
-    return tuple(sorted(each.label for each in (*table.indexes, *table.lookups) if not each.drop))
+    parts: tuple[Index | Lookup, ...] = (*table.indexes, *table.lookups)
+    return tuple(sorted(each.label for each in parts if not each.drop))
 
 
 def _families(each: Object, labels: tuple[str, ...]) -> Iterator[Metric]:
