@@ -52,14 +52,16 @@ class TargetModule(Protocol):
     """What the package of a kind of target offers.
 
     ``Modules`` is the form of a file that the option ``modules`` may name instead of holding them; ``used`` of the
-    options names those that targets ask for. ``check`` gives every mistake of options that are well formed, for
-    collections every ``cycle_ms``. ``build`` takes options without a mistake and does no I/O; ``base`` is where
-    relative paths in the modules begin.
+    options names those that targets ask for. ``Profile``, if there is one, is the form of each ``NAME.yml`` in the
+    folder that the option ``profiles`` may name instead of holding them. ``check`` gives every mistake of options that
+    are well formed, for collections every ``cycle_ms``. ``build`` takes options without a mistake and does no I/O;
+    ``base`` is where relative paths in the modules begin.
     """
 
     METRICS: tuple[Metric, ...]
     Options: type[msgspec.Struct]
     Modules: type[msgspec.Struct]
+    Profile: type[msgspec.Struct] | None
 
     def check(self, options: Any, cycle_ms: int) -> Iterable[OptionProblem]: ...
 

@@ -47,7 +47,8 @@ def cross_check(
 ) -> list[Problem]:
     """All problems between sections. ``broken`` names sections that stand at their default because they are wrong.
 
-    ``modules`` are the files, by the path as it is written, in which the modules of targets stand.
+    ``modules`` are the files, by the path as it is written, in which the modules of targets stand; those of a folder
+    of profiles, by that of the folder and the profile's name.
     """
     checker = _Checker(config, source, broken, modules)
     checker.receivers()
@@ -214,9 +215,18 @@ class _Checker:
         written = node.get("modules") if isinstance(node, Mapping) else None
         if path[0] == "modules" and isinstance(written, Scalar) and written.value in self._modules:
             source, full = self._modules[written.value], path
+        elif (profile := self._profile_of(node, path)) is not None:
+            source, full = profile, path[2:]
         else:
             source, full = self._source, (*here, *(path if isinstance(node, Mapping) else path[1:]))
         return source, *locate(source.root, full)
+
+    def _profile_of(self, node: Node | None, path: Path_) -> Source | None:
+        """The file of the profile that an option belongs to, if it has one of its own."""
+        folder = node.get("profiles") if isinstance(node, Mapping) else None
+        if path[0] != "profiles" or len(path) < 2 or not isinstance(folder, Scalar):
+            return None
+        return self._modules.get(f"{folder.value}/{path[1]}")
 
     def integrations(self) -> None:
         ports = integrations.api.Ports(credential=_no_credential, database=_NoDatabase(), now=lambda: 0)

@@ -10,6 +10,7 @@ With ``kept``, a rule file with mistakes is replaced by an older version of it, 
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -194,7 +195,9 @@ class _Loader:
                 CollectorChoice: partial(bind_collectors, good=options),
                 Backend: partial(bind_backend, good=backends),
                 Catalogue: self._catalogue,
-                Targets: partial(bind_targets, read=self._modules_file, warn=self._problems.extend),
+                Targets: partial(
+                    bind_targets, read=self._modules_file, folder=self._profile_files, warn=self._problems.extend
+                ),
                 Secret: bind_secret,
                 Unsupported: refuse_unsupported,
             },
@@ -261,6 +264,24 @@ class _Loader:
             return None
         self._modules[node.value] = source = Source(path, root or Mapping((), 1, 1))
         return source
+
+    def _profile_files(self, node: Scalar) -> dict[str, Source] | None:
+        """The files of a folder of profiles by name; None when one cannot be used, or none is there, which is said."""
+        before = len(self._problems)
+        folder = self._absolute(node.value)
+        found: dict[str, Source] = {}
+        for path in self._files.glob(f"{glob.escape(folder)}/*.yml"):
+            root = self._read(path, Problem(self._file, node.line, node.column, "", ""))
+            name = Path(path).stem
+            found[name] = self._modules[f"{node.value}/{name}"] = Source(path, root or Mapping((), 1, 1))
+        if not found:
+            hint = "put profiles there, each as NAME.yml, or take 'profiles' out"
+            text = f"there is no *.yml in {folder}"
+            self._problems.append(Problem(self._file, node.line, node.column, text, hint, "config/file"))
+        if len(self._problems) > before:
+            self._broken.add("collect")
+            return None
+        return found
 
     def _absolute(self, path: str) -> str:
         return str(Path(self._file).parent / path) if self._file != EMBEDDED else str(Path(path).absolute())

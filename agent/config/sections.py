@@ -95,12 +95,15 @@ def bind_targets(
     binder: Binder,
     node: Node,
     name: str,
+    *,
     read: Callable[[Scalar], Source | None],
+    folder: Callable[[Scalar], dict[str, Source] | None],
     warn: Callable[[list[Problem]], None],
 ) -> Any:
-    """A mapping of options, or only the list of targets. ``modules`` may be the path of a file that holds them.
+    """A mapping of options, or only the list of targets. ``modules`` may be the path of a file that holds them,
+    ``profiles`` that of a folder with a file for each.
 
-    ``read`` gives the nodes of that file, or None when it has said why there are none.
+    ``read`` and ``folder`` give the nodes of these files, or None when they have said why there are none.
     ``warn`` takes what is wrong in modules of the file that no target uses.
     """
     if isinstance(node, Scalar) and node.is_null:
@@ -108,6 +111,9 @@ def bind_targets(
     if not isinstance(node, Mapping):
         node = Mapping(((Scalar("targets", node.line, node.column), node),), node.line, node.column)
     kind = collectors.api.load_targets(name.rpartition(".")[2])
+    profiles = node.get("profiles")
+    if kind.Profile is not None and isinstance(profiles, Scalar) and not profiles.is_null:
+        return _with_profiles(binder, node, name, kind, folder(profiles))
     written = node.get("modules")
     if not isinstance(written, Scalar) or written.is_null:
         options = binder.struct(node, kind.Options, name)
@@ -126,6 +132,20 @@ def bind_targets(
     if options is INVALID or held is INVALID:
         return INVALID
     return Targets(msgspec.structs.replace(options, modules=held.modules), str(Path(source.file).parent))
+
+
+def _with_profiles(
+    binder: Binder, node: Mapping, name: str, kind: collectors.api.TargetModule, files: dict[str, Source] | None
+) -> Any:
+    """The options, and each file of the folder as the profile of its name."""
+    options = binder.struct(node, kind.Options, name, skip=frozenset({"profiles"}))
+    held: dict[str, Any] = {}
+    for profile, source in (files or {}).items():
+        held[profile], problems = bind(source.root, kind.Profile, source.file, binder.hooks)
+        binder.problems += problems
+    if files is None or options is INVALID or INVALID in held.values():
+        return INVALID if files is not None else Targets()
+    return Targets(msgspec.structs.replace(options, profiles=held))
 
 
 def _without_unused_mistakes(

@@ -10,4 +10,6 @@ from collectors.probes.build import build, check
 from collectors.probes.metrics import METRICS
 from collectors.probes.options import Modules, Options
 
-__all__ = ["METRICS", "Modules", "Options", "build", "check"]
+Profile = None
+
+__all__ = ["METRICS", "Modules", "Options", "Profile", "build", "check"]

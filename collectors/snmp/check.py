@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
+from msgspec.structs import replace
+
 from collectors._options import OptionPath, OptionProblem
 from collectors.snmp.check_object import check_object
 from collectors.snmp.profile import Every, Index, Lookup, Profile, Syntax, Table, Trap
@@ -46,6 +48,14 @@ def check(name: str, profiles: Profiles) -> Problems:
     for number, trap in enumerate(profile.traps):
         yield from _once(trap.oid, ("traps", number, "oid"), traps, "", "trap")
         yield from _trap(trap, ("traps", number))
+
+
+def check_own(own: Profiles, shipped: Profiles) -> Problems:
+    """All that is wrong with people's own profiles, each path beginning with the profile's name."""
+    profiles = {**shipped, **own}
+    for name in own:
+        for problem in check(name, profiles):
+            yield replace(problem, path=(name, *problem.path))
 
 
 def unknown(name: str, known: Iterable[str]) -> tuple[str, str]:

@@ -26,6 +26,11 @@ def shipped_text(name: str) -> str:
     return files("collectors.snmp").joinpath("profiles", name + _SUFFIX).read_text("utf-8")
 
 
+def all_shipped() -> dict[str, Profile]:
+    """Every shipped profile by name (about 50 ms and 2 MB the first time)."""
+    return {name: shipped(name) for name in shipped_names()}
+
+
 @cache
 def shipped(name: str) -> Profile:
     """A shipped profile; KeyError when there is none of that name. That each is well formed is for the tests."""
