@@ -62,7 +62,7 @@ class TrapOptions(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[
         int,
         Meta(description="Notifications a second of all together; a quarter is kept for targets.", ge=1, le=100_000),
-    ] = 1_000
+    ] = 5_000
 
 
 def address_of(listen: str) -> tuple[str, int] | None:

@@ -6,6 +6,8 @@ and a flood of them, forged or not, makes no more than a poll each ``GAP`` for a
 
 from __future__ import annotations
 
+import math
+
 GAP = 10.0
 """Seconds between two such polls of one device."""
 MOST = 20
@@ -20,6 +22,7 @@ class Polls:
         self._due: dict[str, float] = {}
         self._room = float(MOST)
         self._filled = 0.0
+        self._soonest = math.inf
         self.asked = 0
         self.made = 0
 
@@ -28,7 +31,8 @@ class Polls:
         self.asked += 1
         if name not in self._due:
             last = self._last.get(name)
-            self._due[name] = now if last is None else max(now, last + GAP)
+            self._due[name] = due = now if last is None else max(now, last + GAP)
+            self._soonest = min(self._soonest, due)
 
     def take(self, now: float) -> list[str]:
         """The devices to poll now, those that wait longest first."""
@@ -40,11 +44,11 @@ class Polls:
             self._last[name] = now
         self._room -= len(due)
         self.made += len(due)
+        self._soonest = min(self._due.values(), default=math.inf)
         return [name for _, name in due]
 
     def wait(self, now: float) -> float | None:
         """Seconds until ``take`` will have something; None when nothing waits."""
         if not self._due:
             return None
-        room = max(0.0, (1 - self._room) / MOST)
-        return max(min(self._due.values()) - now, room, 0.001)
+        return max(self._soonest - now, (1 - self._room) / MOST, 0.0)

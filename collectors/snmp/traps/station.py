@@ -79,7 +79,7 @@ def settings(
         tuple(reveal(each.credential).encode() for each in options.communities),
         tuple(user for user in users if isinstance(user, User)),
         tuple(watched),
-        (*STANDARD, *traps),
+        tuple(traps),
         nudge,
         options.sources is Sources.TARGETS,
         options.limit_per_source,
@@ -164,7 +164,7 @@ class Station:
             settings.communities,
             Usm(own, settings.users, peers),
             Senders(settings.watched, self.memory.engines),
-            Meanings(settings.traps),
+            Meanings((*STANDARD, *settings.traps)),
             Limits(settings.limit_per_source, settings.limit, self._clock()),
             Polls(),
             settings.only_known,
@@ -203,10 +203,21 @@ class Station:
         receiver = self._receiver
         if receiver is None:
             return None
-        answer = receiver.receive(data, address, self._clock())
-        if self._timer is None and receiver.polls.wait(self._clock()) is not None:
-            self._poll()
+        now = self._clock()
+        answer = receiver.receive(data, address, now)
+        self._poll_in(receiver.polls.wait(now))
         return answer
+
+    def _poll_in(self, wait: float | None) -> None:
+        """See to it that what is due in ``wait`` seconds is polled then."""
+        if wait is None:
+            return
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + wait:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(wait, self._poll)
 
     def _poll(self) -> None:
         """Have polled what is due, and come back for the rest."""
@@ -217,9 +228,7 @@ class Station:
         now = self._clock()
         for name in receiver.polls.take(now):
             settings.nudge(name)
-        wait = receiver.polls.wait(now)
-        if wait is not None:
-            self._timer = asyncio.get_running_loop().call_later(wait, self._poll)
+        self._poll_in(receiver.polls.wait(now))
 
     async def _look_up(self, senders: Senders) -> None:
         loop = asyncio.get_running_loop()

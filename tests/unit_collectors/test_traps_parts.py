@@ -1,0 +1,228 @@
+"""The parts that decide alone: limits, polls, the bounds of what is remembered, the engine's file, the options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trap_kit import FOREIGN, SWITCH, THEIR_ID, Rig, link, pdu, v2c, v3, watched
+
+from collectors._options import CredentialRef
+from collectors.snmp.credentials import CredentialOptions
+from collectors.snmp.traps import engine, ledger, limits
+from collectors.snmp.traps.counts import Drop
+from collectors.snmp.traps.limits import Limits
+from collectors.snmp.traps.meaning import Event
+from collectors.snmp.traps.options import Sources, TrapOptions, address_of, check
+from collectors.snmp.traps.polls import GAP, MOST, Polls
+from collectors.snmp.traps.senders import Senders, canonical, stranger
+from collectors.snmp.traps.usm import Security
+
+
+def admitted(held: Limits, source: str, count: int, now: float, known: bool = False) -> int:
+    return sum(held.admit(source, known, now) is None for _ in range(count))
+
+
+def test_a_source_has_its_rate_and_a_seconds_worth_at_once() -> None:
+    held = Limits(100, 10_000, 0.0)
+    assert admitted(held, "a", 500, 0.0) == 100
+    assert admitted(held, "b", 50, 0.0) == 50
+    assert admitted(held, "a", 500, 0.5) == 50
+    assert admitted(held, "a", 500, 99.0) == 100
+    assert held.flooding(99.0) == (["a"], False)
+    assert held.flooding(200.0) == ([], False)
+
+
+def test_of_the_limit_for_all_a_part_is_kept_for_targets() -> None:
+    held = Limits(100, 1_000, 0.0)
+    taken = sum(admitted(held, f"stranger {number}", 100, 0.0) for number in range(20))
+    assert taken == 750
+    assert held.admit("one more", False, 0.0) is Drop.LIMIT
+    assert admitted(held, "target", 100, 0.0, known=True) == 100
+    assert held.flooding(0.0)[1]
+
+
+def test_sources_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_SOURCES", 50)
+    held = Limits(10, 1_000_000, 0.0)
+    for number in range(1_000):
+        held.admit(f"s{number}", False, number / 1_000)
+    assert len(held._sources) == 50
+    assert admitted(held, "new", 20, 5.0) == 10, "who was there before and is silent makes room"
+    assert len(held._sources) == 1
+
+
+def test_a_device_is_polled_at_once_and_once_more_after_the_last() -> None:
+    polls = Polls()
+    polls.ask("a", 100.0)
+    assert polls.take(100.0) == ["a"]
+    assert polls.wait(100.0) is None
+    for number in range(50):
+        polls.ask("a", 100.1 + number / 10)
+    assert polls.take(105.2) == []
+    assert polls.wait(105.2) == pytest.approx(GAP - 5.2)
+    assert polls.take(110.0) == ["a"]
+    assert polls.take(300.0) == []
+    assert (polls.asked, polls.made) == (51, 2)
+
+
+def test_a_flood_from_everywhere_makes_few_polls_a_second_and_forgets_none() -> None:
+    polls = Polls()
+    for number in range(1_000):
+        polls.ask(f"d{number}", 50.0)
+    made: list[int] = []
+    now = 50.0
+    while (wait := polls.wait(now)) is not None:
+        now += wait + 1e-6
+        made.append(len(polls.take(now)))
+    assert sum(made) == 1_000
+    assert now - 50.0 == pytest.approx(1_000 / MOST, abs=1.5)
+    assert max(made) <= MOST
+
+
+def test_the_series_of_a_sender_are_bounded_and_the_rest_has_no_name() -> None:
+    rig = Rig()
+    for number in range(2_000):
+        rig.give(v2c(pdu(variables=link(number))))
+        rig.give(v2c(pdu(f"1.3.6.1.4.1.7.{number}")))
+    counted = {key: value for key, value in rig.series().items() if key[0] == "snmp_traps_total"}
+    assert len(counted) <= ledger._PER_SENDER + 1
+    assert sum(counted.values()) == 4_000
+    assert counted["snmp_traps_total", "switch", "other", "noAuthNoPriv"] > 1_000
+
+
+def test_strangers_are_bounded_and_forgotten_when_silent() -> None:
+    held = ledger.Ledger()
+    for number in range(2_000):
+        held.record(stranger(f"a{number}"), Event("x"), Security.NO_AUTH, 0.0)
+    assert len(held._books) == ledger._MOST_STRANGERS + 1
+    counts = {dict(sample.labels)["instance"]: sample.value for _ in range(2) for sample in held.samples(float)
+              if sample.name == "snmp_traps_total"}  # fmt: skip
+    assert sum(counts.values()) == 2_000
+    assert counts["other"] == 2_000 - ledger._MOST_STRANGERS
+    held.record(stranger("late"), Event("x"), Security.NO_AUTH, 4_000.0)
+    assert len(held._books) == 1
+    assert held._entries == held._strangers == 1
+
+
+def test_all_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "_MOST_ENTRIES", 100)
+    rig = Rig(targets=[watched(f"t{number}", f"192.0.2.{number}") for number in range(20)])
+    for number in range(20):
+        for index in range(20):
+            rig.give(v2c(pdu(variables=link(index))), f"192.0.2.{number}")
+    assert rig.memory.ledger._entries <= 100 + 20
+
+
+def test_names_of_targets_are_looked_up_and_keep_what_they_had() -> None:
+    senders = Senders([watched("a", "a.example"), watched("b", "b.example"), watched("c", SWITCH)], {})
+    assert set(senders.host_names) == {"a.example", "b.example"}
+    senders.resolved({"a.example": ["192.0.2.50", "2001:DB8::5"], "b.example": ["192.0.2.51", SWITCH]})
+    found = {address: held.name for address in ("192.0.2.50", "2001:db8::5", "192.0.2.51", SWITCH)
+             if (held := senders.at(address))}  # fmt: skip
+    assert found == {"192.0.2.50": "a", "2001:db8::5": "a", "192.0.2.51": "b", SWITCH: "c"}
+    senders.resolved({"b.example": ["192.0.2.52"]})
+    assert senders.at("192.0.2.51") is None
+    kept = senders.at("192.0.2.50")
+    assert kept is not None
+    assert kept.name == "a"
+    assert canonical("::ffff:192.0.2.1") == SWITCH
+
+
+def test_each_start_is_one_more_and_what_others_said_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "engine.json"
+    own, peers, why = engine.start(path, 10.0)
+    assert (own.boots, why) == (1, "")
+    assert 5 <= len(own.id) <= 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert peers.is_fresh(THEIR_ID, 7, 5_000, 10.0)
+    engine.write(path, own, peers)
+    again, peers, why = engine.start(path, 0.0)
+    assert (again.id, again.boots, why) == (own.id, 2, "")
+    assert not peers.is_fresh(THEIR_ID, 7, 4_000, 0.0), "recorded before the restart"
+    assert not peers.is_fresh(THEIR_ID, 6, 9_000, 0.0)
+    assert peers.is_fresh(THEIR_ID, 7, 5_001, 0.0)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"engine_id": "00", "boots": 1}', '{"engine_id": "zz", "boots": 1}', "[]"])
+def test_an_engine_whose_file_is_no_good_has_a_new_id(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "engine.json"
+    first, _, _ = engine.start(path, 0.0)
+    path.write_text(text)
+    own, _, why = engine.start(path, 0.0)
+    assert own.id != first.id
+    assert own.boots == 1
+    assert why.startswith(str(path)) or text.startswith('{"engine_id": "00"')
+    assert engine.start(path, 0.0)[0].boots == 2
+
+
+def test_an_engine_that_cannot_write_down_its_start_is_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "engine.json"
+    first, _, why = engine.start(path, 0.0)
+    assert "cannot be written" in why
+    assert engine.start(path, 0.0)[0].id != first.id
+
+
+def test_an_engine_that_has_started_too_often_has_a_new_id(tmp_path: Path) -> None:
+    path = tmp_path / "engine.json"
+    path.write_text('{"engine_id": "80007ed905aabbcc", "boots": 2147483646}')
+    own, _, _ = engine.start(path, 0.0)
+    assert own.boots == 1
+
+
+def test_engines_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_MOST_PEERS", 10)
+    peers = engine.Peers({}, 0.0)
+    for number in range(50):
+        peers.is_fresh(b"engine%d" % number, 1, 1, 0.0)
+    assert len(peers.as_written()) == 10
+
+
+def test_a_forged_message_teaches_nothing() -> None:
+    rig = Rig()
+    forged = bytearray(v3(boots=2_000_000_000))
+    forged[-1] ^= 1
+    rig.give(bytes(forged), FOREIGN)
+    assert rig.dropped == {Drop.AUTHENTICATION: 1}
+    assert rig.peers.as_written() == {}
+    rig.give(v3(boots=5))
+    assert rig.taken == 1
+
+
+V3 = CredentialOptions(3, user="u")
+V2 = CredentialOptions(2, community=CredentialRef("c"))
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "text"),
+    [
+        (TrapOptions(listen="localhost:162", users=("lab",)), ("listen",), "'localhost:162' is no ADDRESS:PORT"),
+        (TrapOptions(listen="0.0.0.0", users=("lab",)), ("listen",), "'0.0.0.0' is no ADDRESS:PORT"),
+        (TrapOptions(listen="[::]:70000", users=("lab",)), ("listen",), "'[::]:70000' is no ADDRESS:PORT"),
+        (TrapOptions(), ("listen",), "no trap would be taken: neither communities nor users are given"),
+        (TrapOptions(users=("lab", "gone")), ("users", 1), "there is no credential 'gone'"),
+        (TrapOptions(users=("old",)), ("users", 0), "'old' is of version 2, which has no user"),
+        (TrapOptions(users=("lab",), sources=Sources.TARGETS), ("sources",), "there are no targets"),
+        (
+            TrapOptions(users=("lab",), limit=50),
+            ("limit",),
+            "the limit for all (50) is below that for one source (100)",
+        ),
+    ],
+)
+def test_a_mistake_in_the_options_is_said_where_it_is(
+    options: TrapOptions, path: tuple[str | int, ...], text: str
+) -> None:
+    (problem,) = check(options, {"lab": V3, "old": V2}, 0)
+    assert problem.path == path
+    assert text in problem.text
+    assert problem.hint
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [("127.0.0.1:162", ("127.0.0.1", 162)), ("[::1]:1162", ("::1", 1162)), ("systemd", None)],
+)
+def test_where_to_listen(listen: str, address: tuple[str, int] | None) -> None:
+    assert address_of(listen) == address
+    assert not list(check(TrapOptions(listen=listen, users=("lab",)), {"lab": V3}, 1))
