@@ -27,7 +27,7 @@ _MOST = 50
 _GET = 20
 """OIDs in one GET."""
 _TO_GROW = 10
-_TO_TRY_AGAIN = 100
+_TO_TRY_AGAIN = 2_000
 
 
 class Memory(msgspec.Struct):
@@ -133,16 +133,22 @@ class Walker:
                 batch = await self._one_by_one(last)
                 if not batch:
                     return
+            head, _, tail = last.rpartition(".")
+            arc = int(tail)
             for oid, value in batch:
-                if not _comes_after(last, oid):
+                # Most neighbours differ in their last number only; the others are compared by all of them.
+                next_head, _, tail = oid.rpartition(".")
+                next_arc = int(tail)
+                if (next_arc <= arc) if next_head == head else _numbers(oid) <= _numbers(last):
                     raise _Stop(f"OIDs do not increase: {oid} came after {last}")
                 if not oid.startswith(prefix):
                     return
-                last = oid
+                last, head, arc = oid, next_head, next_arc
                 rows.append((oid, value))
                 if type(value) is bytes or type(value) is str:
                     octets += len(value)
             if len(rows) >= self._caps.rows:
+                del rows[self._caps.rows :]
                 raise _Stop(f"cut off at {self._caps.rows} rows")
             if octets >= self._caps.octets:
                 raise _Stop(f"cut off at {self._caps.octets} bytes of text")
@@ -157,12 +163,13 @@ class Walker:
         if not batch:
             raise _Stop(f"the agent gives nothing after {oid}, and does not say that it is the end")
         if self._memory.repetitions > 1:
-            self._shrink(self._memory.repetitions // 2)
+            self._shrink(self._memory.repetitions, self._memory.repetitions // 2)
         return batch
 
     async def _bulk(self, oid: str) -> list[Row]:
         """Rows after ``oid``, as many as the device has been found to manage."""
-        asked, silences = self._memory.repetitions, 0
+        asked = failed = self._memory.repetitions
+        silences = 0
         while True:
             self.counts.sent += 1
             try:
@@ -171,26 +178,25 @@ class Walker:
             except TooBig:
                 if asked == 1:
                     raise
-                asked //= 2
+                failed, asked = asked, asked // 2
             except (NoReply, Malformed):
                 silences += 1
                 if silences > self._retries:
                     raise
                 if silences > 1:
-                    asked = max(1, asked // 2)
+                    failed, asked = asked, max(1, asked // 2)
             self.counts.retried += 1
         self.counts.returned += 1
         if asked < self._memory.repetitions:
-            self._shrink(asked)
+            self._shrink(failed, asked)
         elif len(batch) >= asked:
             self._grow()
         return batch
 
-    def _shrink(self, repetitions: int) -> None:
-        """The device did not manage what was asked for, and managed this."""
-        memory = self._memory
-        memory.limit = max(repetitions, memory.repetitions - 1)
-        memory.repetitions, memory.full = repetitions, 0
+    def _shrink(self, failed: int, managed: int) -> None:
+        """The device did not manage the one, and managed the other."""
+        self._memory.limit = max(managed, failed - 1)
+        self._memory.repetitions, self._memory.full = managed, 0
 
     def _grow(self) -> None:
         memory = self._memory
@@ -217,10 +223,6 @@ class Walker:
         raise AssertionError("unreachable: the last try returns or raises")
 
 
-def _comes_after(one: str, other: str) -> bool:
-    """Whether ``other`` is the later OID, by its numbers. Neighbours mostly differ in the last one."""
-    head, _, tail = one.rpartition(".")
-    other_head, _, other_tail = other.rpartition(".")
-    if head == other_head:
-        return int(tail) < int(other_tail)
-    return [int(arc) for arc in one.split(".")] < [int(arc) for arc in other.split(".")]
+def _numbers(oid: str) -> list[int]:
+    """What OIDs are compared by."""
+    return [int(arc) for arc in oid.split(".")]

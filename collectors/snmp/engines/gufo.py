@@ -1,13 +1,14 @@
-"""gufo-snmp as a session: the library encodes, decrypts and decodes, and the datagrams go through a socket of our own.
+"""gufo-snmp as a session: the library encodes, decrypts and decodes; the datagrams go through a socket of our own.
 
-The library wants to own the socket, and then nobody can look at a reply before it does. It needs looking at: the library
-does not verify the digest of SNMPv3 replies, takes one without for one with, drops the error status and the kind of a
-report, and cuts a long datagram off. So its socket is replaced by one end of a pair (``_Codec``): what it sends is read
-at the other end and sent by ``_wire``; what comes is looked at first, and put into the pair when it may be believed.
+The library wants to own the socket, and then nobody can look at a reply before it does. It needs looking at: the
+library does not verify the digest of SNMPv3 replies, takes one without for one with, drops the error status and the
+kind of a report, and cuts a long datagram off. So its socket is replaced by one end of a pair (``_Codec``): what it
+sends is read at the other end and sent by ``_wire``; what comes is looked at first, and put into the pair when it may
+be believed.
 
 It matches replies by a random id that is new with every request. ``recv_get_many`` gives what the agent sent without
-deciding what belongs to a walk; over SNMPv3 ``recv_get`` tells the end of the MIB from an error status. After any failure
-over SNMPv3 the next request begins with a new discovery, as the agent may have been restarted.
+deciding what belongs to a walk; over SNMPv3 ``recv_get`` tells the end of the MIB from an error status. After any
+failure over SNMPv3 the next request begins with a new discovery, as the agent may have been restarted.
 """
 
 from __future__ import annotations
