@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
+from collectors._model import counter, gauge
+from collectors.snmp import profile
 from collectors.snmp.check import check
+from collectors.snmp.declared import declared
 from collectors.snmp.load import shipped, shipped_names
 from collectors.snmp.profile import Profile
 from collectors.snmp.select import UnknownProfileError, automatic, named, objects, questions, without_silent
@@ -237,3 +243,32 @@ def test_a_profile_of_which_the_device_has_nothing_is_dropped_and_named() -> Non
     assert (kept.names, silent) == (("system", "interfaces", "vendor"), ("extra",))
     assert set(kept.why) == set(kept.names)
     assert list(objects(KNOWN["interfaces"])) == [f"{A}.2"]
+
+
+def test_the_page_names_every_key_and_every_shipped_profile(root: Path) -> None:
+    page = (root / "docs" / "snmp.md").read_text()
+    structs = [each for each in vars(profile).values() if isinstance(each, type) and issubclass(each, profile.Part)]
+    keys = {field.encode_name for each in structs for field in msgspec.structs.fields(each)}
+    assert len(keys) > 40
+    assert [key for key in sorted(keys) if f"`{key}`" not in page] == []
+    assert [each.value for each in profile.Syntax if f"`{each.value}`" not in page] == []
+    rows = [f"| `{name}` | {shipped(name).about['en']} |" for name in shipped_names()]
+    assert [row for row in rows if row not in page] == []
+
+
+def test_the_profile_that_the_page_shows_is_one(root: Path) -> None:
+    page = (root / "docs" / "snmp.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(about: .*?)```", page, re.DOTALL)
+    written = msgspec.convert(yaml.load(shown, yaml.BaseLoader), Profile, strict=False)
+    assert list(check("mast", {"system": shipped("system"), "mast": written})) == []
+
+
+def test_every_family_is_declared_once_with_its_labels() -> None:
+    found = {each.name: each for each in declared(map(shipped, shipped_names()))}
+    assert len(found) == len(declared(map(shipped, shipped_names())))
+    assert found["ifHCInOctets"] == counter(
+        "ifHCInOctets", "Bytes received.", "ifAlias", "ifDescr", "ifIndex", "ifName"
+    )
+    assert found["ifInOctets"].type.value == "counter"
+    assert found["ifType_info"].labels == ("ifAlias", "ifDescr", "ifIndex", "ifName", "ifType")
+    assert found["sysDescr"] == gauge("sysDescr", "Platform and software as text.", "sysDescr")

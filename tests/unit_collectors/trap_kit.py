@@ -47,9 +47,7 @@ def link(index: int = 3) -> tuple[bytes, ...]:
     return (variable(f"{IF_INDEX}.{index}", ber.integer(index)),)
 
 
-def pdu(
-    trap: str = LINK_DOWN, variables: Iterable[bytes] = (), *, request_id: int = 7, tag: int = ber.TRAP
-) -> bytes:
+def pdu(trap: str = LINK_DOWN, variables: Iterable[bytes] = (), *, request_id: int = 7, tag: int = ber.TRAP) -> bytes:
     first = variable(UPTIME, ber.time_ticks(500)), variable(TRAP_OID, ber.object_id(trap))
     held = ber.sequence(*first, *variables)
     return ber.sequence(ber.integer(request_id), ber.integer(0), ber.integer(0), held, tag=tag)
@@ -77,9 +75,7 @@ def v3(
     salt, size = b"", 0 if user.auth is None else keys.HASHES[user.auth][1]
     if user.priv is not None:
         salt = b"saltsalt"
-        data = ber.octets(
-            keys.encrypt(data, held.privacy(engine), user.priv, keys.Start(boots, time, salt))
-        )
+        data = ber.octets(keys.encrypt(data, held.privacy(engine), user.priv, keys.Start(boots, time, salt)))
     level = (1 if user.auth else 0) | (2 if user.priv else 0) if flags is None else flags
     head = ber.sequence(
         ber.integer(id), ber.integer(65_507), ber.octets(bytes([level | (4 if reportable else 0)])), ber.integer(3)
