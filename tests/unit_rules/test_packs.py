@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import snmp_pack
 import yaml
 
 from agent.own_metrics import OWN_METRICS
@@ -32,7 +33,9 @@ FRAME_METRICS = {
 }  # fmt: skip
 RUNBOOKS = ROOT / "docs/runbooks"
 SHORTEST_WINDOW_MS = 60_000  # 2.5 collections of 15 s, rounded up
-REMEMBERS_THE_PAST = {"HostFilesystemReadOnly", "HostNetworkLinkLost"}
+STEPS_MS = {"15s": 15_000, "30s": 30_000, "1m": 60_000}
+"""The distances between samples that the tests of the packs have."""
+REMEMBERS_THE_PAST = {"HostFilesystemReadOnly", "HostNetworkLinkLost", "SnmpUplinkDown"}
 """Quiet for ever until the machine was once seen well: their recovery has tests of its own in the pack."""
 
 
@@ -99,7 +102,10 @@ def nodes(value: object) -> Iterator[object]:
             yield from nodes(getattr(value, field.name))
 
 
-@pytest.mark.parametrize(("name", "least"), [("host", 100), ("host-extra", 10), ("self", 15), ("probe", 20)])
+LEAST = {"host": 100, "host-extra": 10, "self": 15, "probe": 20, "snmp": 70}
+
+
+@pytest.mark.parametrize(("name", "least"), LEAST.items())
 def test_the_pack_is_there(name: str, least: int) -> None:
     assert name in PACKS
     assert len({alert.name for alert in load(name).alerts}) >= least
@@ -149,7 +155,8 @@ def test_no_runbook_is_about_an_alert_that_is_gone() -> None:
 def test_every_metric_is_one_a_collector_declares(pack: Pack) -> None:
     declared = {metric.name for name in collectors.available() for metric in collectors.load(name).METRICS}
     of_targets = {metric.name for kind in collectors.target_kinds() for metric in collectors.load_targets(kind).METRICS}
-    known = declared | of_targets | FRAME_METRICS | {metric.name for metric in OWN_METRICS} | pack.recorded
+    own = {metric.name for metric in OWN_METRICS} | pack.recorded
+    known = declared | of_targets | snmp_pack.made() | FRAME_METRICS | own
     for group in pack.file.groups:
         for rule in group.rules:
             used = {
@@ -170,10 +177,13 @@ def test_every_window_holds_enough_collections(pack: Pack) -> None:
             assert window is None or window >= SHORTEST_WINDOW_MS, alert.name
 
 
-def samples(values: str) -> list[float]:
-    """The few forms of promtool's series notation that the packs use: `5`, `5x3`, `5+2x3`, `5-2x3`, in a row."""
-    found: list[float] = []
+def samples(values: str) -> list[float | None]:
+    """The few forms of promtool's notation that the packs use: `5`, `5x3`, `5+2x3`, `5-2x3`, `stale`, in a row."""
+    found: list[float | None] = []
     for item in values.split():
+        if item == "stale":
+            found.append(None)
+            continue
         match = re.fullmatch(r"(-?[0-9.]+)(?:([+-][0-9.]+)?x([0-9]+))?", item)
         assert match is not None, item
         start, step, times = float(match[1]), float(match[2] or 0), int(match[3] or 0)
@@ -187,34 +197,41 @@ def window(test: dict[str, Any], until_ms: int) -> api.SeriesWindow:
     for entry in test["input_series"]:
         match = re.fullmatch(r"([a-z_0-9A-Z:]+)\{(.*)\}", entry["series"])
         assert match is not None
-        labels = tuple(sorted(re.findall(r'([A-Za-z_]+)="([^"]*)"', match[2])))
+        labels = tuple(sorted(re.findall(r'([A-Za-z_0-9]+)="([^"]*)"', match[2])))
+        step = STEPS_MS[test["interval"]]
         for number, value in enumerate(samples(entry["values"])):
-            if number * 15_000 <= until_ms:
-                series.append(match[1], labels, number * 15_000, value)
+            if value is not None and number * step <= until_ms:
+                series.append(match[1], labels, number * step, value)
     return series
+
+
+def at(test: dict[str, Any], check: dict[str, Any]) -> tuple[api.SeriesWindow, int]:
+    """The data of a test at the time of one of its checks."""
+    now = int(check["eval_time"].removesuffix("m")) * 60_000
+    return window(test, now), now
 
 
 def test_good_data_shows_recovery_and_missing_data_does_not(pack: Pack) -> None:
     """For each alert: on the data of its quiet test the condition is known to be false, without data it is unknown."""
     nothing = api.SeriesWindow()
     for alert in pack.alerts:
-        fired = next(
-            expected["exp_labels"]
-            for _, check in pack.checks(alert.name)
+        bad, checked, fired = next(
+            (test, check, expected["exp_labels"])
+            for test, check in pack.checks(alert.name)
             for expected in check["exp_alerts"]
             if expected["exp_labels"]["severity"] == alert.severity
         )
         element = tuple(sorted(pair for pair in fired.items() if pair[0] not in alert.entry["labels"]))
         evidence = Evidence(alert.rule.expr)
         assert evidence.possible, alert.name
+        branches = evidence.at(*at(bad, checked), api.EvalOptions()).branches(element)
         assert evidence.at(nothing, 0, api.EvalOptions()).verdict(element).truth is Truth.UNKNOWN, alert.name
         if alert.name in REMEMBERS_THE_PAST:
             continue
         verdicts = set()
         for test, check in pack.checks(alert.name):
             if "stays quiet" in test["name"]:
-                at = int(check["eval_time"].removesuffix("m")) * 60_000
-                verdicts.add(evidence.at(window(test, at), at, api.EvalOptions()).verdict(element).truth)
+                verdicts.add(evidence.at(*at(test, check), api.EvalOptions()).verdict(element, branches).truth)
         assert Truth.FALSE in verdicts, f"{alert.name}: {verdicts}"
 
 
