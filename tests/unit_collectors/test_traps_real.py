@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from trap_kit import THEIR_ID, Rig, link, pdu, v2c, v3, watched
+from trap_kit import KNOWN, THEIR_ID, Rig, link, pdu, v2c, v3, watched
 
 from collectors._model import CollectorError, Notice, Sample
 from collectors.snmp.credentials import Auth, Priv, User
@@ -38,7 +38,7 @@ async def station(tmp_path: Path) -> AsyncIterator[Station]:
 
 def configured(address: tuple[str, int] | None, nudge: Callable[[str], None] = lambda name: None) -> Settings:
     targets = (watched("switch", "127.0.0.1"), watched("six", "::1"))
-    return Settings(address, (b"public",), USERS, targets, (), nudge, False, 1_000_000, 1_000_000)
+    return Settings(address, (b"public",), USERS, targets, KNOWN, nudge, False, 1_000_000, 1_000_000)
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -74,7 +74,7 @@ def test_a_counter_begins_with_zero_so_that_increase_sees_the_first() -> None:
         ("1.3.6.1.4.1.9.1.1", 5, 0, "egpNeighborLoss"),
         ("1.3.6.1.2.1.33.2", 6, 1, "upsTrapOnBattery"),  # its MIB has no zero before the last number
         ("1.3.6.1.2.1.15.7", 6, 2, "bgpBackwardTransition"),
-        ("1.3.6.1.2.1.15", 6, 2, "bgpBackwardTransition"),  # RFC 4273
+        ("1.3.6.1.2.1.15", 6, 2, "bgpBackwardTransNotification"),  # RFC 4273
         ("1.3.6.1.2.1.47.2", 6, 1, "entConfigChange"),
         ("1.3.6.1.4.1.42", 6, 77, "1.3.6.1.4.1.42.0.77"),
     ],
@@ -104,7 +104,14 @@ def test_labels_come_from_variables_and_from_their_index() -> None:
         variable("1.3.6.1.4.1.9999.1.2.5", ber.integer(2)),
     ]
     rig.give(v2c(pdu(own.oid, held)))
-    assert (TOTAL, "switch", "bgpBackwardTransition", NO_AUTH, "bgpPeerRemoteAddr=192.0.2.77") in rig.series()
+    assert (
+        TOTAL,
+        "switch",
+        "bgpBackwardTransition",
+        NO_AUTH,
+        "bgpPeerRemoteAddr=192.0.2.77",
+        "bgpPeerState=idle",
+    ) in rig.series()
     assert (TOTAL, "switch", "doorOpen", NO_AUTH, "door=north", "state=open") in rig.series()
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from fakes import ber
 
 from collectors.snmp.credentials import Auth, Priv, User
+from collectors.snmp.load import all_shipped
 from collectors.snmp.profile import Trap
 from collectors.snmp.traps import keys
 from collectors.snmp.traps.counts import Drop
@@ -21,7 +22,6 @@ from collectors.snmp.traps.message import Secured, read_message
 from collectors.snmp.traps.polls import Polls
 from collectors.snmp.traps.receiver import Memory, Receiver
 from collectors.snmp.traps.senders import Senders, Watched
-from collectors.snmp.traps.standard import STANDARD
 from collectors.snmp.traps.usm import Usm
 
 COLD_START, LINK_DOWN, LINK_UP = (f"1.3.6.1.6.3.1.1.5.{number}" for number in (1, 3, 4))
@@ -36,6 +36,7 @@ AUTH_ONLY = User("half", Auth.SHA, "authentication")
 OPEN = User("open")
 
 
+KNOWN = tuple(trap for profile in all_shipped().values() for trap in profile.traps)
 _keys_of = cache(keys.UserKeys)  # a password takes milliseconds to become a key
 
 
@@ -115,7 +116,7 @@ class Rig:
         self.polls = Polls()
         self.receiver = Receiver(
             self.memory, (COMMUNITY, b"other"), Usm(self.own, users, self.peers),
-            Senders(targets, self.memory.engines), Meanings((*STANDARD, *traps)),
+            Senders(targets, self.memory.engines), Meanings((*traps, *KNOWN)),
             Limits(per_source, total, self.now), self.polls, only_known,
         )  # fmt: skip
 

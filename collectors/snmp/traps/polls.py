@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 
-GAP = 10.0
-"""Seconds between two such polls of one device."""
+GAP = 5.0
+"""Seconds between two such polls of one device. The frame of targets has a gap of its own for each measurement; this
+one keeps a noisy device from using up what all devices share.
+"""
 MOST = 20
 """Such polls a second for all devices."""
 

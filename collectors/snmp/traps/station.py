@@ -30,7 +30,6 @@ from collectors.snmp.traps.options import Sources, TrapOptions, address_of
 from collectors.snmp.traps.polls import Polls
 from collectors.snmp.traps.receiver import Memory, Receiver
 from collectors.snmp.traps.senders import Senders, Watched
-from collectors.snmp.traps.standard import STANDARD
 from collectors.snmp.traps.usm import Usm
 
 METRICS = (
@@ -164,7 +163,7 @@ class Station:
             settings.communities,
             Usm(own, settings.users, peers),
             Senders(settings.watched, self.memory.engines),
-            Meanings((*STANDARD, *settings.traps)),
+            Meanings(settings.traps),
             Limits(settings.limit_per_source, settings.limit, self._clock()),
             Polls(),
             settings.only_known,
