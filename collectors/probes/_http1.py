@@ -12,6 +12,8 @@ HEAD_LIMIT = 256 * 1024
 HEADER_COUNT = 500
 _NO_BODY = frozenset({204, 304})
 _SHOWN = 60
+_SIZE_LINE = 1_000
+"""Bytes of the line before a chunk: its size, and extensions that nobody needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,10 @@ async def _exactly(connection: Connection, left: int) -> AsyncIterator[bytes]:
 async def _chunks(connection: Connection) -> AsyncIterator[bytes]:
     try:
         while True:
-            size = (await connection.line()).partition(b";")[0].strip()
+            line = await connection.line()
+            if len(line) > _SIZE_LINE:
+                raise ProbeFailed(f"the body has a chunk whose head is longer than {_SIZE_LINE} bytes")
+            size = line.partition(b";")[0].strip()
             if not size or len(size) > 15 or size.strip(b"0123456789abcdefABCDEF"):
                 raise ProbeFailed(f"the body has a chunk of size {size[:_SHOWN]!r}")
             if not (left := int(size, 16)):
@@ -132,8 +137,11 @@ async def _chunks(connection: Connection) -> AsyncIterator[bytes]:
                 yield part
             if await connection.line():
                 raise ProbeFailed("a chunk of the body is longer than it says")
-        for _ in range(HEADER_COUNT):
-            if not await connection.line():
+        size_left = HEAD_LIMIT
+        while size_left > 0:
+            if not (trailer := await connection.line()):
                 return
+            size_left -= len(trailer) + 1
+        raise ProbeFailed(f"the trailers of the body are larger than {HEAD_LIMIT} bytes")
     except EOFError:
         raise ProbeFailed("the connection was closed before the body was whole") from None

@@ -22,6 +22,8 @@ from collectors.probes._http1 import HEADER_COUNT, Answer, Request
 from collectors.probes._run import ProbeFailed
 
 _STREAM = 1
+_IDLE_LIMIT = 128 * 1024
+"""Bytes that may come without one of the answer's body among them: pings, settings and the like without end."""
 _HOP_BY_HOP = frozenset({"connection", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
 
 
@@ -33,6 +35,7 @@ class Exchange:
         self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
         self.trailers: dict[str, str] = {}
         self._ended = False
+        self._idle = 0
 
     async def send(self, request: Request) -> None:
         self._h2.initiate_connection()
@@ -77,6 +80,7 @@ class Exchange:
             for event in events:
                 self._check(event)
                 if isinstance(event, DataReceived):
+                    self._idle = 0 if event.data else self._idle
                     if event.flow_controlled_length:
                         self._h2.acknowledge_received_data(event.flow_controlled_length, _STREAM)
                         self._flush()
@@ -92,6 +96,9 @@ class Exchange:
         data = await self._connection.some()
         if not data:
             raise ProbeFailed("the connection was closed before the answer was whole")
+        self._idle += len(data)
+        if self._idle > _IDLE_LIMIT:
+            raise ProbeFailed(f"the server sends {_IDLE_LIMIT} bytes without an answer in them")
         try:
             events = self._h2.receive_data(data)
         except H2Error as error:

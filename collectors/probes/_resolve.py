@@ -17,6 +17,10 @@ THREADS = 32
 
 They are daemon threads: a resolver that is silent must not hold up the end of the process.
 """
+OVERDUE = 256
+"""Threads beyond these that may go on with names whose look-up turned out to hang: nothing can end getaddrinfo(3)."""
+SLOW = 1.0
+"""Seconds after which a look-up hangs. Names that hung last time wait for each other, in ``THREADS`` of their own."""
 _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
@@ -42,6 +46,9 @@ class Resolver:
 
     def __init__(self) -> None:
         self._room = asyncio.Semaphore(THREADS)
+        self._room_for_slow = asyncio.Semaphore(THREADS)
+        self._slow: set[str] = set()
+        self._overdue = 0
         self._asked: dict[str, asyncio.Task[list[Address]]] = {}
 
     async def choose(self, host: str, prefer: IpVersion, fallback: bool, run: Run) -> Address:
@@ -77,11 +84,28 @@ class Resolver:
         return await asyncio.shield(asked)
 
     async def _ask(self, host: str) -> list[Address]:
-        async with self._room:
-            loop = asyncio.get_running_loop()
+        known_slow = host in self._slow
+        room = self._room_for_slow if known_slow else self._room
+        await room.acquire()
+        overdue = False
+        loop = asyncio.get_running_loop()
+        try:
             answer: asyncio.Future[list[Address]] = loop.create_future()
             threading.Thread(target=_answer, args=(loop, answer, host), name="tocsin-resolve", daemon=True).start()
+            await asyncio.wait((answer,), timeout=SLOW)
+            if answer.done():
+                self._slow.discard(host)
+            else:
+                self._slow.add(host)
+                if overdue := not known_slow and self._overdue < OVERDUE:
+                    self._overdue += 1
+                    room.release()  # the next name need not wait for this one
             return await answer
+        finally:
+            if overdue:
+                self._overdue -= 1
+            else:
+                room.release()
 
     def _answered(self, host: str, done: asyncio.Task[list[Address]]) -> None:
         self._asked.pop(host, None)

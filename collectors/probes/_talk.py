@@ -16,6 +16,8 @@ from collectors.probes._run import ProbeFailed, Run
 from collectors.probes.modules import QueryResponse
 
 RAW_LIMIT = 64 * 1024
+LINES_LIMIT = 256 * 1024
+"""Bytes of lines in which one step looks for its pattern: a server that never stops talking costs no more."""
 _REFERENCE = re.compile(r"\$(?:\$|\{(\w{1,100})\}|(\w{1,100}))", re.ASCII)
 
 
@@ -84,16 +86,20 @@ async def _line(connection: Connection, step: Step, run: Run) -> Match:
     """The first line that matches."""
     search = step.search
     last = ""
+    size = 0
     try:
-        while search is not None:
-            last = (await connection.line()).decode("utf-8", "replace")
+        while search is not None and size <= LINES_LIMIT:
+            line = await connection.line()
+            size += len(line) + 1
+            last = line.decode("utf-8", "replace")
             if (match := search(last)) is not None:
                 return match
     except EOFError:
         pass
     run.set("probe_failed_due_to_regex", 1)
     said = f"; the last line is {last[:60]!a}" if last else ""
-    raise ProbeFailed(f"no line matches {step.asked.expect[:100]!a} before the connection ends{said}")
+    until = f"in {LINES_LIMIT} bytes" if size > LINES_LIMIT else "before the connection ends"
+    raise ProbeFailed(f"no line matches {step.asked.expect[:100]!a} {until}{said}")
 
 
 async def _raw(connection: Connection, step: Step, run: Run) -> Match:

@@ -26,6 +26,8 @@ from collectors.probes._run import Found, ProbeFailed, Run, patterns
 from collectors.probes.modules import DnsProbe, RecordsCheck
 
 T = TypeVar("T")
+_STRAYS = 100
+"""Answers to other queries that are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +130,12 @@ class DnsProber:
                 asked = monotonic()
                 run.set("probe_dns_duration_seconds", asked - began, phase="connect")
                 await loop.sock_sendall(opened, query.to_wire())
-                while True:
+                for _ in range(_STRAYS):
                     wire = await loop.sock_recv(opened, 65_535)
                     if wire[:2] == query.id.to_bytes(2):  # a late answer to somebody else's query is passed over
                         run.set("probe_dns_duration_seconds", monotonic() - asked, phase="request")
                         return wire
+                raise ProbeFailed(f"the server sends {_STRAYS} answers, and none to this query")
             except OSError as error:
                 raise ProbeFailed(f"cannot ask {address.in_url}:{port}: {reason(error)}") from None
 

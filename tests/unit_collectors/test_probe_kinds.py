@@ -295,6 +295,52 @@ async def test_a_silent_resolver_holds_up_only_those_who_ask_it(monkeypatch: pyt
         await asyncio.gather(*(resolver.addresses(f"silent{n}") for n in range(5)))
 
 
+async def test_hundreds_of_names_that_hang_delay_no_other_by_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    hanging: set[str] = set()
+
+    def look_up(host: str) -> list[Address]:
+        if host.startswith("silent"):
+            hanging.add(host)
+            release.wait(20)
+            hanging.discard(host)
+        return [Address("127.0.0.1", 4)]
+
+    monkeypatch.setattr(_resolve, "_look_up", look_up)
+    monkeypatch.setattr(_resolve, "SLOW", 0.02)
+    monkeypatch.setattr(_resolve, "OVERDUE", 150)
+    resolver = _resolve.Resolver()
+    waits: list[float] = []
+
+    async def neighbours(count: int) -> None:
+        for number in range(count):
+            began = asyncio.get_running_loop().time()
+            assert await resolver.addresses(f"quick{number % 7}")
+            waits.append(asyncio.get_running_loop().time() - began)
+            await asyncio.sleep(0)
+
+    try:
+        first = [asyncio.create_task(resolver.addresses(f"silent{n}")) for n in range(150)]
+        await neighbours(50)
+        while len(hanging) < 150:
+            await asyncio.sleep(0.01)
+        again = [asyncio.create_task(resolver.addresses(f"silent{n}")) for n in range(150)]  # those that are asked
+        await neighbours(50)
+        assert max(waits) < 1, f"the neighbours waited {max(waits):.1f} s"
+        release.set()
+        assert len(await asyncio.gather(*first, *again)) == 300
+        release.clear()
+        second = [asyncio.create_task(resolver.addresses(f"silent{n}")) for n in range(150)]
+        await neighbours(50)
+        assert max(waits) < 1
+        assert len(hanging) == _resolve.THREADS, "names that hung before wait for each other"
+    finally:
+        release.set()
+    assert len(await asyncio.gather(*second)) == 150
+    assert resolver._overdue == 0
+
+
 # DNS
 
 A = {"query_name": "example.test", "query_type": "A"}
