@@ -49,6 +49,19 @@ class TlsConfig(Options, frozen=True):
             raise ValueError("key_file is given without cert_file" if self.key_file else "key is given without cert")
 
 
+RevocationList = Annotated[
+    Unsupported, Meta(extra={"mend": "revocation lists are not read here: leave this option to the exporter"})
+]
+Pins = Annotated[
+    Unsupported,
+    Meta(extra={"mend": "keys are not pinned here: compare fingerprint_sha256 of probe_ssl_last_chain_info in a rule"}),
+]
+Alerts = Annotated[
+    Unsupported,
+    Meta(extra={"mend": "alerts are not told apart here: expect the failure in a rule on probe_success == 1"}),
+]
+
+
 def only_one(options: Struct, *names: str) -> None:
     """ValueError when more than one of these options is given."""
     given = [name for name in names if getattr(options, name)]

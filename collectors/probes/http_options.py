@@ -13,7 +13,18 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, Meta, UnsetType, field
 
 from collectors._options import Secret, Unsupported
-from collectors.probes._options import NO, ByReference, IpVersion, Options, Patterns, TlsConfig, only_one
+from collectors.probes._options import (
+    NO,
+    Alerts,
+    ByReference,
+    IpVersion,
+    Options,
+    Patterns,
+    Pins,
+    RevocationList,
+    TlsConfig,
+    only_one,
+)
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 _SIZE = re.compile(r"([0-9]{1,12})(?:([KMGT]?)i?B)?", re.ASCII)
@@ -29,9 +40,6 @@ _CEL = Annotated[
     Meta(extra={"mend": "CEL is not evaluated here: write a pattern in fail_if_body_matches_regexp or "
                         "fail_if_body_not_matches_regexp instead, such as '\"status\": *\"up\"'"}),
 ]  # fmt: skip
-_CRL = Annotated[
-    Unsupported, Meta(extra={"mend": "revocation lists are not read here: leave this option to the exporter"})
-]
 
 
 class HeaderMatch(Options, frozen=True):
@@ -180,7 +188,9 @@ class HttpProbe(ClientOptions, frozen=True):
     enable_http3: bool = False
     fail_if_body_json_matches_cel: _CEL = NO
     fail_if_body_json_not_matches_cel: _CEL = NO
-    check_revoked: _CRL = NO
+    check_revoked: RevocationList = NO
+    pinned_public_key_hashes: Pins = NO
+    valid_tls_alert_codes: Alerts = NO
 
     def __post_init__(self) -> None:
         super().__post_init__()

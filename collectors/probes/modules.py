@@ -13,7 +13,18 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from collectors._options import Secret
-from collectors.probes._options import IpVersion, Millis, Options, Patterns, TlsConfig, only_one
+from collectors.probes._options import (
+    NO,
+    Alerts,
+    IpVersion,
+    Millis,
+    Options,
+    Patterns,
+    Pins,
+    RevocationList,
+    TlsConfig,
+    only_one,
+)
 from collectors.probes.http_options import BasicAuth, HttpProbe, must_be_headers
 
 
@@ -78,6 +89,9 @@ class TcpProbe(Options, frozen=True):
     query_response: Annotated[tuple[QueryResponse, ...], Meta(max_length=100)] = ()
     tls: bool = False
     tls_config: TlsConfig = TlsConfig()
+    check_revoked: RevocationList = NO
+    pinned_public_key_hashes: Pins = NO
+    valid_tls_alert_codes: Alerts = NO
 
     def __post_init__(self) -> None:
         _must_be_address(self.source_ip_address)
@@ -134,6 +148,8 @@ class DnsProbe(Options, frozen=True):
     validate_additional_rrs: RecordsCheck = RecordsCheck()
     dnssec: bool = False
     edns0_udp_size: Annotated[int, Meta(ge=512, le=65_535)] | None = None
+    check_revoked: RevocationList = NO
+    pinned_public_key_hashes: Pins = NO
 
     def __post_init__(self) -> None:
         if self.dns_over_tls and self.transport_protocol != "tcp":
@@ -149,6 +165,8 @@ class GrpcProbe(Options, frozen=True):
     tls_config: TlsConfig = TlsConfig()
     preferred_ip_protocol: IpVersion = "ip6"
     ip_protocol_fallback: bool = True
+    check_revoked: RevocationList = NO
+    pinned_public_key_hashes: Pins = NO
 
 
 class WebsocketClient(Options, frozen=True):
