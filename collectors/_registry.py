@@ -35,7 +35,7 @@ ON_REQUEST = frozenset(
 get out of them (node_exporter has the same ones off), or they have to be told what to look at, or need a right that the
 service does not have by itself.
 """
-TARGET_KINDS = ("probes",)
+TARGET_KINDS = ("probes", "snmp")
 """Sections of ``collect`` that make targets, each a package here of the same name."""
 
 

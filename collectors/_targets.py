@@ -16,7 +16,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -42,6 +42,27 @@ _GRACE = 1.0
 """Seconds beyond its timeout after which a measurement that does not end by itself is stopped from outside."""
 
 
+class Incomplete(CollectorError):
+    """Not everything could be read; ``items`` is what could. What is missing is lost, not gone."""
+
+    def __init__(self, text: str, items: Iterable[Sample | Notice]) -> None:
+        super().__init__(text)
+        self.items = tuple(items)
+
+
+class State(Protocol):
+    """What a target knows from one measurement to the next; several targets may share one."""
+
+    def inherit(self, other: Any) -> None:
+        """Take over what ``other``, the state of a target of the same source before a reload, knows and still holds."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+    def status(self) -> Mapping[str, Any]:
+        """For people: what it is and how it goes, as plain values."""
+
+
 class Target(msgspec.Struct, frozen=True):
     """One thing to measure.
 
@@ -49,6 +70,7 @@ class Target(msgspec.Struct, frozen=True):
     ``measure`` keeps to the timeout itself and reports what it finds as samples; it raises for what it did not foresee.
     ``otherwise`` is what is published when it raised or was stopped: a series that rules rely on must not go missing.
     ``frame`` says whether ``TARGET_METRICS`` are given: of several targets about one instance, only one has them.
+    ``state`` is what it knows between measurements, if anything.
     """
 
     kind: str
@@ -59,6 +81,7 @@ class Target(msgspec.Struct, frozen=True):
     measure: Callable[[], Coroutine[Any, Any, Iterable[Sample | Notice]]]
     otherwise: tuple[Sample, ...] = ()
     frame: bool = True
+    state: State | None = None
 
     @property
     def source(self) -> str:
@@ -153,6 +176,18 @@ class TargetScheduler:
         while tasks := [live.task for live in self._live.values() if live.task is not None]:
             await asyncio.wait(tasks)
 
+    def states(self) -> list[State]:
+        """The states of all targets, each once, in the order of the targets."""
+        found = {id(live.target.state): live.target.state for live in self._live.values()}
+        return [state for state in found.values() if state is not None]
+
+    def inherit(self, old: TargetScheduler) -> None:
+        """After a reload: what the targets that stay knew."""
+        for source, live in self._live.items():
+            before = old._live.get(source)
+            if live.target.state is not None and before is not None and before.target.state is not None:
+                live.target.state.inherit(before.target.state)
+
     async def aclose(self) -> None:
         self._queue.clear()
         self._slow_queue.clear()
@@ -166,6 +201,8 @@ class TargetScheduler:
                 tasks.append(live.task)
         if tasks:
             await asyncio.wait(tasks, timeout=_GRACE)
+        for state in self.states():
+            state.close()
 
     def _start(self) -> None:
         self._started = True
@@ -228,6 +265,8 @@ class TargetScheduler:
             error = f"did not end within {target.timeout:g} s and was stopped"
         except asyncio.CancelledError:
             raise
+        except Incomplete as partial:
+            items, error = list(partial.items), explain(partial)
         except Exception as unforeseen:  # noqa: BLE001 - contract of the frame: any exception becomes a failed scrape
             error = explain(unforeseen)
         finally:

@@ -92,7 +92,9 @@ def _places(info: Any, path: str, found: Places) -> Places:
     for field in info.fields:
         for struct, suffix in _structs(field.type):
             where = join(path, field.encode_name) + suffix
-            if struct.cls in {CollectorChoice, Backend, Targets, *CREDENTIALS} or where.endswith(".modules.NAME"):
+            if struct.cls in {CollectorChoice, Backend, Targets, *CREDENTIALS} or where.endswith(
+                (".modules.NAME", ".profiles.NAME")
+            ):
                 continue
             if struct.cls in found:
                 found[struct.cls][1].append(where)

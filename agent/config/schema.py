@@ -148,6 +148,13 @@ class Collect(Section, frozen=True):
             examples=[[{"name": "shop", "http": "https://shop.example.net/health", "interval": "30s"}]],
         ),
     ] = Targets()
+    snmp: Annotated[
+        Targets,
+        Meta(
+            description="Network devices that are asked from here by SNMP, and traps that come here.",
+            examples=[{"targets": [{"host": "10.0.0.1", "credential": "lab"}]}],
+        ),
+    ] = Targets()
     procfs: Annotated[
         str, Meta(description="Where the host's /proc is.", pattern="^/", extra={"form": "an absolute path"})
     ] = "/proc"

@@ -46,6 +46,15 @@ class Reason(Enum):
     WRONG_TYPE = "wrong_type"
 
 
+class _EveryRow:
+    def __contains__(self, _index: object) -> bool:
+        return True
+
+
+EVERY_ROW: Container[str] = _EveryRow()
+"""For ``broken``: the whole device started anew."""
+
+
 class _Counter:
     """One counter. ``raw`` is what was believed last, at ``at``; ``offset`` leads from it to the published value."""
 
@@ -101,7 +110,7 @@ class Counters:
         for oid in [oid for oid, each in self._counters.items() if max(each.at, each.held_at) < at]:
             del self._counters[oid]
 
-    def believed(self, rows: Iterable[Row], at: float, broken: Container[str] = ()) -> list[Row]:
+    def believed(self, rows: Iterable[Row], at: float, broken: Container[str] | None = None) -> list[Row]:
         """The rows to publish out of those read at ``at``. ``broken``: indexes whose counters may have started anew."""
         kept: list[Row] = []
         counters = self._counters
@@ -117,8 +126,8 @@ class Counters:
                 kept.append(row)
                 continue
             grown = raw - counter.raw
-            if broken or counter.held >= 0 or not 0 <= grown <= counter.bound * (at - counter.at + SLACK):
-                value = self._judge(counter, oid, raw, at, oid[self._start :] in broken)
+            if broken is not None or counter.held >= 0 or not 0 <= grown <= counter.bound * (at - counter.at + SLACK):
+                value = self._judge(counter, oid, raw, at, broken is not None and oid[self._start :] in broken)
                 if value is not None:
                     kept.append((oid, value))
                 continue
@@ -152,12 +161,14 @@ class Counters:
         fast = self._octets and limit * _HEADROOM * seconds >= self._modulus
         if self._narrow and (fast or room >= self._modulus):
             self._rebase(counter, raw, at)
-            return self._drop(Reason.AMBIGUOUS)
+            self._drop(Reason.AMBIGUOUS)
+            return None
         if counter.held < 0:
             if grown <= room:
                 return self._go_on(counter, raw, at, grown)
             counter.held, counter.held_at = raw, at
-            return self._drop(Reason.UNCONFIRMED)
+            self._drop(Reason.UNCONFIRMED)
+            return None
         return self._confirm(counter, raw, at, grown, limit)
 
     def _confirm(self, counter: _Counter, raw: int, at: float, grown: int, limit: float) -> int | None:
@@ -180,9 +191,11 @@ class Counters:
             if raw < counter.raw:
                 return self._start_anew(counter, raw, at, room)
             self._rebase(counter, raw, at)
-            return self._drop(Reason.MOVED)
+            self._drop(Reason.MOVED)
+            return None
         counter.held, counter.held_at = raw, at
-        return self._drop(Reason.UNCONFIRMED)
+        self._drop(Reason.UNCONFIRMED)
+        return None
 
     def _go_on(self, counter: _Counter, raw: int, at: float, grown: int) -> int:
         if raw < counter.raw:
@@ -199,7 +212,8 @@ class Counters:
             counter.raw, counter.at, counter.offset = raw, at, 0
             return raw
         self._rebase(counter, raw, at)
-        return self._drop(Reason.MOVED)
+        self._drop(Reason.MOVED)
+        return None
 
     @staticmethod
     def _rebase(counter: _Counter, raw: int, at: float) -> None:

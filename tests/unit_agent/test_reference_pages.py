@@ -92,7 +92,7 @@ def test_every_example_and_default_is_accepted() -> None:
     hooks: dict[type, Hook] = {
         CollectorChoice: partial(bind_collectors, good={}),
         Backend: partial(bind_backend, good={}),
-        Targets: partial(bind_targets, read=lambda node: None, warn=lambda problems: None),
+        Targets: partial(bind_targets, read=lambda node: None, folder=lambda node: {}, warn=lambda problems: None),
         collectors.api.Unsupported: refuse_unsupported,
     }
     sections: list[type[msgspec.Struct]] = [Config]

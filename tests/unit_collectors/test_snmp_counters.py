@@ -33,7 +33,7 @@ class Line:
     def poll(self, *raws: int, broken: bool = False, step: int = STEP) -> Line:
         for raw in raws:
             self.at += step
-            kept = self.counters.believed([(f"{ROOT}.7", raw)], self.at, {"7"} if broken else ())
+            kept = self.counters.believed([(f"{ROOT}.7", raw)], self.at, {"7"} if broken else None)
             samples = [("c", (), float(value & ((1 << 53) - 1)), None) for _, value in kept]  # type: ignore[operator]
             self.window.ingest("snmp", samples, self.at * 1000)
             self.published += [sample[2] for sample in samples]

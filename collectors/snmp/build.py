@@ -1,0 +1,126 @@
+"""From checked options to targets, and everything that can be said about options beforehand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from collectors._model import Notice, Sample
+from collectors._options import OptionPath, OptionProblem, Reveal
+from collectors._targets import Target
+from collectors.snmp import credentials, engines, load, select
+from collectors.snmp.check import check_own, unknown
+from collectors.snmp.credentials import CredentialOptions
+from collectors.snmp.device import About, Device
+from collectors.snmp.engines import Choice
+from collectors.snmp.options import Options, TargetOptions
+from collectors.snmp.plans import Plans
+from collectors.snmp.port import Address, Session
+from collectors.snmp.profile import Every
+from collectors.snmp.traps.options import check as check_traps
+from collectors.snmp.way import Way
+
+KIND = "snmp"
+SLOW = 240.0
+"""Seconds between two polls of what changes slowly: rules look back five minutes."""
+_LONGEST = 120.0
+"""Seconds that one poll may take at the most."""
+
+
+def build(options: Options, reveal: Reveal, base: Path) -> list[Target]:
+    """Three targets for each device, of options that ``check`` found no mistake in; only the first has ``up``."""
+    plans = Plans({**load.all_shipped(), **options.profiles})
+    return [each for target in options.targets for each in _targets(target, options, reveal, plans)]
+
+
+def _targets(given: TargetOptions, options: Options, reveal: Reveal, plans: Plans) -> Iterator[Target]:
+    interval = (given.interval or options.interval) / 1000
+    alive = min(options.liveness / 1000, interval)
+    timeout = given.timeout / 1000
+    about = About(given.key, given.host, given.port, given.credential, given.profiles, given.retries)
+    credential = options.credentials[given.credential]
+    open_session = partial(
+        _open, name=given.key, options=credential, reveal=reveal, timeout=timeout, choice=options.engine
+    )
+    device = Device(about, Way(given.host, given.port, open_session), plans, lambda: asyncio.get_running_loop().time())
+    labels = {"instance": given.key, "job": options.job, **given.labels}
+    # SNMPv3 may have to find the engine first.
+    patience = min(timeout * (given.retries + 2), interval)
+    yield Target(KIND, given.key, labels, alive, patience, device.liveness, state=device)
+    for every, pause in ((Every.FAST, interval), (Every.SLOW, SLOW)):
+
+        async def measure(every: Every = every) -> Iterable[Sample | Notice]:
+            return await device.poll(every)
+
+        name = f"{given.key}:{every.value}"
+        yield Target(KIND, name, labels, pause, min(pause, _LONGEST), measure, frame=False, state=device)
+
+
+def _open(
+    address: Address, *, name: str, options: CredentialOptions, reveal: Reveal, timeout: float, choice: Choice
+) -> Session:
+    """The secrets are read each time, as they may have been changed; ValueError says what is wrong with them."""
+    try:
+        credential = credentials.resolve(options, reveal)
+    except Exception as error:  # noqa: BLE001 - the agent's own errors, whose text is made for people
+        raise ValueError(f"{name}: {error}") from None
+    return engines.open_session(address, credential, timeout, choice)
+
+
+def check(options: Options, cycle_ms: int) -> Iterator[OptionProblem]:
+    """Every mistake; ``cycle_ms`` is the interval of collections, with which results are published."""
+    for name, credential in options.credentials.items():
+        for problem in credentials.problems(credential):
+            path: OptionPath = ("credentials", name, *problem.path)
+            yield OptionProblem(path, problem.text, problem.hint, problem.warning)
+    for key in ("interval", "liveness"):
+        if getattr(options, key) < cycle_ms:
+            yield OptionProblem((key,), *_too_often(getattr(options, key), cycle_ms))
+    known = sorted({*load.shipped_names(), *options.profiles})
+    if options.profiles:
+        for problem in check_own(options.profiles, load.all_shipped()):
+            yield OptionProblem(("profiles", *problem.path), problem.text, problem.hint, problem.warning)
+    seen: dict[str, int] = {}
+    for number, target in enumerate(options.targets):
+        path = ("targets", number)
+        if target.key in seen:
+            text = f"{target.key[:100]!a} stands twice"
+            yield OptionProblem((*path, "name" if target.name else "host"), text, "give each a name of its own")
+        seen[target.key] = number
+        if target.interval is not None and target.interval < cycle_ms:
+            yield OptionProblem((*path, "interval"), *_too_often(target.interval, cycle_ms))
+        yield from _credential(target, options, path)
+        yield from _profiles(target, known, path)
+    if options.traps is not None:
+        for problem in check_traps(options.traps, options.credentials, len(options.targets)):
+            yield OptionProblem(("traps", *problem.path), problem.text, problem.hint, problem.warning)
+
+
+def _credential(target: TargetOptions, options: Options, path: OptionPath) -> Iterator[OptionProblem]:
+    found = options.credentials.get(target.credential)
+    if found is None:
+        known = ", ".join(sorted(options.credentials)[:20]) or "none; add it to collect.snmp.credentials"
+        yield OptionProblem(
+            (*path, "credential"), f"there is no credential {target.credential[:100]!a}", f"there are {known}"
+        )
+    elif found.context and options.engine is Choice.GUFO:
+        text = f"credential {target.credential[:100]!a} has a context name, which gufo-snmp does not know"
+        yield OptionProblem((*path, "credential"), text, "write engine: auto, or pysnmp")
+
+
+def _profiles(target: TargetOptions, known: Iterable[str], path: OptionPath) -> Iterator[OptionProblem]:
+    names = target.profiles
+    for number, name in enumerate(names):
+        where = (*path, "profile") if isinstance(target.profile, str) else (*path, "profile", number)
+        if name == select.AUTO:
+            yield OptionProblem(where, "auto stands alone: it chooses all that fits", "take out auto or the others")
+        elif name not in known:
+            text, hint = unknown(name, known)
+            yield OptionProblem(where, text, hint or f"there are {', '.join(known)}")
+
+
+def _too_often(interval: int, cycle_ms: int) -> tuple[str, str]:
+    text = f"the interval of {interval / 1000:g} s is shorter than collect.interval ({cycle_ms / 1000:g} s)"
+    return text, "results are published with each collection: use at least its interval"

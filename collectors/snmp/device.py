@@ -1,0 +1,271 @@
+"""One device: what is known of it, and its three polls.
+
+``liveness`` is one small request and decides whether the device is there; ``fast`` and ``slow`` read its tables at
+their own pace. They share this object. A device that does not answer is asked with one packet at growing intervals, and
+not polled at all until it answers, so that a thousand dead ones cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from collectors._model import Notice, Sample
+from collectors._targets import Incomplete
+from collectors.snmp import select
+from collectors.snmp.counters import Reason
+from collectors.snmp.errors import NoReply, SnmpError
+from collectors.snmp.plans import Plans
+from collectors.snmp.port import Value
+from collectors.snmp.profile import Every
+from collectors.snmp.reading import Reading
+from collectors.snmp.reboot import ENGINE_BOOTS, ENGINE_TIME, SYS_OBJECT_ID, UPTIME, Uptime, restarted, uptime
+from collectors.snmp.scalars import Scalars
+from collectors.snmp.table import Table
+from collectors.snmp.walker import Memory, Walker
+from collectors.snmp.way import Way
+
+_AGE = (UPTIME, ENGINE_BOOTS, ENGINE_TIME)
+_FIRST_PAUSE, _LONGEST_PAUSE = 15.0, 300.0
+"""Seconds between two requests to a device that does not answer: doubled with each."""
+
+
+class About(msgspec.Struct, frozen=True):
+    """What identifies a device: another one, or one that is asked otherwise, knows nothing of what this one knew."""
+
+    name: str
+    host: str
+    port: int
+    credential: str
+    profiles: tuple[str, ...]
+    """Empty: chosen by what it is."""
+    retries: int = 2
+
+
+class Knowledge:
+    """What is known of a device from poll to poll; it outlives a reload."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.age: Uptime | None = None
+        self.restarts = 0
+        self.sys_object_id = ""
+        self.chosen: select.Chosen | None = None
+        self.chosen_after = -1
+        """How often the device had started anew when its profiles were chosen."""
+        self.tables: list[Table] = []
+        self.scalars: list[Scalars] = []
+        self.failures = 0
+        self.silent_since: float | None = None
+        self.ask_again = 0.0
+        self.answered: float | None = None
+        self.error = ""
+        self.problems: dict[str, str] = {}
+        """By poll what it could not read."""
+
+
+class Device:
+    """``clock`` gives seconds that only grow. The polls raise SnmpError when they got nothing."""
+
+    def __init__(self, about: About, way: Way, plans: Plans, clock: Callable[[], float]) -> None:
+        self.about = about
+        self.known = Knowledge()
+        self._way = way
+        self._plans = plans
+        self._clock = clock
+        self._polling = asyncio.Lock()
+
+    # The state of a target
+
+    def inherit(self, other: Any) -> None:
+        if isinstance(other, Device) and other.about == self.about and other._plans.profiles == self._plans.profiles:
+            self.known = other.known
+
+    def close(self) -> None:
+        self._way.close()
+
+    def status(self) -> Mapping[str, Any]:
+        known, now = self.known, self._clock()
+        return {
+            "device": self.about.name,
+            "host": self.about.host,
+            "answers": known.failures == 0 and known.answered is not None,
+            "answered_seconds_ago": None if known.answered is None else round(now - known.answered),
+            "asked_again_in": round(max(0.0, known.ask_again - now)) if known.failures else 0,
+            "profiles": ", ".join(known.chosen.names) if known.chosen is not None else "",
+            "sys_object_id": known.sys_object_id,
+            "rows": {table.table.name: table.rows for table in known.tables if table.rows},
+            "repetitions": known.memory.repetitions,
+            "restarts": known.restarts,
+            "held_back": self.held,
+            "dropped": {reason.value: count for reason, count in sorted(self.dropped().items(), key=str)},
+            "problem": known.error or "; ".join(known.problems.values()),
+        }
+
+    @property
+    def held(self) -> int:
+        """Counters that are held back at present."""
+        counters = (each for own in self.known.scalars for each in own.counters.values())
+        return sum(table.held for table in self.known.tables) + sum(each.held for each in counters)
+
+    def dropped(self) -> dict[Reason, int]:
+        """What was not published since the start, by reason."""
+        found: dict[Reason, int] = {}
+        for table in self.known.tables:
+            table.dropped(found)
+        for counters in (each for own in self.known.scalars for each in own.counters.values()):
+            for reason, count in counters.dropped.items():
+                found[reason] = found.get(reason, 0) + count
+        return found
+
+    # The polls
+
+    async def liveness(self) -> list[Sample | Notice]:
+        """Whether it is there: one request."""
+        known, now = self.known, self._clock()
+        if known.failures and now < known.ask_again:
+            raise NoReply(known.error)
+        walker = self._walker(retries=0 if known.failures else self.about.retries)
+        wanted = [oid for own in known.scalars for oid in own.reads(Every.LIVENESS)]
+        try:
+            values = await walker.get(tuple(dict.fromkeys((*_AGE, *wanted))))
+        except SnmpError as error:
+            self._failed(error)
+            raise
+        known.failures, known.silent_since, known.error, known.answered = 0, None, "", now
+        self._grew_older(values, now)
+        alive = Every.LIVENESS
+        samples = [each for own in known.scalars for each in own.samples(alive, values, now, known.restarts)]
+        return [*samples, *self._about_poll(Every.LIVENESS, walker, now), *self._own()]
+
+    async def poll(self, every: Every) -> list[Sample | Notice]:
+        """Everything of one class. Incomplete, with what there is, when some of it could not be read."""
+        if self.known.failures:
+            raise NoReply(self.known.error)
+        async with self._polling:
+            return await self._poll(every)
+
+    async def _poll(self, every: Every) -> list[Sample | Notice]:
+        known, now = self.known, self._clock()
+        walker = self._walker(retries=self.about.retries)
+        reading = Reading(walker, now)
+        await self._choose(reading)
+        changes = (table.table.changes for table in known.tables if table.table.changes)
+        wanted = (oid for own in known.scalars for oid in own.reads(every))
+        header = await reading.get(tuple(dict.fromkeys((*_AGE, *changes, *wanted))))
+        self._grew_older(header, now)
+        restarts = known.restarts
+        items: list[Sample | Notice] = []
+        for scalars in known.scalars:
+            items += scalars.samples(every, header, now, restarts)
+        problems: list[str] = []
+        made = await self._tables(every, reading, header, problems)
+        if known.restarts != restarts:
+            raise SnmpError("it started anew while it was read; what was read is not used")
+        items += made
+        items += self._about_poll(every, walker, now)
+        problems += reading.cut_short
+        known.problems[every.value] = "; ".join(problems)
+        if problems:
+            raise Incomplete("; ".join(problems[:5]), items)
+        return items
+
+    async def _tables(
+        self, every: Every, reading: Reading, header: Mapping[str, Value], problems: list[str]
+    ) -> list[Sample]:
+        """The values of all tables first, then the names that they are checked against, then samples."""
+        known = self.known
+        found = []
+        for table in known.tables:
+            if every not in table.whole.reads:
+                continue
+            try:
+                await table.prepare(reading, header)
+                found.append((table, await table.values(every, reading)))
+            except NoReply as error:
+                problems.append(str(error))
+                break  # it is silent: the rest would only wait as long
+            except SnmpError as error:
+                problems.append(str(error))
+        samples: list[Sample] = []
+        for table, rows in found:
+            try:
+                without = await table.verified(reading)
+                made, wrong = await table.samples(every, rows, reading, restarts=known.restarts, without=without)
+            except SnmpError as error:
+                problems.append(str(error))
+                continue
+            samples += made
+            if without:
+                problems.append(f"table {table.table.name}: {len(without)} rows changed their names while it was read")
+            problems += [f"{name}: {count} values are not of its type" for name, count in wrong.items()]
+        return samples
+
+    # What it is
+
+    async def _choose(self, reading: Reading) -> None:
+        """Its profiles: once, and again after it started anew."""
+        known = self.known
+        if known.chosen is not None and known.chosen_after == known.restarts:
+            return
+        after = known.restarts
+        values = await reading.get((SYS_OBJECT_ID,))
+        sys_object_id = str(values.get(SYS_OBJECT_ID, ""))
+        profiles = self._plans.profiles
+        if self.about.profiles:
+            chosen = select.named(profiles, self.about.profiles)
+        else:
+            answered = set()
+            for oid in select.questions(profiles, sys_object_id):
+                rows = await self._way.after(oid, 1)
+                if (rows and (rows[0][0] + ".").startswith(oid + ".")) or oid in await reading.get((oid,)):
+                    answered.add(oid)
+            chosen = select.automatic(profiles, sys_object_id, answered)
+        if known.chosen is None or chosen.names != known.chosen.names:
+            plans = [self._plans.of(name) for name in chosen.names]
+            kept = {id(table.whole): table for table in known.tables}
+            known.tables = [kept.get(id(plan)) or Table(plan) for each in plans for plan in each.tables]
+            old = {id(scalars.plan): scalars for scalars in known.scalars}
+            known.scalars = [old.get(id(plan)) or Scalars(plan) for plan in plans]
+        known.sys_object_id, known.chosen, known.chosen_after = sys_object_id, chosen, after
+
+    def _grew_older(self, values: Mapping[str, Value], now: float) -> None:
+        """Notice that it started anew: labels, profiles and counters are not what they were."""
+        known, age = self.known, uptime(values, now)
+        if known.age is not None and restarted(known.age, age):
+            known.restarts += 1
+            for table in known.tables:
+                table.forget_labels()
+        known.age = age
+
+    def _failed(self, error: SnmpError) -> None:
+        known, now = self.known, self._clock()
+        known.error = str(error)
+        if not known.failures:
+            known.silent_since = now
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(known.failures, 10))
+        known.failures += 1
+        known.ask_again = now + pause
+        self._way.close()  # its name may lead elsewhere by then, and its key be another
+
+    def _walker(self, *, retries: int) -> Walker:
+        return Walker(self._way, self.known.memory, self._clock, retries=retries)
+
+    # About itself
+
+    def _about_poll(self, every: Every, walker: Walker, began: float) -> Iterable[Sample]:
+        labels = (("module", every.value),)
+        counts, seconds = walker.counts, self._clock() - began
+        yield Sample("snmp_scrape_duration_seconds", labels, seconds)
+        yield Sample("snmp_scrape_packets_sent", labels, float(counts.sent))
+        yield Sample("snmp_scrape_packets_retried", labels, float(counts.retried))
+        yield Sample("snmp_scrape_pdus_returned", labels, float(counts.returned))
+
+    def _own(self) -> Iterable[Sample]:
+        yield Sample("tocsin_snmp_restarts_total", (), float(self.known.restarts))
+        yield Sample("tocsin_snmp_held_back", (), float(self.held))
+        for reason, count in self.dropped().items():
+            yield Sample("tocsin_snmp_dropped_total", (("reason", reason.value),), float(count))

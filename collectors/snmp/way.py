@@ -1,0 +1,73 @@
+"""The way to one device: its address, its session, and the order in which it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+
+from collectors.snmp.errors import NoReply, SnmpError
+from collectors.snmp.port import Address, Engine, Row, Session, Value
+
+Open = Callable[[Address], Session]
+"""Opens a session; ValueError when the credential is no good, in words for people."""
+
+
+class Way:
+    """A session that is opened when it is first needed, and that several polls may use: one request at a time.
+
+    So the small question whether the device is there never waits for a long walk, only for the request under way.
+    Contract of the calls: ``port.Session``.
+    """
+
+    def __init__(self, host: str, port: int, open_session: Open) -> None:
+        self._host = host
+        self._port = port
+        self._open = open_session
+        self._session: Session | None = None
+        self.engine: Engine | None = None
+        self._lock = asyncio.Lock()
+
+    async def get(self, oids: Sequence[str]) -> dict[str, Value]:
+        async with self._lock:
+            session = self._session or await self._connect()
+            found = await session.get(oids)
+            self.engine = session.engine
+            return found
+
+    async def after(self, oid: str, repetitions: int) -> list[Row]:
+        async with self._lock:
+            return await (self._session or await self._connect()).after(oid, repetitions)
+
+    async def ended(self, oid: str) -> bool:
+        async with self._lock:
+            return await (self._session or await self._connect()).ended(oid)
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    async def _connect(self) -> Session:
+        address = Address(await _address(self._host), self._port)
+        try:
+            self._session = self._open(address)
+        except ValueError as error:
+            raise SnmpError(str(error)) from None
+        return self._session
+
+
+async def _address(host: str) -> str:
+    """The first address of a host; NoReply when its name leads nowhere."""
+    try:
+        ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return host
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise NoReply(f"the name {host} leads to no address: {error.strerror or error}") from None
+    return str(found[0][4][0])
