@@ -53,6 +53,7 @@ def wrong(value: Value, **parts: Any) -> dict[str, int]:
         (5, {"type": "counter"}, {"c2{i=7}": 5}),
         (2**53 + 5, {"type": "counter"}, {"c2{i=7}": 5}),
         (2**64 - 1, {"type": "counter"}, {"c2{i=7}": 2**53 - 1}),
+        (2**53 + 5, {"type": "counter", "scale": 2}, {"c2{i=7}": 10}),
         (215, {"scale": 0.1, "offset": -1.5}, {"c2{i=7}": 20}),
         (-2, {"unsigned": True}, {"c2{i=7}": 2**32 - 2}),
         (65535, {"ignore_values": [65535]}, {}),
