@@ -26,6 +26,7 @@ from agent.store import Store, StoreUnavailable
 from collectors.api import (
     FRAME_METRICS,
     TARGET_METRICS,
+    TRAPS,
     Absent,
     Collector,
     HostFS,
@@ -33,6 +34,10 @@ from collectors.api import (
     Scraper,
     Target,
     TargetScheduler,
+    TrapStation,
+    trap_collector,
+    trap_settings,
+    wants_traps,
 )
 from integrations.api import Integration, NotSent, Ports
 
@@ -49,6 +54,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Grows when a collector joins whose source was not there at the start."""
     integrations: Mapping[str, Integration]
     calendars: Mapping[str, Calendar]
+    traps: object | None = None
+    """How notifications are taken; None: not at all."""
 
 
 T = TypeVar("T")
@@ -82,8 +89,13 @@ def build_integrations(config: Config, ports: Ports) -> dict[str, Integration]:
     }
 
 
-def build_scraper(config: Config, instance: str) -> tuple[Scraper, dict[str, Metric]]:
-    """The frame with this host's collectors, and the metrics it and they declare by name."""
+def build_scraper(
+    config: Config, instance: str, station: TrapStation | None = None
+) -> tuple[Scraper, dict[str, Metric]]:
+    """The frame with this host's collectors, and the metrics it and they declare by name.
+
+    ``station`` takes notifications in, where they are wanted.
+    """
     collect = config.collect
     host = HostFS(collect.procfs, collect.sysfs, collect.rootfs)
     declared = {metric.name: metric for metric in FRAME_METRICS}
@@ -106,6 +118,9 @@ def build_scraper(config: Config, instance: str) -> tuple[Scraper, dict[str, Met
             absent[name] = Absent(partial(collectors.api.present, name, host), partial(build, name))
     targets, families = build_targets(config)
     declared.update({metric.name: metric for metric in families if metric.name not in declared})
+    if station is not None:
+        built[TRAPS], given = trap_collector(station)
+        declared.update({metric.name: metric for metric in given})
     scraper = Scraper(
         built, job=JOB, instance=instance, deadline_s=collect.deadline / 1000, absent=absent, joined=declare,
         targets=targets,
@@ -130,6 +145,25 @@ def build_targets(config: Config) -> tuple[TargetScheduler | None, list[Metric]]
     return (TargetScheduler(targets, limit=limit) if targets else None), families
 
 
+def build_traps(config: Config, targets: TargetScheduler | None) -> object | None:
+    """How notifications are to be taken, and what they have measured at once; None where they are not wanted."""
+    secrets = credentials(config)
+    for name in collectors.api.target_kinds():
+        options = getattr(config.collect, name).options
+        if options is not None and wants_traps(options):
+            return trap_settings(
+                options, lambda credential: secrets(credential).reveal(), partial(_look, targets, name)
+            )
+    return None
+
+
+def _look(targets: TargetScheduler | None, kind: str, target: str) -> None:
+    """Measure a target now: whether it is there, and what it polls often."""
+    if targets is not None:
+        for source in (f"{kind}/{target}", f"{kind}/{target}:fast"):
+            targets.nudge(source)
+
+
 def build_context(loaded: Loaded, config: Config, own: Self, built: Mapping[str, Integration]) -> Context:
     """What decisions are made under."""
     policy = loaded.policy
@@ -146,13 +180,18 @@ def build_context(loaded: Loaded, config: Config, own: Self, built: Mapping[str,
     )
 
 
-def build_parts(loaded: Loaded, own: Self, ports: Ports) -> Parts:
-    """Everything at once, so that a reload that fails half way changes nothing. ``loaded`` has no errors."""
+def build_parts(loaded: Loaded, own: Self, ports: Ports, station: Callable[[], TrapStation]) -> Parts:
+    """Everything at once, so that a reload that fails half way changes nothing. ``loaded`` has no errors.
+
+    ``station`` gives what takes notifications in; it is asked for only where they are wanted.
+    """
     config = loaded.config
     if config is None:
         raise ValueError("a configuration with errors cannot be built")
-    scraper, declared = build_scraper(config, own.instance)
-    return build_around(loaded, own, build_integrations(config, ports), scraper, declared)
+    wanted = any(wants_traps(getattr(config.collect, name).options) for name in collectors.api.target_kinds())
+    scraper, declared = build_scraper(config, own.instance, station() if wanted else None)
+    parts = build_around(loaded, own, build_integrations(config, ports), scraper, declared)
+    return msgspec.structs.replace(parts, traps=build_traps(config, scraper.targets))
 
 
 def build_around(

@@ -38,8 +38,8 @@ from agent.http.server import Listener
 from agent.identity import Self, identify
 from agent.idle import DailyUse
 from agent.last_good import keep_last_good
-from agent.listening import listen, show_where
-from agent.notify import ServiceManager
+from agent.listening import listen, passed_sockets, show_where
+from agent.notify import Passed, ServiceManager
 from agent.own import OwnMetrics, ReloadStats, Sources
 from agent.own_metrics import OWN_METRICS
 from agent.rule_files import RuleFileStates
@@ -47,7 +47,7 @@ from agent.store import Loaded as Stored
 from agent.store import Store
 from agent.tasks import PartDied, end, part
 from agent.upkeep import Upkeep, watch_room
-from collectors.api import Metric, Sample
+from collectors.api import Metric, Sample, TrapStation, trap_station
 from integrations.api import Ports
 from rules.api import AlertingRule, AlertRow, Engine, SeriesWindow
 
@@ -85,6 +85,8 @@ class Daemon:
         self._manager = ServiceManager()
         self.health = Health(memory_limit=memory_limit(), heartbeat=self._manager.watchdog_s > 0)
         self.calendars: Mapping[str, Calendar] = {}
+        self._passed = Passed([], [])
+        self._station: TrapStation | None = None
         self._stopping = asyncio.Event()
         self._reload_asked = asyncio.Event()
 
@@ -93,6 +95,7 @@ class Daemon:
     async def run(self) -> None:
         """Until a signal, with the listener."""
         self.health.starts = note_start(self.state, self.timeline.now())
+        self._passed = passed_sockets()
         await self.assemble()
         listener = await self._listen()
         loop = asyncio.get_running_loop()
@@ -144,6 +147,8 @@ class Daemon:
             if listener is not None:
                 await end("listener", listener.stop())
             await self._end_parts(self._parts_now)
+            if self._station is not None:
+                await end("traps", self._station.aclose())
 
     def stop(self) -> None:
         """Have ``work`` come to its end."""
@@ -194,7 +199,10 @@ class Daemon:
         await self.book.flush()
 
     async def _listen(self) -> Listener | None:
-        started = await listen(self, self._parts_now.integrations, latest=self._latest, reload=self._reload_asked.set)
+        started = await listen(
+            self, self._parts_now.integrations, inherited=self._passed.listeners, latest=self._latest,
+            reload=self._reload_asked.set,
+        )  # fmt: skip
         if started is None:
             return None
         listener, self.url = started
@@ -224,7 +232,13 @@ class Daemon:
             credential=credentials(config), database=LentStore(self.store), now=self.timeline.now,
             certificate=self.health.certificates.__setitem__,
         )  # fmt: skip
-        return build_parts(loaded, self.own, ports)
+        return build_parts(loaded, self.own, ports, self._trap_station)
+
+    def _trap_station(self) -> TrapStation:
+        """What takes notifications in, made with the first configuration that wants them; it outlives a reload."""
+        if self._station is None:
+            self._station = trap_station(self.state, self._passed.traps)
+        return self._station
 
     @property
     def declared(self) -> Mapping[str, Metric]:
@@ -233,6 +247,8 @@ class Daemon:
 
     def _adopt(self, parts: Parts) -> None:
         self._parts_now = parts
+        if self._station is not None:
+            self._station.apply(parts.traps)
         # Not a copy: a collector whose source turns up later declares its metrics then.
         self._declared = ChainMap(parts.declared, {metric.name: metric for metric in OWN_METRICS})
         self.calendars = parts.calendars

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING, cast
 
 from agent.actions import Actions
@@ -16,7 +17,7 @@ from agent.http.prometheus_api import PrometheusApi
 from agent.http.server import Listener, ListenerError
 from agent.http.table import every_route
 from agent.http.tocsin_api import TocsinApi
-from agent.notify import inherited_sockets
+from agent.notify import Passed, inherited_sockets
 from agent.packages import typed
 from agent.view import View
 from collectors.api import Sample
@@ -28,19 +29,24 @@ if TYPE_CHECKING:
 TOKEN = "token"  # noqa: S105 - the name of a file
 
 
+def passed_sockets() -> Passed:
+    """What the service manager passed, to be taken once; raises ListenerError."""
+    try:
+        return inherited_sockets()
+    except OSError as error:
+        raise ListenerError(f"the sockets of the service manager cannot be used: {error.strerror}") from error
+
+
 async def listen(
-    daemon: Daemon, integrations: Mapping[str, Integration], *, latest: Callable[[], Iterator[Sample]],
-    reload: Callable[[], None],
+    daemon: Daemon, integrations: Mapping[str, Integration], *, inherited: list[socket],
+    latest: Callable[[], Iterator[Sample]], reload: Callable[[], None],
 ) -> tuple[Listener, str] | None:  # fmt: skip
     """The listener, started, with its URL; None when the configuration wants none. Raises ListenerError.
 
-    ``latest`` gives what ``/metrics`` shows, ``reload`` asks for one.
+    ``inherited`` are its sockets, where the service manager has them. ``latest`` gives what ``/metrics`` shows,
+    ``reload`` asks for one.
     """
     config = daemon.config
-    try:
-        inherited = inherited_sockets()
-    except OSError as error:
-        raise ListenerError(f"the sockets of the service manager cannot be used: {error.strerror}") from error
     if config.listen.address == "off" and not inherited:
         return None
     now = daemon.timeline.now

@@ -10,9 +10,12 @@ import errno
 import os
 import socket
 import time
+from typing import NamedTuple
 
 from agent import log
 
+TRAPS = "snmptrap"
+"""``FileDescriptorName=`` of the socket for traps."""
 _FIRST_FD = 3
 _MOST_FDS = 64
 _log = log.get("notify")
@@ -58,24 +61,37 @@ class ServiceManager:
         self._send("WATCHDOG=1")
 
 
-def inherited_sockets() -> list[socket.socket]:
-    """Listening sockets passed by socket activation, in order; OSError for what is no listening TCP socket.
+class Passed(NamedTuple):
+    """What came by socket activation: listening TCP sockets, and UDP sockets for traps and informs."""
 
-    Source: sd_listen_fds(3). The names (``LISTEN_FDNAMES``) are of no interest: all serve the same.
+    listeners: list[socket.socket]
+    traps: list[socket.socket]
+
+
+def inherited_sockets() -> Passed:
+    """The sockets passed by socket activation, in order; OSError for one that is of no use to the agent.
+
+    Source: sd_listen_fds(3). All TCP sockets serve the same. A UDP socket is for SNMP's notifications, which its name
+    (``LISTEN_FDNAMES``) has to say.
     """
+    passed = Passed([], [])
     count = os.environ.get("LISTEN_FDS", "")
     if os.environ.get("LISTEN_PID", "") != str(os.getpid()) or not _is_count(count):
-        return []
-    found = []
-    for fd in range(_FIRST_FD, _FIRST_FD + min(int(count), _MOST_FDS)):
+        return passed
+    names = os.environ.get("LISTEN_FDNAMES", "").split(":")
+    for number in range(min(int(count), _MOST_FDS)):
+        fd = _FIRST_FD + number
         os.set_inheritable(fd, False)
         sock = socket.socket(fileno=fd)
-        tcp = sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type is socket.SOCK_STREAM
-        if not tcp or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        internet = sock.family in (socket.AF_INET, socket.AF_INET6)
+        if internet and sock.type is socket.SOCK_STREAM and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            passed.listeners.append(sock)
+        elif internet and sock.type is socket.SOCK_DGRAM and names[number : number + 1] == [TRAPS]:
+            passed.traps.append(sock)
+        else:
             sock.detach()
-            raise OSError(errno.ENOTSUP, f"descriptor {fd} is not a listening TCP socket")
-        found.append(sock)
-    return found
+            raise OSError(errno.ENOTSUP, f"descriptor {fd} is neither a listening TCP socket nor UDP named {TRAPS}")
+    return passed
 
 
 def _is_count(text: str) -> bool:

@@ -33,6 +33,7 @@ from collectors._model import (
     labels,
     untyped,
 )
+from collectors._notifications import TRAPS, TrapStation, trap_collector, trap_settings, trap_station, wants_traps
 from collectors._options import CredentialRef, Octets, OptionProblem, Reveal, Secret, Unsupported
 from collectors._presence import Absent, present
 from collectors._registry import (
@@ -53,6 +54,7 @@ from collectors._targets import TARGET_METRICS, Target, TargetScheduler, is_targ
 __all__ = [
     "FRAME_METRICS",
     "TARGET_METRICS",
+    "TRAPS",
     "Absent",
     "Collector",
     "CollectorError",
@@ -75,6 +77,7 @@ __all__ = [
     "Target",
     "TargetModule",
     "TargetScheduler",
+    "TrapStation",
     "Tree",
     "UnknownCollectorError",
     "Unsupported",
@@ -92,5 +95,9 @@ __all__ = [
     "on_by_default",
     "present",
     "target_kinds",
+    "trap_collector",
+    "trap_settings",
+    "trap_station",
     "untyped",
+    "wants_traps",
 ]

@@ -276,7 +276,7 @@ def test_a_socket_that_cannot_serve_is_said(agent: Process) -> None:
         sock.bind(("127.0.0.1", 0))
         agent.start(sock=sock)
         assert agent.ended() == 69
-    assert "not a listening TCP socket" in agent.log
+    assert "neither a listening TCP socket nor UDP named snmptrap" in agent.log
     assert "Traceback" not in agent.log
 
 

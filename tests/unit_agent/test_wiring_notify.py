@@ -128,16 +128,17 @@ try:
 except OSError as error:
     print("refused:", error.strerror)
 else:
-    print([sock.getsockname()[1] for sock in found], [sock.get_inheritable() for sock in found])
+    for kind in found:
+        print([sock.getsockname()[1] for sock in kind], [sock.get_inheritable() for sock in kind])
 """
 
 
-def passed(sock: socket.socket, pid: str = "own", count: str = "1") -> str:
+def passed(sock: socket.socket, pid: str = "own", count: str = "1", name: str = "web") -> str:
     """What a process finds that gets ``sock`` as descriptor 3, the way systemd passes it."""
     shell = f'exec "$0" -c "$1" 3<&{sock.fileno()}'
     done = subprocess.run(
         ["bash", "-c", shell, sys.executable, INHERIT], pass_fds=[sock.fileno()], capture_output=True, text=True,
-        env={**os.environ, "LISTEN_PID": pid, "LISTEN_FDS": count, "LISTEN_FDNAMES": "web"}, timeout=30,
+        env={**os.environ, "LISTEN_PID": pid, "LISTEN_FDS": count, "LISTEN_FDNAMES": name}, timeout=30,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -151,7 +152,17 @@ def test_a_listening_socket_is_taken_over_and_not_given_to_children(family: sock
         except OSError:
             pytest.skip("no IPv6 loopback here")
         sock.listen()
-        assert passed(sock) == f"[{sock.getsockname()[1]}] [False]"
+        assert passed(sock) == f"[{sock.getsockname()[1]}] [False]\n[] []"
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_a_udp_socket_is_for_traps_when_its_name_says_so(family: socket.AddressFamily) -> None:
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind(("127.0.0.1" if family is socket.AF_INET else "::1", 0))
+        except OSError:
+            pytest.skip("no IPv6 loopback here")
+        assert passed(sock, name="snmptrap") == f"[] []\n[{sock.getsockname()[1]}] [False]"
 
 
 @pytest.mark.parametrize(("pid", "count"), [("1", "1"), ("", "1"), ("own", "0"), ("own", ""), ("own", "many")])
@@ -159,7 +170,7 @@ def test_sockets_for_somebody_else_are_left_alone(pid: str, count: str) -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen()
-        assert passed(sock, pid, count) == "[] []"
+        assert passed(sock, pid, count) == "[] []\n[] []"
 
 
 @pytest.mark.parametrize("kind", ["not listening", "udp", "unix"])
@@ -169,7 +180,7 @@ def test_what_cannot_serve_http_is_refused(kind: str, tmp_path: Path) -> None:
         sock.bind(str(tmp_path / "sock") if kind == "unix" else ("127.0.0.1", 0))
         if kind == "unix":
             sock.listen()
-        assert passed(sock) == "refused: descriptor 3 is not a listening TCP socket"
+        assert passed(sock) == "refused: descriptor 3 is neither a listening TCP socket nor UDP named snmptrap"
 
 
 def test_a_descriptor_that_is_not_there_is_refused() -> None:
@@ -180,4 +191,4 @@ def test_a_descriptor_that_is_not_there_is_refused() -> None:
 
 
 def test_in_this_process_nothing_is_inherited() -> None:
-    assert inherited_sockets() == []
+    assert inherited_sockets() == ([], [])

@@ -11,8 +11,10 @@ import pytest
 from trap_kit import KNOWN, THEIR_ID, Rig, link, pdu, v2c, v3, watched
 
 from collectors._model import CollectorError, Notice, Sample
-from collectors.snmp.credentials import Auth, Priv, User
+from collectors._options import CredentialRef, Reveal
+from collectors.snmp.credentials import Auth, CredentialOptions, Priv, User
 from collectors.snmp.traps.door import Door, bind
+from collectors.snmp.traps.options import PASSED, TrapOptions
 from collectors.snmp.traps.station import FILE, Settings, Station
 
 LINK = ["1.3.6.1.6.3.1.1.5.3", "1.3.6.1.2.1.2.2.1.1.3", "i", "3", "1.3.6.1.2.1.31.1.1.1.1.3", "s", "eth3"]
@@ -36,9 +38,24 @@ async def station(tmp_path: Path) -> AsyncIterator[Station]:
     await made.aclose()
 
 
-def configured(address: tuple[str, int] | None, nudge: Callable[[str], None] = lambda name: None) -> Settings:
+def credential(user: User) -> CredentialOptions:
+    """The user as the configuration has it; here the name of a secret is the secret."""
+    auth_key, priv_key = (CredentialRef(key) if key else None for key in (user.auth_key, user.priv_key))
+    return CredentialOptions(
+        3, user=user.name, auth=user.auth, auth_key=auth_key, priv=user.priv, priv_key=priv_key
+    )  # fmt: skip
+
+
+def configured(
+    address: tuple[str, int] | None, nudge: Callable[[str], None] = lambda name: None, reveal: Reveal = str
+) -> Settings:
+    host, port = address or ("", 0)
+    listen = PASSED if address is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    options = TrapOptions(
+        listen, (CredentialRef("public"),), tuple(user.name for user in USERS), limit_per_source=100_000, limit=100_000
+    )
     targets = (watched("switch", "127.0.0.1"), watched("six", "::1"))
-    return Settings(address, (b"public",), USERS, targets, KNOWN, nudge, False, 1_000_000, 1_000_000)
+    return Settings(options, {user.name: credential(user) for user in USERS}, reveal, targets, KNOWN, nudge)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -220,6 +237,23 @@ async def test_the_service_managers_socket_is_used_and_left_open(tmp_path: Path)
         await until("what came meanwhile was kept", lambda: station.memory.counts.received == 2)
         await station.aclose()
         assert passed.fileno() >= 0
+
+
+async def test_a_secret_that_is_missing_is_said_and_what_was_before_goes_on(station: Station) -> None:
+    def missing(name: str) -> str:
+        raise ValueError(f"there is no credential {name!r}")
+
+    port = free_port()
+    station.apply(configured(("127.0.0.1", port), reveal=missing))
+    with pytest.raises(CollectorError, match="not taken as configured: there is no credential 'authentication'"):
+        await station.collect()
+    station.apply(configured(("127.0.0.1", port)))
+    await collected(station)
+    station.apply(configured(("127.0.0.1", port), reveal=missing))
+    with pytest.raises(CollectorError, match="not taken as configured"):
+        list(await station.collect())
+    station._receive(v2c(), "127.0.0.1")
+    assert sum(station.memory.counts.taken.values()) == 1
 
 
 async def test_what_engines_said_outlives_the_process(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from collectors._model import CollectorError, Notice, Sample, counter, labels
+from collectors._notifications import TrapStation
 from collectors._options import Reveal
 from collectors.snmp.credentials import CredentialOptions, User, resolve
 from collectors.snmp.profile import Trap
@@ -51,47 +52,32 @@ _NAMED = 5
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """One configuration, with its secrets. ``nudge`` has a target polled at once, by its name."""
+    """One configuration without a mistake. ``traps``: all that have a name. ``nudge`` has a target polled, by its name.
 
-    address: tuple[str, int] | None
-    communities: tuple[bytes, ...]
-    users: tuple[User, ...]
+    Secrets are read when they are needed, and again when they were no good.
+    """
+
+    options: TrapOptions
+    credentials: Mapping[str, CredentialOptions]
+    reveal: Reveal
     watched: tuple[Watched, ...]
     traps: tuple[Trap, ...]
-    nudge: Callable[[str], None]
-    only_known: bool
-    limit_per_source: int
-    limit: int
-
-    def __repr__(self) -> str:
-        return f"Settings(address={self.address}, users={self.users})"
+    nudge: Callable[[str], object]
 
 
-def settings(
-    options: TrapOptions, credentials: Mapping[str, CredentialOptions], reveal: Reveal, *,
-    watched: Iterable[Watched], traps: Iterable[Trap], nudge: Callable[[str], None],
-) -> Settings:  # fmt: skip
-    """From options without a mistake; ``traps`` are those of the profiles. ValueError for a secret that is no good."""
-    users = [resolve(credentials[name], reveal) for name in options.users]
-    return Settings(
-        address_of(options.listen),
-        tuple(reveal(each.credential).encode() for each in options.communities),
-        tuple(user for user in users if isinstance(user, User)),
-        tuple(watched),
-        tuple(traps),
-        nudge,
-        options.sources is Sources.TARGETS,
-        options.limit_per_source,
-        options.limit,
-    )
+class TrapCollector:
+    """The station as the frame of collectors sees it: closing the frame at a reload does not close the station."""
+
+    honor_labels = True
+
+    def __init__(self, station: TrapStation) -> None:
+        self.collect = station.collect
 
 
 class Station:
     """``state`` is the state directory, ``passed`` the sockets of the service manager. ``clock`` gives seconds that do
     not stand still while the machine sleeps, ``wall`` those of the calendar.
     """
-
-    honor_labels = True
 
     def __init__(
         self, state: Path, passed: Sequence[socket.socket] = (), *,
@@ -105,7 +91,7 @@ class Station:
         self._wall = wall
         self._offset = wall() - clock()
         self._engine: tuple[engine.OwnEngine, engine.Peers] | None = None
-        self._engine_trouble = ""
+        self._engine_trouble = self._trouble = ""
         self._settings: Settings | None = None
         self._receiver: Receiver | None = None
         self._doors: list[Door] = []
@@ -119,33 +105,35 @@ class Station:
     def apply(self, settings: Settings | None) -> None:
         """Go on with another configuration; None: listen no more. The socket stays where its address does."""
         before, self._settings = self._settings, settings
-        if self._receiver is not None:
-            self._polls_made += self._receiver.polls.made
-        self._receiver = None
-        if settings is None or before is None or settings.address != before.address:
+        if settings is None or before is None or settings.options.listen != before.options.listen:
             self._close()
-        self._looked_up = -_LOOK_UP
-        if settings is not None and self._engine is not None:
-            self._receiver = self._make(settings, *self._engine)
+        if settings is None:
+            self._set(None)
+        elif self._engine is not None:
+            self._trouble = self._renew(settings, *self._engine)
 
     async def collect(self) -> Iterable[Sample | Notice]:
         """What was notified, and how it went. Starts what has to be started first."""
-        if self._settings is None:
+        settings = self._settings
+        if settings is None:
             return ()
         now = self._clock()
         if self._engine is None:
             own, peers, self._engine_trouble = await asyncio.to_thread(engine.start, self._file, now)
             self._engine = own, peers
-        if self._receiver is None:
-            self._receiver = self._make(self._settings, *self._engine)
-        why = "" if self._doors else self._open(self._settings)
-        if self._receiver.senders.host_names and now - self._looked_up >= _LOOK_UP and self._looking is None:
+        if self._receiver is None or self._trouble:
+            self._trouble = self._renew(settings, *self._engine)
+        receiver = self._receiver
+        if receiver is None:
+            raise CollectorError(self._trouble)
+        why = "" if self._doors else self._open(settings)
+        if receiver.senders.host_names and now - self._looked_up >= _LOOK_UP and self._looking is None:
             self._looked_up = now
-            self._looking = asyncio.create_task(self._look_up(self._receiver.senders))
+            self._looking = asyncio.create_task(self._look_up(receiver.senders))
         if self._engine[1].moved and now - self._written >= _WRITE:
             self._written = now
             await self._write()
-        return self._given(self._receiver, now, why)
+        return self._given(receiver, now, why or self._trouble)
 
     async def aclose(self) -> None:
         """Listen no more, for good."""
@@ -157,21 +145,36 @@ class Station:
         if self._engine is not None and self._engine[1].heard:
             await self._write()
 
-    def _make(self, settings: Settings, own: engine.OwnEngine, peers: engine.Peers) -> Receiver:
-        return Receiver(
+    def _renew(self, settings: Settings, own: engine.OwnEngine, peers: engine.Peers) -> str:
+        """Receive by these settings from now on; why that cannot be, or nothing. Then those before go on."""
+        options, reveal = settings.options, settings.reveal
+        try:
+            users = [resolve(settings.credentials[name], reveal) for name in options.users]
+            communities = [reveal(each.credential).encode() for each in options.communities]
+        except Exception as error:  # noqa: BLE001 - what is wrong with a secret is said by whoever keeps it
+            return f"notifications are not taken as configured: {error}"
+        self._set(Receiver(
             self.memory,
-            settings.communities,
-            Usm(own, settings.users, peers),
+            communities,
+            Usm(own, [user for user in users if isinstance(user, User)], peers),
             Senders(settings.watched, self.memory.engines),
             Meanings(settings.traps),
-            Limits(settings.limit_per_source, settings.limit, self._clock()),
+            Limits(options.limit_per_source, options.limit, self._clock()),
             Polls(),
-            settings.only_known,
-        )
+            options.sources is Sources.TARGETS,
+        ))  # fmt: skip
+        return ""
+
+    def _set(self, receiver: Receiver | None) -> None:
+        if self._receiver is not None:
+            self._polls_made += self._receiver.polls.made
+        self._receiver = receiver
+        self._looked_up = -_LOOK_UP
 
     def _open(self, settings: Settings) -> str:
         """Begin to listen; why that cannot be, or nothing."""
-        if settings.address is None:
+        address = address_of(settings.options.listen)
+        if address is None:
             if not self._passed:
                 return (
                     "no socket was passed by the service manager: enable the unit tocsin-traps.socket and restart the"
@@ -179,7 +182,7 @@ class Station:
                 )
             self._doors = [Door(sock, self._receive) for sock in self._passed]
             return ""
-        host, port = settings.address
+        host, port = address
         try:
             self._doors = [Door(bind(host, port), self._receive)]
         except PermissionError:
