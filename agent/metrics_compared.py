@@ -73,7 +73,9 @@ ONLY_HERE = (
     Difference("node_btrfs_device_missing", "btrfs", "whether a device of a file system is gone"),
     Difference("x509_.*", "certificates", "certificates on disk, as in x509-certificate-exporter"),
     Difference("container_.*", "containers", "what containers use, as in cAdvisor"),
-    Difference("apt_.*", "packages", "updates that wait, as in the textfile script apt_info"),
+    Difference(
+        "apt_.*", "packages", "updates that wait, as in the textfile script apt_info; those about security are ours"
+    ),
     Difference("yum_.*", "packages", "the same of dnf, as in the textfile script yum; those about security are ours"),
     Difference("node_(reboot|kernel_newer)_.*", "reboot", "whether a restart is due, and why"),
     Difference("node_files_.*", "files", "number, age and size of files, for backups and the like"),

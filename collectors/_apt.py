@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Generator, Hashable, Iterator
+from collections.abc import Generator, Hashable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -37,10 +37,13 @@ class _Installed(NamedTuple):
 
 
 class _Release(NamedTuple):
-    """Where a list comes from: the label, and whether its packages are candidates by themselves."""
+    """Where a list comes from: the label, whether its packages are candidates by themselves, and whether it is there
+    for what is about security (the suites of Debian and Ubuntu end so).
+    """
 
     origin: str
     automatic: bool
+    security: bool
 
 
 class _Waiting(NamedTuple):
@@ -49,6 +52,10 @@ class _Waiting(NamedTuple):
     held: bool
     arch: str
     origin: str
+
+
+_Best = dict[tuple[bytes, bytes], tuple[str, _Waiting]]
+"""The newest version that is offered for a package, by name and architecture."""
 
 
 class Apt:
@@ -76,13 +83,16 @@ class Apt:
         lists = {
             name: release for name in names if _LIST.fullmatch(name) and (release := self._release(name, releases))
         }
-        best: dict[tuple[bytes, bytes], tuple[str, _Waiting]] = {}
+        best: _Best = {}
+        secure: set[tuple[bytes, bytes]] = set()
         for name, release in lists.items():
             if not release.automatic:
                 continue
             for part in parts(pieces(partial(self._root.piece, f"{LISTS}/{name}"), name), b"\n\n"):
                 for stanza in part:
-                    _offer(stanza, release.origin, installed, best)
+                    newer = list(_newer(stanza, installed))
+                    _offer(newer, release.origin, best)
+                    secure.update(key for key, _, _ in newer if release.security)
                 yield
         notices = [
             Notice(
@@ -91,7 +101,10 @@ class Apt:
             )
             for name in [name for name in names if "_Packages." in name and name not in lists][:1]
         ]
-        return Updates(_count(waiting for _, waiting in best.values()) if lists else [], notices)
+        if not lists:
+            return Updates([], notices)
+        samples = _count(waiting for _, waiting in best.values())
+        return Updates([*samples, Sample("apt_security_upgrades_pending", NONE, float(len(secure)))], notices)
 
     def _release(self, name: str, releases: dict[str, str]) -> _Release:
         """The release whose lists begin as this one does."""
@@ -101,7 +114,8 @@ class Apt:
         origin, suite, codename, not_automatic = (
             field(head, key).decode("utf-8", "replace") for key in (b"Origin", b"Suite", b"Codename", b"NotAutomatic")
         )
-        return _Release(f"{origin}:{codename}/{suite}" if head else "", not_automatic != "yes")
+        security = any(name.endswith("security") for name in (suite, codename))
+        return _Release(f"{origin}:{codename}/{suite}" if head else "", not_automatic != "yes", security)
 
 
 def _install(stanza: bytes, installed: dict[bytes, list[_Installed]]) -> None:
@@ -113,21 +127,24 @@ def _install(stanza: bytes, installed: dict[bytes, list[_Installed]]) -> None:
     installed.setdefault(name, []).append(_Installed(field(stanza, b"Architecture"), version, held))
 
 
-def _offer(
-    stanza: bytes,
-    origin: str,
-    installed: dict[bytes, list[_Installed]],
-    best: dict[tuple[bytes, bytes], tuple[str, _Waiting]],
-) -> None:
+def _newer(
+    stanza: bytes, installed: dict[bytes, list[_Installed]]
+) -> Iterator[tuple[tuple[bytes, bytes], str, _Installed]]:
+    """(name and architecture, version, what is installed) where this package is newer than what is installed."""
     name = field(stanza[:300], b"Package")
     for package in installed.get(name, ()):
         version = field(stanza, b"Version").decode("utf-8", "replace")
         arch = field(stanza, b"Architecture")
         if version == package.version or (arch != package.arch and b"all" not in (arch, package.arch)):
             continue
-        key = name, package.arch
-        known = best[key][0] if key in best else package.version
-        if version_key(version) > version_key(known):
+        if version_key(version) > version_key(package.version):
+            yield (name, package.arch), version, package
+
+
+def _offer(newer: Iterable[tuple[tuple[bytes, bytes], str, _Installed]], origin: str, best: _Best) -> None:
+    """Take offers into ``best`` where they are newer than what was offered before."""
+    for key, version, package in newer:
+        if key not in best or version_key(version) > version_key(best[key][0]):
             best[key] = version, _Waiting(package.held, package.arch.decode("utf-8", "replace"), origin)
 
 

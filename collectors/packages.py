@@ -18,6 +18,7 @@ from collectors._updates import Lists, Updates
 METRICS = (
     gauge("apt_upgrades_pending", "Packages a newer version of which is offered.", "arch", "origin"),
     gauge("apt_upgrades_held", "Packages on hold a newer version of which is offered.", "arch", "origin"),
+    gauge("apt_security_upgrades_pending", "Packages a newer version of which is offered by a release about security."),
     gauge("apt_package_cache_timestamp_seconds", "Last update of the lists of packages, in seconds since the epoch."),
     gauge("yum_upgrades_pending", "Packages a newer version of which is offered, by repository.", "origin"),
     gauge(

@@ -55,8 +55,10 @@ ON_REQUEST = """\
     journal: on
     kmsg: on
     ntp: {server: ntp.example.net}
+    nut: on
+    apcupsd: on
 """
-"""More of the section ``collect``: the collectors that the pack host-extra is about."""
+"""More of the section ``collect``: the collectors that the packs host-extra and hardware are about."""
 
 
 @cache

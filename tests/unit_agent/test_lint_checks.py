@@ -402,3 +402,26 @@ def test_an_alert_on_a_recorded_condition_is_over_when_the_condition_is(recorded
         "rules:\n", f"rules:\n      - {{record: 'busy:node_load1', expr: {recorded}}}\n"
     )
     assert ("lint/evidence" not in {problem.check for problem in found(text)}) == proven
+
+
+def test_what_a_pack_misses_is_one_finding() -> None:
+    off = configured("collect: {host: {others: off, cpu: on}}")
+    text = one("node_load1 > 1") + one("node_cpu_seconds_total > 1").partition("rules:\n")[2]
+    text += one("node_load5 > node_procs_running").partition("rules:\n")[2]
+    text += one("smartmon_device_smart_healthy == 0").partition("rules:\n")[2]
+    problems = [
+        problem for problem in lint([Subject(rule_file(text, "pack:mine"), text)], off) if "metric" in problem.check
+    ]
+    assert [problem.line for problem in problems] == [4]
+    assert "A: 3 rules of this pack cannot fire, for these collectors are off: loadavg, stat, textfile" in str(
+        problems[0]
+    )
+    assert len(found(one("node_load5 > node_procs_running"), off)) == 2, "in a file of people each is one"
+
+
+def test_names_of_the_usual_scripts_are_known_where_text_files_are_read() -> None:
+    assert names("smartmon_device_smart_healthy == 0") == names("ipmi_fan_speed_state == 2") == []
+    assert names("smartmom_device_smart_healthy == 0") == ["metric"]
+    assert names("smartmon_device_smart_healthy == 0", config=configured("collect: {host: {textfile: off}}")) == [
+        "metric"
+    ]

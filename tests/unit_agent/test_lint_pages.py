@@ -88,7 +88,7 @@ def test_the_shipped_packs_are_clean() -> None:
     from agent.config import packs
 
     subjects = []
-    for name in ("host", "host-extra", "probe", "self"):
+    for name in ("host", "host-extra", "hardware", "probe", "self"):
         file, content = packs.read(name)
         rules, _ = parse_rule_file(content, file)
         assert rules is not None

@@ -214,6 +214,7 @@ def test_updates_that_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         'apt_upgrades_pending{arch="amd64",origin="Debian:bookworm/stable"}': 1.0,
         'apt_upgrades_pending{arch="amd64",origin="Debian:bookworm-security/stable-security"}': 1.0,
         'apt_upgrades_held{arch="all",origin="Debian:bookworm/stable"}': 1.0,
+        "apt_security_upgrades_pending": 1.0,
         "apt_package_cache_timestamp_seconds": 7000,
     }
     assert table(gather(collector)) == expected
@@ -238,14 +239,14 @@ def test_large_lists_are_read_over_several_cycles_and_the_last_result_stays(
         cycles += 1
         assert list(now) == ["apt_package_cache_timestamp_seconds"]
     assert cycles > 2
-    assert sum(value for name, value in now.items() if "pending" in name) == 2
+    assert sum(value for name, value in now.items() if "upgrades_pending" in name and "security" not in name) == 2
 
 
 def test_nothing_waits_is_0_and_compressed_lists_are_said(tmp_path: Path) -> None:
     tree = {path: text for path, text in LISTS.items() if "security" not in path}
     tree["var/lib/dpkg/status"] = "Package: other\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n"
     seen = table(gather(packages.build(packages.Options(), plant(tmp_path / "a", tree))))
-    assert seen["apt_upgrades_pending"] == seen["apt_upgrades_held"] == 0
+    assert seen["apt_upgrades_pending"] == seen["apt_upgrades_held"] == seen["apt_security_upgrades_pending"] == 0
     packed = {"var/lib/dpkg/status": STATUS, "var/lib/apt/lists/h_main_binary-amd64_Packages.lz4": b"\x04\x22"}
     items = gather(packages.build(packages.Options(), plant(tmp_path / "b", packed)))
     assert list(table(items)) == ["apt_package_cache_timestamp_seconds"]

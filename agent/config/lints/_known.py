@@ -104,3 +104,6 @@ STEADY: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 """Gauges that change by steps and not by noise."""
+
+SCRIPTS: Final = ("smartmon_", "smartctl_", "nvme_", "megaraid_", "ipmi_")
+"""What the names begin with that the usual scripts write for the collector textfile."""

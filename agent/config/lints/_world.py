@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import collectors.api
+from agent.config.lints._known import SCRIPTS
 from agent.config.lints._sources import Origin, metrics_of, origins
 from agent.config.schema import Config
 from collectors.api import MetricType
@@ -41,6 +42,7 @@ class World:
         self.files = (*(file for file in known if file.file not in {each.file for each in subjects}), *subjects)
         self.open_ended = bool(getattr(config.collect.host.options.get("textfile"), "directories", ()))
         """Files of people may bring any metric: an unknown one is no mistake."""
+        self._scripts = SCRIPTS if "textfile" in config.collect.host.enabled else ()
         self.metrics = origins(config)
         self._told: dict[tuple[str, int], tuple[Expr, Any]] = {}
         self._nearest: dict[str, str] = {}
@@ -85,7 +87,8 @@ class World:
         return None if name in self.recorded else self.metrics.get(name)
 
     def is_known(self, name: str) -> bool:
-        return name in self.metrics or name in self.recorded or name in ENGINE_METRICS
+        known = name in self.metrics or name in self.recorded or name in ENGINE_METRICS
+        return known or name.startswith(self._scripts)
 
     def type_of(self, name: str) -> MetricType | None:
         declared = self.declared(name)
@@ -116,5 +119,7 @@ class World:
 
     def collector_that_is_off(self, name: str) -> str:
         """The collector that would give this metric, were it on; "" when there is none."""
+        if name.startswith(SCRIPTS) and not self._scripts:
+            return "textfile"
         off = (each for each in collectors.api.available() if each not in self.config.collect.host.enabled)
         return next((each for each in off if any(metric.name == name for metric in metrics_of(each))), "")

@@ -1,4 +1,6 @@
-"""A metric that nothing on this agent gives."""
+"""A metric that nothing on this agent gives. What a pack misses because collectors are off is one finding, not one for
+each of its rules.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ from collections.abc import Iterator
 import collectors.api
 from agent.config.lints._model import Finding, RuleContext, at
 from agent.config.lints._sources import target_kind_of
+from agent.config.lints._walk import reads
+from agent.config.packs import PREFIX
 from rules.api import metric_name
 
 
@@ -19,6 +23,11 @@ def check(rule: RuleContext) -> Iterator[Finding]:
             continue
         said.add(name)
         if off := world.collector_that_is_off(name):
+            if rule.file.file.startswith(PREFIX):
+                missed = _missed(rule)
+                if missed[0] == rule.rule.line:
+                    yield Finding(at(read.selector), *missed[1:])
+                return
             switched_off = collectors.api.on_by_default(off) and bool(world.config.collect.host.untouched)
             way = f"remove '{off}: off' from" if switched_off else f"write '{off}: on' under"
             hint = f"turn the collector on: {way} collect.host"
@@ -29,3 +38,22 @@ def check(rule: RuleContext) -> Iterator[Finding]:
         else:
             hint = "check the name, turn its collector on, or write the directories of textfile"
         yield Finding(at(read.selector), f"no collector that is on measures {name}", hint)
+
+
+def _missed(rule: RuleContext) -> tuple[int, str, str]:
+    """Line of the first rule of the pack that reads what a collector which is off would measure; then all in words."""
+    world = rule.world
+    lines: list[int] = []
+    off: set[str] = set()
+    for each in rule.file.rules:
+        names = {name for read in reads(each.expr) if (name := metric_name(read.selector)) and not world.is_known(name)}
+        lacking = {collector for name in names if (collector := world.collector_that_is_off(name))}
+        if lacking:
+            lines.append(each.line)
+            off |= lacking
+    rules = "rule" if len(lines) == 1 else "rules"
+    return (
+        lines[0],
+        f"{len(lines)} {rules} of this pack cannot fire, for these collectors are off: {', '.join(sorted(off))}",
+        "turn them on under collect.host, or leave the pack out of rules.packs",
+    )
