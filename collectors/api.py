@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collectors._filter import NameFilter, compile_pattern
 from collectors._host import HostFS, Tree
+from collectors._importing import CannotImportError, Imported, import_profiles
 from collectors._model import (
     Collector,
     CollectorError,
@@ -56,12 +57,14 @@ __all__ = [
     "TARGET_METRICS",
     "TRAPS",
     "Absent",
+    "CannotImportError",
     "Collector",
     "CollectorError",
     "CollectorLoadError",
     "CollectorModule",
     "CredentialRef",
     "HostFS",
+    "Imported",
     "Labels",
     "Metric",
     "MetricType",
@@ -87,6 +90,7 @@ __all__ = [
     "family_of",
     "framed",
     "gauge",
+    "import_profiles",
     "is_builtin",
     "is_target",
     "labels",

@@ -20,6 +20,7 @@ COMMANDS = (
     "explain",
     "idle",
     "drill",
+    "snmp",
     "completion",
     "version",
 )

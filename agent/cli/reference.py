@@ -23,10 +23,18 @@ def render() -> str:
     """The whole page."""
     parser = build_parser()
     parts = [_INTRODUCTION, "\n## tocsin\n\n" + _block(parser)]
-    # argparse keeps the parsers of sub-commands in its one action of this kind.
-    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    parts += [f"\n## tocsin {name}\n\n{_block(commands.choices[name])}" for name in COMMANDS]
+    commands = _inner(parser)
+    for name in COMMANDS:
+        command = commands[name]
+        parts.append(f"\n## tocsin {name}\n\n{_block(command)}")
+        parts += [f"\n### tocsin {name} {action}\n\n{_block(inner)}" for action, inner in _inner(command).items()]
     return "".join(parts)
+
+
+def _inner(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of sub-commands, which argparse keeps in its one action of this kind."""
+    found = (a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(next(found, {}))
 
 
 def _block(parser: argparse.ArgumentParser) -> str:
