@@ -80,7 +80,7 @@ class Snmpd:
         assert done.returncode == 0, done.stderr.decode(errors="replace")
         text = done.stdout.decode(errors="replace")
         rows = [part.partition(" = ") for part in ("\n" + text).split("\n.")[1:]]
-        return [(oid, value.rstrip("\n")) for oid, _, value in rows]
+        return [(oid, value.rstrip("\n")) for oid, _, value in rows if not value.startswith("No more variables left")]
 
     @property
     def address(self) -> str:

@@ -7,8 +7,8 @@ sends is read at the other end and sent by ``_wire``; what comes is looked at fi
 be believed.
 
 It matches replies by a random id that is new with every request. ``recv_get_many`` gives what the agent sent without
-deciding what belongs to a walk; over SNMPv3 ``recv_get`` tells the end of the MIB from an error status. After any
-failure over SNMPv3 the next request begins with a new discovery, as the agent may have been restarted.
+deciding what belongs to a walk; over SNMPv3 ``recv_get`` tells the end of the MIB from an error status. After a report,
+or a second silence, the next request over SNMPv3 begins with a new discovery, as the agent may have been restarted.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ _PRIV = {Priv.DES: (1, 16), Priv.AES128: (2, 16), Priv.AES192: (3, 24), Priv.AES
          Priv.AES256C: (4, 32)}  # fmt: skip
 _MASTER = 1 << 6
 """Says that a key is already the hash of the password, and has yet to be localized."""
+_UPTIME = "1.3.6.1.2.1.1.3.0"
 _RESTARTED = (Report.NOT_IN_TIME_WINDOW, Report.UNKNOWN_ENGINE)
 
 
@@ -65,6 +66,7 @@ class GufoSession:
         self._credential = credential
         self._timeout = timeout
         self._link: _Link | None = None
+        self._silences = 0
         self._v3 = isinstance(credential, User)
         self._v1 = isinstance(credential, Community) and credential.version == 1
 
@@ -130,9 +132,12 @@ class GufoSession:
                 self._link = await self._connect()
             link = self._link
             try:
-                return await link.ask(send, receive, self._timeout)
+                reply = await link.ask(send, receive, self._timeout)
+                self._silences = 0
+                return reply
             except _FAILURES as failure:
-                if self._v3:
+                self._silences += 1
+                if self._v3 and (self._silences > 1 or not isinstance(failure, _Silence)):
                     self.close()
                 if again and isinstance(failure, _Reported) and failure.kind in _RESTARTED:
                     again = False
@@ -152,9 +157,13 @@ class GufoSession:
             await link.ask(_refresh, _refreshed, self._timeout / 2)
             self.engine = link.use(user)
             if user.auth is not None:
-                # This request may be answered by a report: a wrong user or key is told from silence, and an agent
-                # that tells its time only to whom it knows is asked for it.
-                await link.ask(_refresh, _refreshed, self._timeout / 2)
+                # So a wrong user or key is told from silence; and an agent that tells its time only to whom it knows
+                # does so in a report, which the library heeds.
+                await link.ask(lambda c: c.send_get_many([_UPTIME]), _many, self._timeout / 2)
+        except _Reported as told:
+            if told.kind is not Report.NOT_IN_TIME_WINDOW:
+                link.close()
+                raise self._explained(link, told, self._timeout / 2) from None
         except _FAILURES as failure:
             link.close()
             raise self._explained(link, failure, self._timeout / 2) from None

@@ -70,6 +70,7 @@ class PysnmpSession:
         self._timeout = timeout
         self._v1 = isinstance(credential, Community) and credential.version == 1
         self._link: _Link | None = None
+        self._silences = 0
         self.engine: Engine | None = None
 
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
@@ -110,10 +111,11 @@ class PysnmpSession:
             v2c.apiPDU.set_defaults(pdu)
         v2c.apiPDU.set_varbinds(pdu, [(v2c.ObjectIdentifier(oid), v2c.null) for oid in oids])
         try:
+            if self._link is None:
+                self._link = await _connect(self._address, self._credential, self._timeout)
             async with asyncio.timeout(self._timeout):
-                if self._link is None:
-                    self._link = await _connect(self._address, self._credential, self._timeout)
                 reply = await self._link.ask(pdu)
+            self._silences = 0
         except TimeoutError:
             raise self._silence() from None
         except _Refusal as refusal:
@@ -138,7 +140,9 @@ class PysnmpSession:
             if link is not None and link.odd:
                 return _refusal.unreadable(self._address, link.odd)
             return _refusal.no_reply(self._address, user, self._timeout)
-        self.close()  # whatever pysnmp believes of the engine over there may be of yesterday
+        self._silences += 1
+        if self._silences > 1:
+            self.close()  # whatever pysnmp believes of the engine over there may be of yesterday
         if link is not None and link.odd:
             return _refusal.unreadable(self._address, link.odd)
         if link is not None and link.engine is not None:
