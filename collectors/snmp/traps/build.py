@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from collectors._options import Reveal
 from collectors.snmp.load import all_shipped
+from collectors.snmp.options import Options
 from collectors.snmp.traps.senders import Watched
 from collectors.snmp.traps.station import Settings
 
 
-def build(options: Any, reveal: Reveal, nudge: Callable[[str], object]) -> Settings:
+def build(options: Options, reveal: Reveal, nudge: Callable[[str], object]) -> Settings:
     """The settings that options without a mistake ask for. ``nudge`` has a target polled out of turn, by its name.
 
     The notifications of all profiles are known, whatever profile a target has: an OID means the same everywhere. Of two
