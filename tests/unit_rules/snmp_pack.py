@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from collectors.snmp.declared import declared
 from collectors.snmp.load import shipped, shipped_names
-from collectors.snmp.profile import Every, Form, Index, Lookup, Object, Syntax
+from collectors.snmp.profile import Every, Object
 from collectors.snmp.traps import station
 
 TARGET = frozenset({"instance", "job"})
@@ -18,48 +19,35 @@ SELF = {
     "snmp_scrape_packets_retried": TARGET | {"module"},
 }
 """What the poller says of itself, as snmp_exporter does."""
-_TEXT = {Syntax.DISPLAY_STRING, Syntax.OCTET_STRING, Syntax.INET_ADDRESS_IPV4, Syntax.OBJECT_IDENTIFIER}
-_TRAP_LABELS = {"trap", "security"}
 
 
 class Made(NamedTuple):
-    """``labels`` are those that it may have; ``every`` is None for what is not read from a device at intervals."""
+    """``labels`` are those that it may have. ``slow``: read every 240 s, in place of every 60 s."""
 
     labels: frozenset[str]
-    every: Every | None
+    slow: bool
 
 
-def _name_and_labels(each: Object) -> tuple[str, set[str]]:
-    if each.as_ is Form.INFO:
-        return f"{each.name}_info", {each.name}
-    return each.name, {each.name} if each.as_ is not Form.RAW or each.type in _TEXT else set()
-
-
-def _of_profiles() -> Iterator[tuple[str, Made]]:
+def _objects() -> Iterator[tuple[Object, Every]]:
     for profile in map(shipped, shipped_names()):
-        for scalar in profile.scalars:
-            name, own = _name_and_labels(scalar)
-            yield name, Made(TARGET | own, scalar.every or Every.SLOW)
+        yield from ((each, each.every or Every.SLOW) for each in profile.scalars)
         for table in profile.tables:
-            parts: tuple[Index | Lookup, ...] = (*table.indexes, *table.lookups)
-            labels = TARGET | {part.label for part in parts if not part.drop}
-            for column in table.columns:
-                name, own = _name_and_labels(column)
-                yield name, Made(labels | own, column.every or table.every)
-                if column.instead is not None:
-                    yield column.instead.name, Made(labels, column.every or table.every)
+            yield from ((each, each.every or table.every) for each in table.columns)
 
 
 @cache
 def metrics() -> dict[str, Made]:
     """Every metric by its name."""
     profiles = [shipped(name) for name in shipped_names()]
-    lookups = {label.label for profile in profiles for trap in profile.traps for label in trap.labels}
-    found = {name: Made(TARGET | set(metric_labels), None) for name, metric_labels in SELF.items()}
+    slow = {each.name for each, every in _objects() if every is Every.SLOW}
+    variables = {label.label for profile in profiles for trap in profile.traps for label in trap.labels}
+    found = {name: Made(labels, slow=False) for name, labels in SELF.items()}
     for metric in station.METRICS:
-        more = _TRAP_LABELS | lookups if metric.name.startswith("snmp_traps") else set()
-        found[metric.name] = Made(TARGET | set(metric.labels) | more, None)
-    return found | dict(_of_profiles())
+        more = variables if metric.name.startswith("snmp_traps") else set()
+        found[metric.name] = Made(TARGET | set(metric.labels) | more, slow=False)
+    for metric in declared(profiles):
+        found[metric.name] = Made(TARGET | set(metric.labels), metric.name in slow)
+    return found
 
 
 def made() -> set[str]:

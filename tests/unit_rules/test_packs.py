@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import snmp_pack
 import yaml
+from pack_series import minutes_ms, window
 
 from agent.own_metrics import OWN_METRICS
 from collectors import api as collectors
@@ -33,8 +33,6 @@ FRAME_METRICS = {
 }  # fmt: skip
 RUNBOOKS = ROOT / "docs/runbooks"
 SHORTEST_WINDOW_MS = 60_000  # 2.5 collections of 15 s, rounded up
-STEPS_MS = {"15s": 15_000, "30s": 30_000, "1m": 60_000}
-"""The distances between samples that the tests of the packs have."""
 REMEMBERS_THE_PAST = {"HostFilesystemReadOnly", "HostNetworkLinkLost", "SnmpUplinkDown"}
 """Quiet for ever until the machine was once seen well: their recovery has tests of its own in the pack."""
 
@@ -119,7 +117,7 @@ def nodes(value: object) -> Iterator[object]:
             yield from nodes(getattr(value, field.name))
 
 
-LEAST = {"host": 100, "host-extra": 16, "hardware": 30, "self": 15, "probe": 20, "snmp": 70}
+LEAST = {"host": 100, "host-extra": 16, "hardware": 30, "self": 15, "probe": 20, "snmp": 75}
 
 
 @pytest.mark.parametrize(("name", "least"), LEAST.items())
@@ -194,37 +192,9 @@ def test_every_window_holds_enough_collections(pack: Pack) -> None:
             assert window is None or window >= SHORTEST_WINDOW_MS, alert.name
 
 
-def samples(values: str) -> list[float | None]:
-    """The few forms of promtool's notation that the packs use: `5`, `5x3`, `5+2x3`, `5-2x3`, `stale`, in a row."""
-    found: list[float | None] = []
-    for item in values.split():
-        if item == "stale":
-            found.append(None)
-            continue
-        match = re.fullmatch(r"(-?[0-9.]+)(?:([+-][0-9.]+)?x([0-9]+))?", item)
-        assert match is not None, item
-        start, step, times = float(match[1]), float(match[2] or 0), int(match[3] or 0)
-        found += [start + step * n for n in range(times + 1)]
-    return found
-
-
-def window(test: dict[str, Any], until_ms: int) -> api.SeriesWindow:
-    series = api.SeriesWindow()
-    series.retain({}, 7_200_000)
-    for entry in test["input_series"]:
-        match = re.fullmatch(r"([a-z_0-9A-Z:]+)\{(.*)\}", entry["series"])
-        assert match is not None
-        labels = tuple(sorted(re.findall(r'([A-Za-z_0-9]+)="([^"]*)"', match[2])))
-        step = STEPS_MS[test["interval"]]
-        for number, value in enumerate(samples(entry["values"])):
-            if value is not None and number * step <= until_ms:
-                series.append(match[1], labels, number * step, value)
-    return series
-
-
 def at(test: dict[str, Any], check: dict[str, Any]) -> tuple[api.SeriesWindow, int]:
     """The data of a test at the time of one of its checks."""
-    now = int(check["eval_time"].removesuffix("m")) * 60_000
+    now = minutes_ms(check["eval_time"])
     return window(test, now), now
 
 
