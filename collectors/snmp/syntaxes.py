@@ -1,7 +1,7 @@
 """Values of SNMP as text for labels and as numbers: the textual conventions, the way snmp_exporter shows them.
 
-Whatever a device sends, a text made here is printable UTF-8 of bounded length; what cannot be read as the type that it
-should have is None, never a guess.
+Whatever a device sends, a text made here is UTF-8 of bounded length without control characters. What cannot be read as
+the type that it should have is None, never a guess.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from collectors.snmp.profile import Syntax
 
 TEXT_LIMIT = 1024
 """Characters of one label that are kept; a DisplayString has at most 255."""
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+"""Control characters, ends of lines, and what turns the direction of the text around it."""
 _REPLACED = re.compile("\ufffd+")
 _NTP_TO_UNIX = 2_208_988_800
 _OPAQUE = {b"\x9f\x78\x04": (7, ">f"), b"\x9f\x79\x08": (11, ">d")}
