@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 
 from fakes import ber
+from fakes.traps import LINK_DOWN, OPEN, OWN_ID, Rig, link, pdu, v1, v2c, v3, variable
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trap_kit import LINK_DOWN, OPEN, OWN_ID, Rig, link, pdu, v1, v2c, v3, variable
 
 from collectors.snmp.traps.counts import Drop
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trap_kit import FOREIGN, SWITCH, THEIR_ID, Rig, link, pdu, v2c, v3, watched
+from fakes.traps import FOREIGN, SWITCH, THEIR_ID, Rig, link, pdu, v2c, v3, watched
 
 from collectors._options import CredentialRef
 from collectors.snmp.credentials import CredentialOptions

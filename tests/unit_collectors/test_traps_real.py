@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from trap_kit import KNOWN, THEIR_ID, Rig, link, pdu, v2c, v3, watched
+from fakes.traps import KNOWN, THEIR_ID, Rig, link, pdu, v2c, v3, watched
 
 from collectors._model import CollectorError, Notice, Sample
 from collectors._options import CredentialRef, Reveal

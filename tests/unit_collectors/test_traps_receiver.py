@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes import ber
-from trap_kit import (
+from fakes.traps import (
     AUTH_ONLY,
     COLD_START,
     FOREIGN,
