@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes.traps import v2c
 from nspawn_machine import Machine, base_tree, can_make_namespaces, copy_tree, machine, run, wait_until, wheelhouse
 
 pytestmark = [
@@ -20,6 +21,10 @@ pytestmark = [
 ]
 
 UNIT = "tocsin.service"
+TRAPS = "tocsin-traps.socket"
+SEND = (
+    "import socket, sys; socket.socket(type=socket.SOCK_DGRAM).sendto(bytes.fromhex(sys.argv[1]), ('127.0.0.1', 162))"
+)
 ASK = (
     "import sys, urllib.request as r; print(r.urlopen('http://127.0.0.1:9787' + sys.argv[1], None, 5).read().decode())"
 )
@@ -61,6 +66,12 @@ def ask(host: Machine, path: str) -> str:
     return host.run("/opt/tocsin/bin/python", "-I", "-c", ASK, path)
 
 
+def fields_of(host: Machine) -> dict[str, str]:
+    """The agent's /proc/PID/status."""
+    status = host.run("cat", f"/proc/{main_pid(host)}/status")
+    return dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+
+
 def main_pid(host: Machine) -> int:
     return int(host.show(UNIT, "MainPID"))
 
@@ -100,8 +111,7 @@ def test_every_collector_works_inside_the_sandbox(host: Machine) -> None:
 
 
 def test_it_runs_as_its_own_user_without_any_right(host: Machine) -> None:
-    status = host.run("cat", f"/proc/{main_pid(host)}/status")
-    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    fields = fields_of(host)
     uid = host.run("id", "-u", "tocsin").strip()
     assert fields["Uid"].split() == [uid] * 4
     assert {fields[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {"0" * 16}
@@ -205,6 +215,33 @@ def test_a_wrong_configuration_is_not_retried_for_ever(host: Machine) -> None:
         config.write_text(good)
         host.run("systemctl", "reset-failed", UNIT)
         host.run("systemctl", "start", UNIT)
+
+
+def test_traps_come_in_on_port_162_without_a_right_to_it(host: Machine) -> None:
+    config = host.tree / "etc/tocsin/tocsin.yaml"
+    good = config.read_text()
+    secret = host.tree / "etc/tocsin/credentials/snmp-trap"
+    secret.write_text("public\n")
+    secret.chmod(0o600)
+    try:
+        config.write_text("collect: {snmp: {traps: {listen: systemd, communities: [{credential: snmp-trap}]}}}\n")
+        host.run("systemctl", "enable", "--quiet", TRAPS)
+        host.run("systemctl", "restart", UNIT)
+        assert host.active(TRAPS)
+
+        def taken() -> str:
+            host.run("/opt/tocsin/bin/python", "-I", "-c", SEND, v2c().hex())
+            lines = ask(host, "/metrics").splitlines()
+            return next((line for line in lines if line.startswith("snmp_traps_total{") and "linkDown" in line), "")
+
+        line = wait_until("a trap is taken", taken, 40)
+        assert 'instance="127.0.0.1"' in line
+        assert fields_of(host)["CapEff"] == "0" * 16
+    finally:
+        config.write_text(good)
+        secret.unlink()
+        host.run("systemctl", "disable", "--quiet", "--now", TRAPS)
+        host.run("systemctl", "restart", UNIT)
 
 
 def test_the_installer_changes_nothing_the_second_time(root: Path, wheel: Path, host: Machine) -> None:

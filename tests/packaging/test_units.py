@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.notify import TRAPS
+
 pytestmark = pytest.mark.server("systemd-analyze")
 
+UNITS = ("tocsin.service", "tocsin.socket", "tocsin-traps.socket")
 LIMIT = 15  # tenths: an exposure level of 1.5
 DROP_INS = sorted(path.name for path in (Path(__file__).parents[2] / "deploy/systemd/drop-ins").glob("*.conf"))
 
@@ -19,7 +22,7 @@ DROP_INS = sorted(path.name for path in (Path(__file__).parents[2] / "deploy/sys
 @pytest.fixture
 def units(root: Path, tmp_path: Path) -> Path:
     """Copies whose program exists here, since `verify` looks for it."""
-    for name in ("tocsin.service", "tocsin.socket"):
+    for name in UNITS:
         text = (root / "deploy/systemd" / name).read_text()
         (tmp_path / name).write_text(text.replace("/opt/tocsin/bin/python", shutil.which("true") or ""))
     return tmp_path
@@ -32,9 +35,7 @@ def analyze(require: Callable[[str], Path], *arguments: str | Path) -> subproces
 
 
 def verify(require: Callable[[str], Path], units: Path) -> str:
-    done = analyze(
-        require, "verify", "--man=no", "--recursive-errors=no", units / "tocsin.service", units / "tocsin.socket"
-    )
+    done = analyze(require, "verify", "--man=no", "--recursive-errors=no", *(units / name for name in UNITS))
     assert done.returncode == 0, done.stderr
     return done.stderr
 
@@ -48,6 +49,12 @@ def test_a_mistake_in_a_unit_is_seen(require: Callable[[str], Path], units: Path
     unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchDogSecs="))
     with pytest.raises(AssertionError, match="Unknown key 'WatchDogSecs'"):
         verify(require, units)
+
+
+def test_the_agent_knows_the_socket_for_traps_by_its_name(root: Path) -> None:
+    unit = (root / "deploy/systemd/tocsin-traps.socket").read_text()
+    assert f"FileDescriptorName={TRAPS}\n" in unit
+    assert "Service=tocsin.service\n" in unit
 
 
 def test_the_service_is_exposed_by_at_most_the_limit(require: Callable[[str], Path], units: Path) -> None:
