@@ -31,6 +31,8 @@ from collectors.snmp.way import Way
 _AGE = (UPTIME, ENGINE_BOOTS, ENGINE_TIME)
 _FIRST_PAUSE, _LONGEST_PAUSE = 15.0, 300.0
 """Seconds between two requests to a device that does not answer: doubled with each."""
+_CHOOSE_EVERY = 3600.0
+"""Seconds after which a device is asked again what it has: a first BGP session needs no restart."""
 
 
 class About(msgspec.Struct, frozen=True):
@@ -56,6 +58,11 @@ class Knowledge:
         self.chosen: select.Chosen | None = None
         self.chosen_after = -1
         """How often the device had started anew when its profiles were chosen."""
+        self.chosen_at = 0.0
+        self.given: set[str] = set()
+        """Scalars and columns, by OID, for which something came since then."""
+        self.read: set[Every] = set()
+        """The classes that were read since then."""
         self.tables: list[Table] = []
         self.scalars: list[Scalars] = []
         self.failures = 0
@@ -96,6 +103,7 @@ class Device:
             "answered_seconds_ago": None if known.answered is None else round(now - known.answered),
             "asked_again_in": round(max(0.0, known.ask_again - now)) if known.failures else 0,
             "profiles": ", ".join(known.chosen.names) if known.chosen is not None else "",
+            "nothing_of": ", ".join(self._silent()),
             "sys_object_id": known.sys_object_id,
             "rows": {table.table.name: table.rows for table in known.tables if table.rows},
             "repetitions": known.memory.repetitions,
@@ -158,6 +166,7 @@ class Device:
         header = await reading.get(tuple(dict.fromkeys((*_AGE, *changes, *wanted))))
         self._grew_older(header, now)
         restarts = known.restarts
+        known.given.update(header)
         items: list[Sample | Notice] = []
         for scalars in known.scalars:
             items += scalars.samples(every, header, now, restarts)
@@ -167,6 +176,13 @@ class Device:
             raise SnmpError("it started anew while it was read; what was read is not used")
         items += made
         items += self._about_poll(every, walker, now)
+        known.read.add(every)
+        if every is Every.SLOW and known.chosen is not None:
+            items += (
+                Notice(f"it has nothing of the profile {name} (take it out, or let the credential see more)")
+                for name in self._silent()
+                if known.chosen.why[name] == select.NAMED
+            )
         problems += reading.cut_short
         known.problems[every.value] = "; ".join(problems)
         if problems:
@@ -184,7 +200,9 @@ class Device:
                 continue
             try:
                 await table.prepare(reading, header)
-                found.append((table, await table.values(every, reading)))
+                rows = await table.values(every, reading)
+                found.append((table, rows))
+                known.given.update(root for root, given in rows.items() if given)
             except NoReply as error:
                 problems.append(str(error))
                 break  # it is silent: the rest would only wait as long
@@ -207,9 +225,13 @@ class Device:
     # What it is
 
     async def _choose(self, reading: Reading) -> None:
-        """Its profiles: once, and again after it started anew."""
+        """Its profiles: once, again after it started anew, and now and then."""
         known = self.known
-        if known.chosen is not None and known.chosen_after == known.restarts:
+        if (
+            known.chosen is not None
+            and known.chosen_after == known.restarts
+            and reading.at - known.chosen_at < _CHOOSE_EVERY
+        ):
             return
         after = known.restarts
         values = await reading.get((SYS_OBJECT_ID,))
@@ -230,7 +252,21 @@ class Device:
             known.tables = [kept.get(id(plan)) or Table(plan) for each in plans for plan in each.tables]
             old = {id(scalars.plan): scalars for scalars in known.scalars}
             known.scalars = [old.get(id(plan)) or Scalars(plan) for plan in plans]
-        known.sys_object_id, known.chosen, known.chosen_after = sys_object_id, chosen, after
+        known.sys_object_id, known.chosen, known.chosen_after, known.chosen_at = (
+            sys_object_id,
+            chosen,
+            after,
+            reading.at,
+        )
+        known.given.clear()
+        known.read.clear()
+
+    def _silent(self) -> tuple[str, ...]:
+        """Its profiles of which it has nothing; none before all of them were read."""
+        known = self.known
+        if known.chosen is None or not {Every.FAST, Every.SLOW} <= known.read:
+            return ()
+        return select.silent(self._plans.profiles, known.chosen, known.given)
 
     def _grew_older(self, values: Mapping[str, Value], now: float) -> None:
         """Notice that it started anew: labels, profiles and counters are not what they were."""

@@ -9,6 +9,8 @@ from msgspec import Struct
 from collectors.snmp.profile import Match, Profile
 
 AUTO = "auto"
+NAMED = "the configuration names it"
+"""Why a profile was chosen that nothing about the device speaks for."""
 Profiles = Mapping[str, Profile]
 """All that there are, by name: the shipped ones, and people's own, which take the place of a shipped one."""
 
@@ -62,7 +64,7 @@ def automatic(profiles: Profiles, sys_object_id: str, answered: Set[str]) -> Cho
 
 def named(profiles: Profiles, names: Iterable[str]) -> Chosen:
     """Those that the configuration names, and what comes along with them."""
-    return _with_company(profiles, dict.fromkeys(names, "the configuration names it"))
+    return _with_company(profiles, dict.fromkeys(names, NAMED))
 
 
 def objects(profile: Profile) -> Iterator[str]:
@@ -76,17 +78,14 @@ def objects(profile: Profile) -> Iterator[str]:
                 yield column.instead.oid
 
 
-def without_silent(profiles: Profiles, chosen: Chosen, answered: Set[str]) -> tuple[Chosen, tuple[str, ...]]:
-    """The profiles of which the device has at least one object, and the names of the others.
+def silent(profiles: Profiles, chosen: Chosen, answered: Set[str]) -> tuple[str, ...]:
+    """The profiles of which the device has nothing. ``answered``: OIDs, out of ``objects``, for which something came.
 
-    ``answered``: OIDs, out of ``objects``, for which something came. One that publishes nothing itself (it only brings
-    others along, or names traps) is no other.
+    One that publishes nothing itself (it only brings others along, or names traps) is not among them.
     """
-    silent = tuple(
+    return tuple(
         name for name in chosen.names if (every := set(objects(profiles[name]))) and every.isdisjoint(answered)
     )
-    names = tuple(name for name in chosen.names if name not in silent)
-    return Chosen(names, {name: chosen.why[name] for name in names}), silent
 
 
 def _with_company(profiles: Profiles, why: Mapping[str, str]) -> Chosen:

@@ -16,7 +16,7 @@ from collectors.snmp.check import check
 from collectors.snmp.declared import declared
 from collectors.snmp.load import shipped, shipped_names
 from collectors.snmp.profile import Profile
-from collectors.snmp.select import UnknownProfileError, automatic, named, objects, questions, without_silent
+from collectors.snmp.select import UnknownProfileError, automatic, named, objects, questions, silent
 
 A = "1.3.6.1.4.1.99999.1.1"
 
@@ -237,11 +237,10 @@ def test_a_name_that_no_profile_has_is_refused() -> None:
         named(KNOWN, ["nobody"])
 
 
-def test_a_profile_of_which_the_device_has_nothing_is_dropped_and_named() -> None:
+def test_a_profile_of_which_the_device_has_nothing_is_told() -> None:
     chosen = named(KNOWN, ["vendor", "extra", "system"])
-    kept, silent = without_silent(KNOWN, chosen, {"1.3.6.1.2.1.1.3.0", f"{A}.2"})
-    assert (kept.names, silent) == (("system", "interfaces", "vendor"), ("extra",))
-    assert set(kept.why) == set(kept.names)
+    assert silent(KNOWN, chosen, {"1.3.6.1.2.1.1.3.0", f"{A}.2"}) == ("extra",)
+    assert silent(KNOWN, chosen, set()) == ("system", "extra", "interfaces")
     assert list(objects(KNOWN["interfaces"])) == [f"{A}.2"]
 
 
