@@ -141,12 +141,15 @@ class Cycle:
     async def replace(self, scraper: Scraper, interval_ms: int, change: Callable[[], None] = lambda: None) -> None:
         """Between two passes, collect with another scraper from here on; at once when the interval changes.
 
+        Targets that are in both go on with what they know.
         ``change`` is what else must not happen in the middle of a pass.
         """
         async with self._lock:
             change()
             if interval_ms != self.interval_ms:
                 self._faster.set()
+            if scraper.targets is not None and self.scraper.targets is not None:
+                scraper.targets.inherit(self.scraper.targets)
             self.scraper, self.interval_ms = scraper, interval_ms
             self._forecast_in = FORECAST_AFTER
 

@@ -221,6 +221,7 @@ def _targets(cycle: Cycle) -> Mapping[str, Any]:
             for scrape in seen
             if scrape.error or scrape.warnings
         ],
+        **({"devices": devices} if (devices := [state.status() for state in scheduler.states()]) else {}),
     }
 
 

@@ -67,6 +67,9 @@ class TargetModule(Protocol):
 
     def build(self, options: Any, reveal: Reveal, base: Path) -> Sequence[Target]: ...
 
+    def labels(self, target: Any) -> frozenset[str]:
+        """Names of the labels that every series of one of the options' targets has beside ``instance`` and ``job``."""
+
 
 class UnknownCollectorError(LookupError):
     """No collector of that name; the text lists those there are."""

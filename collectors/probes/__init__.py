@@ -6,10 +6,10 @@ configured.
 
 from __future__ import annotations
 
-from collectors.probes.build import build, check
+from collectors.probes.build import build, check, labels
 from collectors.probes.metrics import METRICS
 from collectors.probes.options import Modules, Options
 
 Profile = None
 
-__all__ = ["METRICS", "Modules", "Options", "Profile", "build", "check"]
+__all__ = ["METRICS", "Modules", "Options", "Profile", "build", "check", "labels"]

@@ -57,6 +57,11 @@ def build(options: Options, reveal: Reveal, base: Path) -> list[Target]:
     return [_target(target, options, modules, probers) for target in options.targets]
 
 
+def labels(target: TargetOptions) -> frozenset[str]:
+    """Names of the labels that every series of a target has beside ``instance`` and ``job``."""
+    return frozenset({"module", *target.labels, *(("name",) if target.name else ())})
+
+
 def check(options: Options, cycle_ms: int) -> Iterator[OptionProblem]:
     """Every mistake; ``cycle_ms`` is the interval of collections, with which results are published."""
     modules = _modules(options)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from collectors.snmp.build import build, check
+from collectors.snmp.build import build, check, labels
 from collectors.snmp.options import Options
 from collectors.snmp.profile import Profile
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     METRICS: tuple[Metric, ...]
 
-__all__ = ["METRICS", "Modules", "Options", "Profile", "build", "check"]
+__all__ = ["METRICS", "Modules", "Options", "Profile", "build", "check", "labels"]
 
 
 class Modules(Struct, frozen=True):

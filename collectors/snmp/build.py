@@ -69,6 +69,11 @@ def _open(
     return engines.open_session(address, credential, timeout, choice)
 
 
+def labels(target: TargetOptions) -> frozenset[str]:
+    """Names of the labels that every series of a target has beside ``instance`` and ``job``."""
+    return frozenset(target.labels)
+
+
 def check(options: Options, cycle_ms: int) -> Iterator[OptionProblem]:
     """Every mistake; ``cycle_ms`` is the interval of collections, with which results are published."""
     for name, credential in options.credentials.items():

@@ -160,11 +160,7 @@ class Device:
         known, now = self.known, self._clock()
         walker = self._walker(retries=self.about.retries)
         reading = Reading(walker, now)
-        await self._choose(reading)
-        changes = (table.table.changes for table in known.tables if table.table.changes)
-        wanted = (oid for own in known.scalars for oid in own.reads(every))
-        header = await reading.get(tuple(dict.fromkeys((*_AGE, *changes, *wanted))))
-        self._grew_older(header, now)
+        header = await self._header(every, reading)
         restarts = known.restarts
         known.given.update(header)
         items: list[Sample | Notice] = []
@@ -188,6 +184,18 @@ class Device:
         if problems:
             raise Incomplete("; ".join(problems[:5]), items)
         return items
+
+    async def _header(self, every: Every, reading: Reading) -> Mapping[str, Value]:
+        """Its age, its scalars, and what tells of changes in its tables; its profiles are settled by then."""
+        known = self.known
+        while True:
+            await self._choose(reading)
+            changes = (table.table.changes for table in known.tables if table.table.changes)
+            wanted = (oid for own in known.scalars for oid in own.reads(every))
+            header = await reading.get(tuple(dict.fromkeys((*_AGE, *changes, *wanted))))
+            self._grew_older(header, reading.at)
+            if known.chosen_after == known.restarts:
+                return header
 
     async def _tables(
         self, every: Every, reading: Reading, header: Mapping[str, Value], problems: list[str]
@@ -213,6 +221,9 @@ class Device:
             try:
                 without = await table.verified(reading)
                 made, wrong = await table.samples(every, rows, reading, restarts=known.restarts, without=without)
+            except NoReply as error:
+                problems.append(str(error))
+                break
             except SnmpError as error:
                 problems.append(str(error))
                 continue

@@ -21,7 +21,7 @@ Timeout = Annotated[int, Meta(extra={"unit": "ms"}, ge=100, le=60_000)]
 Host = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_.-]+)?$",
+        pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$|^[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_.-]+)?$",
         max_length=253,
         extra={"form": "an address or a host name"},
     ),

@@ -67,7 +67,12 @@ PARTS: Final = (
 )
 """Of two metrics the first is a part of the second: their quotient is between 0 and 1."""
 
-OPTIONAL_LABELS: Final = frozenset({"device_error", "type", "serial", "path", "revision", "wwn", "model", "id_like"})
+OPTIONAL_LABELS: Final = frozenset(
+    {
+        "device_error", "type", "serial", "path", "revision", "wwn", "model", "id_like",
+        "ifAlias", "ifDescr", "ifName", "entPhysicalDescr", "entPhysicalName",
+    }
+)  # fmt: skip
 """Labels that a declared metric has on some series only."""
 
 LABEL_VALUES: Final[dict[tuple[str, str], frozenset[str]]] = {

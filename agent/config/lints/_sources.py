@@ -73,21 +73,17 @@ def _host(config: Config) -> Iterator[Origin]:
 
 
 def _targets(config: Config) -> Iterator[Origin]:
-    """Their series carry the module besides, the name where one is given, and the labels written at each target."""
+    """Their series carry the labels of their target besides."""
     for kind in collectors.api.target_kinds():
         options = getattr(config.collect, kind).options
         if options is None or not options.targets:
             continue
         interval = max(target.interval or options.interval for target in options.targets)
-        written = [frozenset(target.labels) | ({"name"} if target.name else set()) for target in options.targets]
-        for metric in (*collectors.api.TARGET_METRICS, *collectors.api.load_targets(kind).METRICS):
-            yield _origin(
-                metric,
-                options.job,
-                interval,
-                frozenset({"module"}).union(frozenset.intersection(*written)),
-                frozenset({"module"}).union(*written),
-            )
+        module = collectors.api.load_targets(kind)
+        written = [module.labels(target) for target in options.targets]
+        certain, possible = frozenset.intersection(*written), frozenset[str]().union(*written)
+        for metric in (*collectors.api.TARGET_METRICS, *module.METRICS):
+            yield _origin(metric, options.job, interval, certain, possible)
 
 
 def _origin(
