@@ -37,6 +37,8 @@ def rules(body: str = RULES) -> RuleFile:
 class FakeScraper:
     """``values`` by collector; a text instead is how it fails."""
 
+    targets = None
+
     def __init__(self, **values: dict[str, float] | str) -> None:
         self.values = values
         self.warnings: dict[str, tuple[str, ...]] = {}

@@ -235,7 +235,7 @@ def only_for(poll: int, rig: Rig, bend: Bend) -> None:
         lambda mib: {},
         lambda mib: dict.fromkeys(mib, b"\xff" * 9),
         lambda mib: dict.fromkeys(mib, "1.2.3"),
-        lambda mib: dict.fromkeys(mib, 1.5e+300),
+        lambda mib: dict.fromkeys(mib, 1.5e300),
     ],
     ids=["zero", "garbage", "negative", "bytes", "no ifXTable", "no ifTable", "nothing", "all bytes", "oids", "floats"],
 )
