@@ -36,9 +36,10 @@ def check_pattern(option: str, pattern: str) -> None:
         raise ValueError(f"{option}: {pattern!r} has a NUL in it")
 
 
-def files(root: Tree, pattern: str) -> Iterator[Found]:
+def files(root: Tree, pattern: str, others: list[str] | None = None) -> Iterator[Found]:
     """The regular files that ``pattern`` names; of a directory without wildcard, the files in it.
 
+    ``others`` takes what it names besides and is no file, in words: a link to nothing, a directory.
     CollectorError when a directory on the way cannot be read or there are more than ``FILES_LIMIT``.
     """
     relative = pattern.strip("/")
@@ -51,11 +52,21 @@ def files(root: Tree, pattern: str) -> Iterator[Found]:
     for path in _walk(root, "", parts):
         found = root.info(path)
         if found is None or not found.regular:
+            if others is not None and len(others) < FILES_LIMIT:
+                others += _told(root, path, found)
             continue
         count += 1
         if count > FILES_LIMIT:
             raise CollectorError(f"{pattern} names more than {FILES_LIMIT} files (name fewer)")
         yield Found(f"/{path}", found)
+
+
+def _told(root: Tree, path: str, found: FileInfo | None) -> Iterator[str]:
+    """What stands there and is no file; nothing where there is nothing."""
+    if found is not None:
+        yield f"/{path} is a directory" if root.some(path, 0) is not None else f"/{path} is no regular file"
+    elif path.rpartition("/")[2] in (root.some(path.rpartition("/")[0], FILES_LIMIT) or ()):
+        yield f"/{path} is a link to nothing"
 
 
 def _walk(root: Tree, folder: str, parts: list[str]) -> Iterator[str]:

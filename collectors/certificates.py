@@ -88,8 +88,9 @@ class Certificates:
         held, self._files = self._files, {}
         for pattern in self._paths:
             matched = False
+            others: list[str] = []
             try:
-                for path, version in files(self._root, pattern):
+                for path, version in files(self._root, pattern, others):
                     matched = True
                     if len(self._files) >= FILES_LIMIT:
                         raise CollectorError(f"{pattern}: more than {FILES_LIMIT} files in all (name fewer)")
@@ -103,7 +104,11 @@ class Certificates:
             except CollectorError as error:
                 self._problems.append(str(error))
                 continue
-            if not matched:
+            if others:
+                more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+                told = f"{pattern!r} also names what is no file: {', '.join(others[:3])}{more}"
+                self._notices.append(Notice(f"{told} (mend the link, or the path under `paths`)"))
+            elif not matched:
                 self._notices.append(Notice(f"no file matches {pattern!r} (mend the path under `paths`)"))
 
     def _read(self, path: str, version: FileInfo) -> _File:

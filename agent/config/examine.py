@@ -1,13 +1,14 @@
 """For ``tocsin check`` alone: what collectors that the configuration mentions would say on this machine, as this user.
 
 They are told what to look at and what to leave out, or need a right that the service does not have by itself; so each
-is run once, and what it warns of or fails with is a warning at its section. Nothing is sent: those that speak to others
-are left out.
+is run once, on a thread that is left behind when what it looks at hangs; what it warns of or fails with is a warning at
+its section. Nothing is sent: those that speak to others are left out.
 """
 
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Iterable, Iterator
 from typing import cast
 
@@ -21,8 +22,8 @@ from rules.api import Problem, Severity, read_yaml
 CHECK = "config/collector"
 
 
-def examine(loaded: Loaded) -> list[Problem]:
-    """Warnings, each once. ``loaded`` has no errors, or nothing is found."""
+def examine(loaded: Loaded, patience_s: float = 5.0) -> list[Problem]:
+    """Warnings, each once. ``loaded`` has no errors, or nothing is found. ``patience_s`` is for each collector."""
     config, text = loaded.config, loaded.texts.get(loaded.file)
     if config is None or text is None:
         return []
@@ -35,10 +36,20 @@ def examine(loaded: Loaded) -> list[Problem]:
     for name, options in sorted(config.collect.host.options.items()):
         if not collectors.api.is_builtin(name):
             continue
-        for words in _said(collectors.api.load(name).build(options, host)):
+        for words in _in_time(collectors.api.load(name).build(options, host), patience_s):
             at = source.problem(("collect", "host", name), f"collector {quoted(name)}: {words}", "", CHECK)
             found.append(Problem(at.file, at.line, at.column, at.message, "", CHECK, Severity.WARNING))
     return found
+
+
+def _in_time(collector: Collector, patience_s: float) -> list[str]:
+    said: list[str] = []
+    thread = threading.Thread(target=lambda: said.extend(_said(collector)), name="tocsin-examine", daemon=True)
+    thread.start()
+    thread.join(patience_s)
+    if thread.is_alive():
+        return [f"not done after {patience_s:g} s: what it looks at hangs (a dead server or disk behind a mount?)"]
+    return said
 
 
 def _said(collector: Collector) -> Iterator[str]:
@@ -49,3 +60,5 @@ def _said(collector: Collector) -> Iterator[str]:
         yield from (item.text for item in items if isinstance(item, Notice))
     except CollectorError as error:
         yield str(error)
+    except Exception as error:  # noqa: BLE001 - on a thread: what nobody foresaw would otherwise be lost
+        yield f"{type(error).__name__}: {error}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from collectors.probes._resolve import Address
-from collectors.probes._run import ProbeFailed
+from collectors.probes._run import STEP, ProbeFailed
 
 LINE_LIMIT = 64 * 1024
 
@@ -23,9 +23,12 @@ class Connection:
     connected: float
     secured: float = 0.0
     tls: ssl.SSLObject | None = None
+    answering: bool = False
+    """Whether something came since the last that was sent."""
 
     async def secure(self, context: ssl.SSLContext, server_name: str) -> None:
         """Go on under TLS. What the server sent before is left behind: it was not protected."""
+        STEP.set("in the TLS handshake")
         loop = asyncio.get_running_loop()
         reader, protocol = _reading(loop)
         try:
@@ -46,25 +49,36 @@ class Connection:
         if self.transport.is_closing():
             raise ProbeFailed("the connection was closed before everything was sent")
         self.transport.write(data)
+        self.answering = False
+
+    def _waits(self) -> None:
+        STEP.set("in the middle of the answer" if self.answering else "while waiting for the answer")
 
     async def some(self, limit: int = 65_536) -> bytes:
         """What has come, or comes next; empty at the end."""
+        self._waits()
         try:
-            return await self.reader.read(limit)
+            found = await self.reader.read(limit)
         except (OSError, ssl.SSLError) as error:
             raise ProbeFailed(f"cannot read: {reason(error)}") from None
+        self.answering = True
+        return found
 
     async def exactly(self, count: int) -> bytes:
         """The next ``count`` bytes, or fewer at the end."""
+        self._waits()
         try:
-            return await self.reader.readexactly(count)
+            found = await self.reader.readexactly(count)
         except asyncio.IncompleteReadError as error:
             return error.partial
         except (OSError, ssl.SSLError) as error:
             raise ProbeFailed(f"cannot read: {reason(error)}") from None
+        self.answering = True
+        return found
 
     async def line(self) -> bytes:
         """The next line without its end; empty at the end of the stream is told from an empty line by EOFError."""
+        self._waits()
         try:
             line = await self.reader.readline()
         except ValueError:
@@ -73,6 +87,7 @@ class Connection:
             raise ProbeFailed(f"cannot read: {reason(error)}") from None
         if not line:
             raise EOFError
+        self.answering = True
         return line.rstrip(b"\n").removesuffix(b"\r")
 
     def close(self) -> None:
@@ -91,6 +106,7 @@ async def dial(address: Address, port: int, source: str = "") -> Connection:
     """A TCP connection to an address, optionally from a local one."""
 
     host = f"{address.text}%{address.scope}" if address.scope else address.text
+    STEP.set(f"while connecting to {address.in_url}:{port}")
     loop = asyncio.get_running_loop()
     reader, protocol = _reading(loop)
     started = monotonic()
@@ -105,6 +121,7 @@ async def dial(address: Address, port: int, source: str = "") -> Connection:
 
 async def dial_unix(path: str) -> Connection:
     """A connection to a Unix stream socket."""
+    STEP.set("while connecting")
     loop = asyncio.get_running_loop()
     reader, protocol = _reading(loop)
     started = monotonic()

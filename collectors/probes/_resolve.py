@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from collectors.probes._options import IpVersion
-from collectors.probes._run import ProbeFailed, Run
+from collectors.probes._run import STEP, ProbeFailed, Run
 
 THREADS = 32
 """getaddrinfo(3) blocks; a name whose look-up hangs holds one thread, however many targets have it.
@@ -73,7 +73,7 @@ class Resolver:
         try:
             literal = ipaddress.ip_address(host)
         except ValueError:
-            pass
+            STEP.set("while the name was looked up")
         else:
             return [_literal(literal)]
         asked = self._asked.get(host)

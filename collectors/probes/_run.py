@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import monotonic
 
 from collectors._filter import compile_pattern
 from collectors._model import Labels, Sample, labels
+
+STEP: ContextVar[str] = ContextVar("STEP", default="")
+"""What the probe of this task is waiting for, as words that go on from "not done after 5 s, "."""
 
 
 class ProbeFailed(Exception):

@@ -15,7 +15,7 @@ from collectors._model import Notice, Sample
 from collectors._options import OptionPath, OptionProblem, Reveal, Secret
 from collectors._targets import Target
 from collectors.probes._resolve import Resolver
-from collectors.probes._run import ProbeFailed, Run
+from collectors.probes._run import STEP, ProbeFailed, Run
 from collectors.probes._secrets import Secrets
 from collectors.probes._tls import Contexts
 from collectors.probes.http_options import SECRET_HEADERS
@@ -231,6 +231,7 @@ async def _measured(prober: Probing, what: str, budget: float) -> list[Sample | 
     """One probe: its samples, and why it failed when it did."""
     started = monotonic()
     run = Run(started + budget)
+    STEP.set("")
     why = ""
     try:
         async with asyncio.timeout(budget):
@@ -238,7 +239,7 @@ async def _measured(prober: Probing, what: str, budget: float) -> list[Sample | 
     except ProbeFailed as failure:
         why = str(failure)
     except TimeoutError:
-        why = f"not done after {budget:g} s"
+        why = f"not done after {budget:g} s, {STEP.get()}".rstrip(", ")
     run.set("probe_success", not why)
     run.set("probe_duration_seconds", monotonic() - started)
     return [*run.samples(), Notice(why)] if why else [*run.samples()]

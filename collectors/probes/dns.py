@@ -22,7 +22,7 @@ import dns.rrset
 from collectors.probes import _tls
 from collectors.probes._dial import dial, reason
 from collectors.probes._resolve import Address, Resolver, split_host_port
-from collectors.probes._run import Found, ProbeFailed, Run, patterns
+from collectors.probes._run import STEP, Found, ProbeFailed, Run, patterns
 from collectors.probes.modules import DnsProbe, RecordsCheck
 
 T = TypeVar("T")
@@ -130,6 +130,7 @@ class DnsProber:
                 asked = monotonic()
                 run.set("probe_dns_duration_seconds", asked - began, phase="connect")
                 await loop.sock_sendall(opened, query.to_wire())
+                STEP.set("while waiting for the answer")
                 for _ in range(_STRAYS):
                     wire = await loop.sock_recv(opened, 65_535)
                     if wire[:2] == query.id.to_bytes(2):  # a late answer to somebody else's query is passed over
@@ -150,6 +151,7 @@ class DnsProber:
             run.set("probe_dns_duration_seconds", asked - began, phase="connect")
             question = query.to_wire()
             connection.send(len(question).to_bytes(2) + question)
+            STEP.set("while waiting for the answer")
             length = int.from_bytes(await connection.reader.readexactly(2))
             wire = await connection.reader.readexactly(length)
             run.set("probe_dns_duration_seconds", monotonic() - asked, phase="request")

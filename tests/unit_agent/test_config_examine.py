@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,34 @@ def test_a_directory_without_permission_is_said_with_the_mend(tmp_path: Path, mo
     monkeypatch.setattr(os, "scandir", refuse)
     (told,) = said(tmp_path, f'collect: {{host: {{files: {{paths: ["{tmp_path}/closed/*"]}}}}}}')
     assert "Permission denied (run the agent as a user or with a group that may read it)" in told
+
+
+def test_one_that_hangs_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, over = os.listdir, threading.Event()
+    (tmp_path / "hung").mkdir()
+    monkeypatch.setattr(os, "listdir", lambda path: over.wait(60) and [] if "hung" in str(path) else real(path))
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(
+        f'collect: {{host: {{textfile: {{directories: ["{tmp_path}/hung"]}}, files: {{paths: [/no/such]}}}}}}'
+    )
+    told = [str(problem) for problem in examine(load(file), patience_s=0.2)]
+    over.set()
+    assert len(told) == 2
+    assert "collector 'files': no file matches '/no/such'" in told[0]
+    assert "collector 'textfile': not done after 0.2 s: what it looks at hangs" in told[1]
+
+
+def test_what_a_path_names_that_is_no_file(tmp_path: Path) -> None:
+    for name in ("a.pem", "b.pem"):
+        (tmp_path / name).symlink_to(tmp_path / "gone")
+    (tmp_path / "c.pem").mkdir()
+    os.mkfifo(tmp_path / "d.pem")
+    (told,) = said(tmp_path, f'collect: {{host: {{certificates: {{paths: ["{tmp_path}/*.pem"]}}}}}}')
+    named = "a.pem is a link to nothing, b.pem is a link to nothing, c.pem is a directory and 1 more"
+    assert f"'*.pem' also names what is no file: {named} (mend the link, or the path under `paths`)" in told
+    path = f'{{paths: ["{tmp_path}/a.pem"]}}'
+    (told,) = said(tmp_path, f"collect: {{host: {{certificates: {path}}}}}")
+    assert "a.pem is a link to nothing (mend the link" in told
 
 
 def test_without_a_file_there_is_nothing_to_say() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +84,34 @@ async def test_what_a_greeting_may_be(greeting: bytes, step: dict[str, str], why
 async def test_a_server_that_says_nothing() -> None:
     async with serve(says(b"", hold=True)) as port:
         found = await probe(module("tcp", timeout=0.2, query_response=[{"expect": "x"}]), f"127.0.0.1:{port}")
-    assert found.why == "not done after 0.2 s"
+    assert found.why == "not done after 0.2 s, while waiting for the answer"
+
+
+async def test_a_probe_that_takes_too_long_says_what_it_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve(says(b"SSH-2.0\n", hold=True)) as port:
+        steps = [{"expect": "SSH"}, {"expect": "more"}]
+        talk = await probe(module("tcp", timeout=0.2, query_response=steps), f"127.0.0.1:{port}")
+        assert talk.why == "not done after 0.2 s, in the middle of the answer"
+        steps = [{"expect": "SSH", "send": "hello"}, {"expect": "more"}]
+        talk = await probe(module("tcp", timeout=0.2, query_response=steps), f"127.0.0.1:{port}")
+        assert talk.why == "not done after 0.2 s, while waiting for the answer"
+    async with serve(says(b"", hold=True)) as port:
+        for prober in ("tcp", "grpc"):
+            silent = await probe(module(prober, timeout=0.2, tls=True), f"127.0.0.1:{port}")
+            assert silent.why == "not done after 0.2 s, in the TLS handshake"
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(4):  # nobody accepts: beyond the backlog a connection is not made
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        port = full.getsockname()[1]
+        refused = await probe(module("tcp", timeout=0.2), f"127.0.0.1:{port}")
+        assert refused.why == f"not done after 0.2 s, while connecting to 127.0.0.1:{port}"
+    answered = threading.Event()
+    monkeypatch.setattr(_resolve, "_look_up", lambda host: answered.wait(30) and [])
+    unknown = await probe(module("tcp", timeout=0.2), "shop.invalid:80")
+    answered.set()
+    assert unknown.why == "not done after 0.2 s, while the name was looked up"
 
 
 async def test_tls_at_once_and_later(tmp_path: Path) -> None:
