@@ -110,7 +110,7 @@ class Device:
             "restarts": known.restarts,
             "held_back": self.held,
             "dropped": {reason.value: count for reason, count in sorted(self.dropped().items(), key=str)},
-            "problem": known.error or "; ".join(known.problems.values()),
+            "problem": known.error or "; ".join(filter(None, known.problems.values())),
         }
 
     @property

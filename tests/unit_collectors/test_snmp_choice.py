@@ -70,6 +70,7 @@ async def test_a_session_that_is_configured_later_is_seen_without_a_restart() ->
     names, said = await polled(device)
     assert {"ifOperStatus", "sysObjectID"} <= names
     assert "bgpPeerState" not in names
+    assert device.status()["problem"] == ""
     assert said == []
     agent.held |= {f"{BGP}.2.192.0.2.9": 6, f"{BGP}.3.192.0.2.9": 2, f"{BGP}.7.192.0.2.9": "192.0.2.9"}
     agent.held[UPTIME] = 360_000 + 400_000
