@@ -252,7 +252,11 @@ class AlertingRunner(Runner):
 
     def _with_branches(self, rows: Rows, hits: Mapping[Labels, Hit], offset: int) -> Rows:
         """Rows that have just gone missing, with the sides of ``or`` that told of them while they were true."""
-        gone = [row for labels, row in rows.items() if labels not in hits and row.state is AlertState.FIRING]
+        gone = [
+            row
+            for labels, row in rows.items()
+            if labels not in hits and row.state is AlertState.FIRING and row.true_at == row.evaluated_at
+        ]
         if not gone or not self.evidence.has_branches:
             return rows
         rows = dict(rows)

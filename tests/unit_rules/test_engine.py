@@ -119,6 +119,12 @@ def test_keep_firing_counts_from_the_evidence() -> None:
     assert [only(run.cycle(1)).reason for _ in range(3)] == ["keep_firing", "keep_firing", "recovered"]
 
 
+def test_sides_of_or_that_never_had_data_are_not_waited_for_while_an_alert_is_kept_firing() -> None:
+    run = Run(rules("- {alert: High, expr: y > 5 or x > 5 or z > 5, keep_firing_for: 30s}"))
+    run.cycle(9)
+    assert [only(run.cycle(1)).reason for _ in range(3)] == ["keep_firing", "keep_firing", "recovered"]
+
+
 def test_condition_true_again_resets_keep_firing() -> None:
     run = Run(rules("- {alert: High, expr: x > 5, keep_firing_for: 30s}"))
     run.cycle(9)
