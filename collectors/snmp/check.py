@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from msgspec.structs import replace
 
 from collectors._options import OptionPath, OptionProblem
+from collectors._series import RESERVED
 from collectors.snmp.check_object import check_object
-from collectors.snmp.profile import Every, Index, Lookup, Profile, Syntax, Table, Trap
+from collectors.snmp.profile import Every, Form, Index, Lookup, Profile, Syntax, Table, Trap
 from collectors.snmp.select import Profiles
 from collectors.snmp.syntaxes import COMBINED
 
@@ -37,6 +38,7 @@ def check(name: str, profiles: Profiles) -> Problems:
     for number, scalar in enumerate(profile.scalars):
         path: OptionPath = ("scalars", number)
         yield from check_object(scalar, path, None)
+        yield from _free(scalar.name, (*path, "name"), "metric")
         yield from _once(scalar.name, (*path, "name"), seen, scalar.oid, "metric")
     tables: dict[str, str] = {}
     for number, table in enumerate(profile.tables):
@@ -104,6 +106,12 @@ def _names_along(name: str, profiles: Profiles) -> dict[str, str]:
     return found
 
 
+def _free(name: str, path: OptionPath, what: str) -> Problems:
+    """Names that would be refused when a device gives them."""
+    if name in RESERVED or name.startswith("__"):
+        yield OptionProblem(path, f"no {what} can have the name {name}: it has a meaning of its own", "take another")
+
+
 def _once(name: str, path: OptionPath, seen: dict[str, str], here: str, what: str) -> Problems:
     if name in seen:
         where = seen[name]
@@ -118,16 +126,21 @@ def _table(table: Table, path: OptionPath, seen: dict[str, str]) -> Problems:
     for number, lookup in enumerate(table.lookups):
         here = (*path, "lookups", number)
         yield from _lookup(lookup, here, labels, table)
+        yield from _free(lookup.label, (*here, "label"), "label")
         yield from _once(lookup.label, (*here, "label"), labels, "", "label")
     if table.every is Every.LIVENESS:
         yield OptionProblem((*path, "every"), "a table is no sign of life: it is more than one request",
-                            "write fast, slow or labels")  # fmt: skip
+                            "write fast or slow")  # fmt: skip
     if table.changes is not None and not table.changes.endswith(".0"):
         yield OptionProblem((*path, "changes"), f"{table.changes} is not a scalar", "the OID of a scalar ends in .0")
     oids: dict[str, str] = {}
     for number, column in enumerate(table.columns):
         here = (*path, "columns", number)
         yield from check_object(column, here, table)
+        yield from _free(column.name, (*here, "name"), "metric")
+        if column.as_ is not Form.RAW and column.name in labels:
+            text = f"the table has a label {column.name} already, which the texts of its enumeration need"
+            yield OptionProblem((*here, "as"), text, "write as: raw, or give the label another name")
         yield from _once(column.name, (*here, "name"), seen, column.oid, "metric")
         yield from _once(column.oid, (*here, "oid"), oids, "", "column")
         if column.instead is not None:
@@ -138,6 +151,7 @@ def _indexes(indexes: tuple[Index, ...], path: OptionPath) -> Problems:
     labels: dict[str, str] = {}
     for number, index in enumerate(indexes):
         here = (*path, "indexes", number)
+        yield from _free(index.label, (*here, "label"), "label")
         yield from _once(index.label, (*here, "label"), labels, "", "label")
         if index.type not in _IN_AN_INDEX:
             known = ", ".join(sorted(each.value for each in _IN_AN_INDEX))

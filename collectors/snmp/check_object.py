@@ -122,7 +122,7 @@ def _column(each: Object, path: OptionPath, table: Table) -> Problems:
                             "write the OID of a column, without index, or put it under 'scalars'")  # fmt: skip
     if each.every is Every.LIVENESS:
         yield OptionProblem((*path, "every"), "a column is no sign of life: it is more than one request",
-                            "write fast, slow or labels")  # fmt: skip
+                            "write fast or slow")  # fmt: skip
     if each.speed and each.speed not in {other.name for other in table.columns}:
         yield OptionProblem((*path, "speed"), f"table {table.name} has no column {each.speed[:60]!a}",
                             "name the column that gives the speed in Mbit/s")  # fmt: skip

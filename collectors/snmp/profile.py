@@ -29,14 +29,13 @@ Text = Annotated[str, Meta(max_length=2_000)]
 
 
 class Every(Enum):
-    """How often something is read. What ``labels`` has is read anew after a reboot, when ``changes`` moves, and now and
-    then; ``liveness`` is the one small request that says whether the device is there, for scalars only.
+    """How often something is read. ``liveness`` is the one small request that says whether the device is there, for
+    scalars only. Labels have no such time: they are read after a reboot, when ``changes`` moves, and now and then.
     """
 
     LIVENESS = "liveness"
     FAST = "fast"
     SLOW = "slow"
-    LABELS = "labels"
 
 
 class Syntax(Enum):

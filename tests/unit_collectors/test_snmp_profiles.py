@@ -48,6 +48,21 @@ def test_no_shipped_profile_has_a_mistake(name: str) -> None:
     ("written", "path", "text"),
     [
         ({}, "", "the profile has no scalars, tables or traps"),
+        (
+            {"scalars": [{"name": "up", "oid": f"{A}.1.0"}]},
+            "scalars.0.name",
+            "no metric can have the name up: it has a meaning of its own",
+        ),
+        (
+            in_table(indexes=[{"label": "__name__"}]),
+            "tables.0.indexes.0.label",
+            "no label can have the name __name__: it has a meaning of its own",
+        ),
+        (
+            in_table(columns=[{"name": "i", "oid": f"{A}.2", "as": "info", "enum": {1: "x"}}]),
+            "tables.0.columns.0.as",
+            "the table has a label i already, which the texts of its enumeration need",
+        ),
         ({"with": ["nobody"]}, "with.0", "there is no profile 'nobody'"),
         ({"with": ["ours"]}, "with.0", "there is no profile 'ours'"),
         (
