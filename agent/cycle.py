@@ -252,8 +252,8 @@ class Cycle:
             self._failing.add(scrape.source)
             _log.warning(f"{what}_failed", **who, error=scrape.error)
         if scrape.warnings != self._warned.get(scrape.source, ()):
-            if not scrape.warnings and what == "target":  # it warns of why it fails
-                _log.info("target_well", **who)
+            if not scrape.warnings and (scrape.ok or what == "target"):  # a target warns of why it fails
+                _log.info(f"{what}_well", **who)
             self._warned[scrape.source] = scrape.warnings
             for warning in scrape.warnings:
                 _log.warning(f"{what}_warns", **who, warning=warning)

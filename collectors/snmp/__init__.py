@@ -32,6 +32,7 @@ def __getattr__(name: str) -> Any:
     from collectors.snmp.declared import declared  # noqa: PLC0415 - see above
     from collectors.snmp.load import all_shipped  # noqa: PLC0415
     from collectors.snmp.own import OWN  # noqa: PLC0415
+    from collectors.snmp.traps.station import METRICS as OF_TRAPS  # noqa: PLC0415
 
-    globals()["METRICS"] = metrics = (*declared(all_shipped().values()), *OWN)
+    globals()["METRICS"] = metrics = (*declared(all_shipped().values()), *OWN, *OF_TRAPS)
     return metrics

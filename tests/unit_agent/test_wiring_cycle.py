@@ -276,7 +276,7 @@ def test_a_collector_that_fails_is_one_line_and_its_recovery_another(tmp_path: P
         with said("collector_warns"):
             world.scraper.warnings["disk"] = ("/data is not there",)
             await world.passes(3)
-        with said():
+        with said("collector_well"):
             world.scraper.warnings.clear()
             await world.passes(3)
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from fakes.traps import KNOWN, THEIR_ID, Rig, link, pdu, v2c, v3, watched
+from msgspec import structs
 
 from collectors._model import CollectorError, Notice, Sample
 from collectors._options import CredentialRef, Reveal
 from collectors.snmp.credentials import Auth, CredentialOptions, Priv, User
+from collectors.snmp.traps.counts import Drop
 from collectors.snmp.traps.door import Door, bind
 from collectors.snmp.traps.options import PASSED, TrapOptions
 from collectors.snmp.traps.station import FILE, Settings, Station
@@ -177,6 +179,43 @@ async def test_a_wrong_key_is_said_to_the_sender(
     said = await send(require("snmpinform"), tmp_path / "d", *wrong, f"127.0.0.1:{port}", "", *LINK)
     assert "Authentication failure" in said
     await station.aclose()
+
+
+async def test_a_flood_is_counted_exactly(station: Station) -> None:
+    """From forty addresses far above their limits, and from a target that stays below its own and is heard."""
+    port = free_port()
+    settings = configured(("127.0.0.1", port))
+    options = structs.replace(settings.options, limit_per_source=10, limit=200)
+    station.apply(structs.replace(settings, options=options))
+    await collected(station)
+    (door,) = station._doors
+    counts = station.memory.counts
+    sent = 0
+
+    def everything_was_read() -> bool:
+        return counts.received + door.drops == sent
+
+    def send_from(address: str, data: bytes) -> None:
+        nonlocal sent
+        with bind(address, 0) as device:
+            device.sendto(data, ("127.0.0.1", port))
+        sent += 1
+
+    for wave in range(50):
+        for number in range(40):
+            send_from(f"127.0.1.{number}", v2c())
+        if wave % 5 == 0:
+            send_from("127.0.0.1", v2c(pdu(variables=link(9))))
+        await until("they were read", everything_was_read)
+    await collected(station)
+    seen = await collected(station)
+    assert seen["snmp_trap_datagrams_total"] + seen["snmp_trap_socket_drops_total"] == sent
+    assert counts.received == sum(counts.taken.values()) + sum(counts.dropped.values())
+    assert {reason for reason, count in counts.dropped.items() if count} == {Drop.SOURCE_LIMIT, Drop.LIMIT}
+    assert seen["snmp_traps_total ifIndex=9 instance=switch job=snmp security=noAuthNoPriv trap=linkDown"] == 10
+    notices = [item.text for item in await station.collect() if isinstance(item, Notice)]
+    assert "more than 5 sources send more than limit_per_source each" in notices
+    assert "more notifications come in than limit: what is above is dropped unread" in notices
 
 
 async def test_a_reload_keeps_the_socket_the_counts_and_the_engine(tmp_path: Path, station: Station) -> None:
