@@ -13,16 +13,19 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+_ARC = r"(0|[1-9][0-9]{0,8}|[1-3][0-9]{9}|4[01][0-9]{8}|42[0-8][0-9]{7}|429[0-3][0-9]{6}|4294[0-8][0-9]{5}|" \
+       r"42949[0-5][0-9]{4}|429496[0-6][0-9]{3}|4294967[01][0-9]{2}|42949672[0-8][0-9]|429496729[0-5])"  # fmt: skip
+"""A number of an OID: below 2^32 (RFC 2578, 3.5), without zeros in front."""
 Oid = Annotated[
     str,
     Meta(
-        pattern=r"^[0-2](\.(0|[1-9][0-9]{0,9})){1,127}$",
+        pattern=rf"^([01]\.[1-3]?[0-9]|2\.{_ARC})(\.{_ARC}){{0,126}}\Z",
         max_length=500,
         extra={"form": "an OID as dotted numbers without a dot in front, such as 1.3.6.1.2.1.1.3.0"},
     ),
 ]
-Name = Annotated[str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,199}$", extra={"form": "letters, digits and _"})]
-Suffix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_]{0,100}$", extra={"form": "letters, digits and _"})]
+Name = Annotated[str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,199}\Z", extra={"form": "letters, digits and _"})]
+Suffix = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_]{0,100}\Z", extra={"form": "letters, digits and _"})]
 Enumeration = Annotated[dict[int, Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=1_000)]
 """The text of each number (of each bit, counted from the most significant one of the first byte)."""
 Text = Annotated[str, Meta(max_length=2_000)]

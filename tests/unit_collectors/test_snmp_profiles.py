@@ -202,6 +202,23 @@ def test_a_metric_of_a_profile_that_comes_along_is_not_given_twice() -> None:
     assert found[:2] == ("scalars.0.name", "metric x stands twice, also in profile b, which comes along")
 
 
+@pytest.mark.parametrize("oid", ["1.3", "2.999.4294967295", "0.39.0", "1.3.6.1.4.1.3999999999", f"1{'.1' * 127}"])
+def test_an_oid(oid: str) -> None:
+    assert profiles(own={"scalars": [{"name": "x", "oid": oid}]})["own"].scalars[0].oid == oid
+
+
+@pytest.mark.parametrize(
+    "oid",
+    [
+        "", "1", ".1.3", "1.3.", "1.03", "1.3.-1", "3.1", "1.40", "1.3.4294967296", "1.3.9999999999", "iso.3", "1.3.６",
+        "1.3\n", f"1{'.1' * 128}",
+    ],
+)  # fmt: skip
+def test_what_is_no_oid_is_refused(oid: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        profiles(own={"scalars": [{"name": "x", "oid": oid}]})
+
+
 KNOWN = profiles(
     system={"match": {"always": True}, "scalars": [{"name": "sysUpTime", "oid": "1.3.6.1.2.1.1.3.0"}]},
     interfaces={"match": {"answers": ["1.3.6.1.2.1.2.2.1.1"]}, **in_table()},
