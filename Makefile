@@ -34,6 +34,7 @@ bench: $(VENV)/.dev ## Footprint and speed beside the peers, on this host
 	@[ "$$(id -u)" = 0 ] || echo "bench_growth.py is left out: it makes namespaces and mounts, which only root may"
 	[ "$$(id -u)" != 0 ] || $(BIN)/python tests/bench/bench_growth.py
 	$(BIN)/python tests/bench/bench_probes.py
+	$(BIN)/python tests/bench/bench_snmp_samples.py
 	$(BIN)/python tests/bench/bench_rules.py
 	$(BIN)/python tests/bench/bench_rules_peer.py
 	$(BIN)/python tests/bench/bench_check.py
