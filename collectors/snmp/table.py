@@ -46,6 +46,8 @@ class Table:
         self._counters: dict[str, Counters] = {}
         self._breaks: Cells = {}
         self._polled: dict[Every, int] = {}
+        self._seen: dict[Every, dict[str, None]] = {}
+        """By class the rows that it had when it was walked last."""
         self._check = _check_column(plan)
         bounding = {each.speed for each in plan.table.columns if each.speed}
         self._speed_columns = [each.oid for each in plan.table.columns if each.name in bounding]
@@ -88,6 +90,7 @@ class Table:
         self._labels, self._names = labels, self.whole.names(found)
         self._named_at, self._change, self._stale = reading.at, change, False
         self._lacking.clear()
+        self._seen.clear()
         self._plan = self.whole
         await self._read_limits(reading)
         if self.table.discontinuity is not None:
@@ -96,10 +99,12 @@ class Table:
     async def values(self, every: Every, reading: Reading) -> dict[str, Sequence[Row]]:
         """The rows of this class; a column without any is not asked for again until the labels are read anew."""
         found: dict[str, Sequence[Row]] = {}
-        few = self._few()
+        few = self._few(every)
         while True:
             missing = [root for root in self._plan.reads.get(every, ()) if root not in found]
             if not missing:
+                if not few and all(reading.is_whole(root) for root in found):
+                    self._see(every, found)
                 self._learn_speeds(found)
                 return found
             found.update(await reading.instances(missing, few) if few else await reading.columns(missing))
@@ -190,12 +195,19 @@ class Table:
             for counters in self._counters.values():
                 counters.forget(indexes)
 
-    def _few(self) -> Sequence[str]:
-        """The indexes of a table that is so small that asking for its values by name is cheaper than walking."""
-        if not self._check:
+    def _few(self, every: Every) -> Sequence[str]:
+        """The indexes of a table that is so small that asking for its values by name is cheaper than walking.
+
+        It is walked once after its labels were read: it may have rows that the table with their names has not.
+        """
+        if not self._check or every not in self._seen:
             return ()
-        rows = self._labels.get(self._check, ())
+        rows = dict.fromkeys((*self._labels.get(self._check, ()), *self._seen[every]))
         return list(rows) if len(rows) <= FEW else ()
+
+    def _see(self, every: Every, found: Mapping[str, Sequence[Row]]) -> None:
+        columns = self._plan.columns.keys() & found.keys()
+        self._seen[every] = dict.fromkeys(row[0][len(root) + 1 :] for root in columns for row in found[root])
 
 
 def _check_column(plan: TablePlan) -> str:

@@ -35,7 +35,7 @@ class Snmpd:
 
     def __init__(self, program: Path, folder: Path, config: str, *, host: str = "127.0.0.1") -> None:
         self.host = host
-        self.port = _free_port(host)
+        self.port = free_port(host)
         self.folder = folder / f"snmpd-{self.port}"
         self._program = program
         self._config = config
@@ -95,7 +95,7 @@ class Snmpd:
         command = [self._program, "-f", "-Lf", self.folder / "log", "-p", self.folder / "pid", self.address]
         self._process = Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=self._environment())
         until = time.monotonic() + _DEADLINE
-        while not self._answers():
+        while not answers(self.host, self.port):
             if self._process.poll() is not None or time.monotonic() > until:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.kill()
@@ -103,22 +103,24 @@ class Snmpd:
                 log = (self.folder / "log").read_text(errors="replace") if (self.folder / "log").exists() else ""
                 raise AssertionError(f"snmpd did not start on {self.address}: {told}{log}")
 
-    def _answers(self) -> bool:
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(0.05)
-            try:
-                asking.connect(socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)[0][4])
-                asking.send(_DISCOVERY)
-                return bool(asking.recv(65_535))
-            except TimeoutError:
-                return False
-            except OSError:
-                time.sleep(0.02)
-                return False
+
+def answers(host: str, port: int) -> bool:
+    """Whether an SNMPv3 agent is there; it is waited for a moment."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(0.05)
+        try:
+            asking.connect(socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][4])
+            asking.send(_DISCOVERY)
+            return bool(asking.recv(65_535))
+        except TimeoutError:
+            return False
+        except OSError:
+            time.sleep(0.02)
+            return False
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as free:
         free.bind(socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)[0][4])

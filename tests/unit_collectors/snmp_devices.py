@@ -73,8 +73,11 @@ def samples(device: str) -> list[Sample]:
 
 def shown(name: str) -> str:
     """The profiles and samples of a device as text, a line each."""
-    lines = [f"{each.name}{_labels(each.labels)} {each.value:.15g}" for each in samples(name)]
-    return "\n".join([f"# {' '.join(profiles(name))}", *lines, ""])
+    return "\n".join([f"# {' '.join(profiles(name))}", *map(line, samples(name)), ""])
+
+
+def line(sample: Sample) -> str:
+    return f"{sample.name}{_labels(sample.labels)} {sample.value:.15g}"
 
 
 def _labels(labels: Labels) -> str:
