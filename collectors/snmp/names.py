@@ -11,6 +11,8 @@ from collectors.snmp.port import Row, Value
 from collectors.snmp.profile import Lookup, Syntax, Table
 from collectors.snmp.syntaxes import COMBINED, combined, text
 
+_REMEMBERED = 100_000
+"""Rows whose labels are kept, more than a table has: a device that makes up other ones each time shall not fill us."""
 Cells = dict[str, Value]
 """The values of a column by index, dotted."""
 
@@ -61,6 +63,8 @@ class Names(dict[str, Labels | None]):
             made = self._made(suffix)
         except BadIndexError:
             made, self.bad = None, True
+        if len(self) >= _REMEMBERED:
+            self.clear()
         self[suffix] = made
         return made
 

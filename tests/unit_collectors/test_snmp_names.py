@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from collectors.snmp.display_hint import parse, shown
 from collectors.snmp.indexes import BadIndexError, parts
-from collectors.snmp.profile import Index, Syntax
+from collectors.snmp.names import Names
+from collectors.snmp.profile import Index, Syntax, Table
 from collectors.snmp.syntaxes import display, text
 
 
@@ -151,3 +152,16 @@ def test_what_is_no_display_hint_is_refused(hint: str) -> None:
 )
 def test_any_hint_over_any_bytes_ends_and_is_safe(raw: bytes, hint: list[str]) -> None:
     assert is_safe(shown(raw, "".join(hint)))
+
+
+def test_labels_of_indexes_that_are_made_up_anew_each_time_are_not_kept_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("collectors.snmp.names._REMEMBERED", 10)
+    table = msgspec.convert(
+        {"name": "t", "indexes": [{"label": "i"}], "columns": [{"name": "c", "oid": "1.3.6.1.4.1.99999.1"}]}, Table
+    )
+    names = Names(table, {})
+    for number in range(25):
+        assert names[str(number)] == (("i", str(number)),)
+        assert len(names) <= 10
