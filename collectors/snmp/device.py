@@ -154,7 +154,14 @@ class Device:
         if self.known.failures:
             raise NoReply(self.known.error)
         async with self._polling:
-            return await self._poll(every)
+            try:
+                return await self._poll(every)
+            except SnmpError as error:
+                self.known.problems[every.value] = str(error)
+                raise
+            except asyncio.CancelledError:
+                self.known.problems[every.value] = "it takes longer than a poll may"
+                raise
 
     async def _poll(self, every: Every) -> list[Sample | Notice]:
         known, now = self.known, self._clock()
@@ -316,3 +323,5 @@ class Device:
         yield Sample("tocsin_snmp_held_back", (), float(self.held))
         for reason, count in self.dropped().items():
             yield Sample("tocsin_snmp_dropped_total", (("reason", reason.value),), float(count))
+        for module, problem in self.known.problems.items():
+            yield Sample("tocsin_snmp_incomplete", (("module", module),), float(bool(problem)))

@@ -10,6 +10,11 @@ OWN = (
     gauge("snmp_scrape_packets_retried", "Requests of a poll that were repeated.", "module"),
     gauge("snmp_scrape_pdus_returned", "Replies that came in a poll.", "module"),
     counter("tocsin_snmp_restarts_total", "How often the device started anew since it is watched. Tocsin's own."),
+    gauge(
+        "tocsin_snmp_incomplete",
+        "1 where the last poll could not read everything; the label is fast or slow. Tocsin's own.",
+        "module",
+    ),
     gauge("tocsin_snmp_held_back", "Counters that are held back until another poll confirms them. Tocsin's own."),
     counter(
         "tocsin_snmp_dropped_total",

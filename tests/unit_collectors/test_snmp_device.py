@@ -276,8 +276,11 @@ def test_a_device_that_falls_silent_in_the_middle_keeps_what_it_gave() -> None:
     assert not rig.by_name("ifOperStatus"), "the names could not be checked"
     rig.session.on_request = lambda number: None
     rig.session.silent = False
+    fast = (("module", "fast"),)
+    assert ("tocsin_snmp_incomplete", fast, 1.0, None) in rig.alive()
     rig.poll()
     assert len(rig.by_name("ifOperStatus")) == 40
+    assert ("tocsin_snmp_incomplete", fast, 0.0, None) in rig.alive()
 
 
 def test_a_dead_device_costs_a_packet_at_growing_intervals_and_no_polls() -> None:

@@ -1,4 +1,4 @@
-"""What the shipped SNMP profiles and the receiver of notifications make: each metric with its labels and how often."""
+"""What the shipped SNMP profiles, the poller and the receiver of notifications make: metrics, labels and how often."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from typing import NamedTuple
 
 from collectors.snmp.declared import declared
 from collectors.snmp.load import shipped, shipped_names
+from collectors.snmp.own import OWN
 from collectors.snmp.profile import Every, Object
 from collectors.snmp.traps import station
 
 TARGET = frozenset({"instance", "job"})
-SELF = {
-    "up": TARGET,
-    "snmp_scrape_duration_seconds": TARGET | {"module"},
-    "snmp_scrape_packets_sent": TARGET | {"module"},
-    "snmp_scrape_packets_retried": TARGET | {"module"},
-}
-"""What the poller says of itself, as snmp_exporter does."""
 
 
 class Made(NamedTuple):
@@ -41,8 +35,8 @@ def metrics() -> dict[str, Made]:
     profiles = [shipped(name) for name in shipped_names()]
     slow = {each.name for each, every in _objects() if every is Every.SLOW}
     variables = {label.label for profile in profiles for trap in profile.traps for label in trap.labels}
-    found = {name: Made(labels, slow=False) for name, labels in SELF.items()}
-    for metric in station.METRICS:
+    found = {"up": Made(TARGET, slow=False)}
+    for metric in (*station.METRICS, *OWN):
         more = variables if metric.name.startswith("snmp_traps") else set()
         found[metric.name] = Made(TARGET | set(metric.labels) | more, slow=False)
     for metric in declared(profiles):

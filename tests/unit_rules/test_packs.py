@@ -117,7 +117,7 @@ def nodes(value: object) -> Iterator[object]:
             yield from nodes(getattr(value, field.name))
 
 
-LEAST = {"host": 100, "host-extra": 16, "hardware": 30, "self": 15, "probe": 20, "snmp": 75}
+LEAST = {"host": 100, "host-extra": 16, "hardware": 30, "self": 15, "probe": 20, "snmp": 77}
 
 
 @pytest.mark.parametrize(("name", "least"), LEAST.items())
