@@ -163,7 +163,9 @@ class TargetScheduler:
     def nudge(self, source: str) -> bool:
         """Measure a target out of turn, as soon as it is ``_NUDGE_GAP`` old; False when there is none of that name."""
         live = self._live.get(source)
-        if live is not None and self._started and live.nudged is None and not live.again:
+        if live is not None and not self._started:  # between a reload and the first cycle after it
+            live.again = True
+        elif live is not None and live.nudged is None and not live.again:
             loop = asyncio.get_running_loop()
             live.nudged = loop.call_at(max(loop.time(), live.began + _NUDGE_GAP), self._nudged, live)
         return live is not None
@@ -213,6 +215,9 @@ class TargetScheduler:
             interval = live.target.interval
             live.due = now + (interval * spread(live.target.source) - now) % interval
             live.timer = loop.call_at(live.due, self._due, live)
+            if live.again:
+                live.again = False
+                self.nudge(live.target.source)
 
     def _due(self, live: _Live) -> None:
         """Start a measurement, or count that there is no room for it, and set the next one."""

@@ -210,7 +210,6 @@ def test_a_nudge_measures_at_once_but_not_in_a_flood() -> None:
 
     async def main(loop: VirtualLoop) -> None:
         scheduler = TargetScheduler([target("a", gives(log=log))], limit=1)
-        assert scheduler.nudge("probe/a")  # nothing runs yet
         scheduler.take(0)
         first = 30 * spread("probe/a")
         await asyncio.sleep(first + 7)
@@ -223,6 +222,23 @@ def test_a_nudge_measures_at_once_but_not_in_a_flood() -> None:
         scheduler.nudge("probe/a")
         await asyncio.sleep(30)
         assert [moment - first for moment in log] == pytest.approx([0, 7, 12, 30]), "later ones wait; the grid stays"
+        await scheduler.aclose()
+
+    run(main)
+
+
+def test_a_nudge_before_the_first_cycle_is_not_forgotten() -> None:
+    log: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        scheduler = TargetScheduler([target("a", gives(log=log))], limit=1)
+        await asyncio.sleep(30 * spread("probe/a") + 10)
+        scheduler.nudge("probe/a")
+        assert not log
+        begin = loop.time()
+        scheduler.take(0)
+        await asyncio.sleep(25)
+        assert [moment - begin for moment in log] == pytest.approx([0, 20]), "at once, and then on the grid"
         await scheduler.aclose()
 
     run(main)
