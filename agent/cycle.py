@@ -243,6 +243,8 @@ class Cycle:
 
         What it says while it goes on failing may change with every pass (a time, a pid); the status shows that.
         """
+        if scrape.echo:
+            return
         what = "target" if is_target(scrape.source) else "collector"
         who = {what: scrape.source}
         if scrape.ok and scrape.source in self._failing:

@@ -219,7 +219,7 @@ def _targets(cycle: Cycle) -> Mapping[str, Any]:
                 "notes": "; ".join(filter(None, (scrape.error, *scrape.warnings))),
             }
             for scrape in seen
-            if scrape.error or scrape.warnings
+            if (scrape.error or scrape.warnings) and not scrape.echo
         ],
         **({"devices": devices} if (devices := [state.status() for state in scheduler.states()]) else {}),
     }

@@ -53,7 +53,7 @@ class Scrape(msgspec.Struct, frozen=True):
     are ready to store: their labels include ``instance`` and ``job``; a sample whose ``time`` is None belongs to ``at``
     (milliseconds since the epoch). ``error`` is empty when ``ok``. ``warnings`` are texts for people. ``dropped``
     counts samples not stored because the collector made them wrong; the first such mistake is in ``warnings``.
-    ``duration_s`` is in seconds.
+    ``duration_s`` is in seconds. ``echo``: the error is one that another source tells already.
     """
 
     source: str
@@ -65,6 +65,7 @@ class Scrape(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     duration_s: float
     dropped: int = 0
+    echo: bool = False
 
 
 class _Source:

@@ -32,6 +32,8 @@ TARGET_METRICS = (
     gauge("scrape_samples_scraped", "Samples the last measurement gave."),
 )
 """The families the frame adds to every target's own."""
+_SOON = 60.0
+"""Seconds after a start until everything has been measured for the first time, however long its interval."""
 _SLOW = 1.0
 """Seconds after which a measurement counts as slow."""
 _NUDGE_GAP = 5.0
@@ -48,6 +50,10 @@ class Incomplete(CollectorError):
     def __init__(self, text: str, items: Iterable[Sample | Notice]) -> None:
         super().__init__(text)
         self.items = tuple(items)
+
+
+class Lost(CollectorError):
+    """Nothing was read, for a reason that another target about the same instance tells already."""
 
 
 class State(Protocol):
@@ -103,6 +109,7 @@ class _Result(msgspec.Struct, frozen=True):
     error: str
     began: float
     seconds: float
+    echo: bool = False
 
 
 @dataclass(slots=True)
@@ -119,6 +126,8 @@ class _Live:
     slow: bool = False
     nudged: asyncio.TimerHandle | None = None
     again: bool = False
+    known: bool = False
+    """It was measured before a reload."""
     fresh: _Result | None = None
 
 
@@ -187,6 +196,7 @@ class TargetScheduler:
         """After a reload: what the targets that stay knew."""
         for source, live in self._live.items():
             before = old._live.get(source)
+            live.known = before is not None
             if live.target.state is not None and before is not None and before.target.state is not None:
                 live.target.state.inherit(before.target.state)
 
@@ -215,9 +225,14 @@ class TargetScheduler:
             interval = live.target.interval
             live.due = now + (interval * spread(live.target.source) - now) % interval
             live.timer = loop.call_at(live.due, self._due, live)
+<<<<<<< HEAD
             if live.again:
                 live.again = False
                 self.nudge(live.target.source)
+=======
+            if live.due - now > _SOON and not live.known:
+                live.nudged = loop.call_at(now + _SOON * spread(live.target.source), self._nudged, live)
+>>>>>>> 0614b10 (SNMP end to end: a device that is gone and a port that is down are incidents until there is evidence; a dead device is told once; benchmark beside the exporter)
 
     def _due(self, live: _Live) -> None:
         """Start a measurement, or count that there is no room for it, and set the next one."""
@@ -261,7 +276,7 @@ class TargetScheduler:
         loop = asyncio.get_running_loop()
         live.began = loop.time()
         items: list[Sample | Notice] = list(target.otherwise)
-        error = ""
+        error, echo = "", False
         try:
             async with asyncio.timeout(target.timeout + _GRACE):
                 items = list(await target.measure())
@@ -272,6 +287,8 @@ class TargetScheduler:
             raise
         except Incomplete as partial:
             items, error = list(partial.items), explain(partial)
+        except Lost as lost:
+            error, echo = explain(lost), True
         except Exception as unforeseen:  # noqa: BLE001 - contract of the frame: any exception becomes a failed scrape
             error = explain(unforeseen)
         finally:
@@ -282,7 +299,7 @@ class TargetScheduler:
             live.slow = seconds > _SLOW
             live.task = None
             self._fill()
-        live.fresh = _Result(items, error, live.began, seconds)
+        live.fresh = _Result(items, error, live.began, seconds, echo)
         if live.again:
             live.again = False
             self.nudge(target.source)
@@ -300,7 +317,7 @@ class TargetScheduler:
         read = min(at, now - round((asyncio.get_running_loop().time() - result.began) * 1000))
         return Scrape(
             live.target.source, labels, read, tuple(stored), not result.error, result.error, tuple(warnings),
-            result.seconds, dropped,
+            result.seconds, dropped, result.echo,
         )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from collectors._model import Notice, Sample
-from collectors._targets import Incomplete
+from collectors._targets import Incomplete, Lost
 from collectors.snmp import select
 from collectors.snmp.counters import Reason
 from collectors.snmp.errors import NoReply, SnmpError
@@ -29,8 +29,8 @@ from collectors.snmp.walker import Memory, Walker
 from collectors.snmp.way import Way
 
 _AGE = (UPTIME, ENGINE_BOOTS, ENGINE_TIME)
-_FIRST_PAUSE, _LONGEST_PAUSE = 15.0, 300.0
-"""Seconds between two requests to a device that does not answer: doubled with each."""
+_LONGEST_PAUSE = 300.0
+"""Seconds between two requests to a device that does not answer, at the most; they are doubled with each."""
 _CHOOSE_EVERY = 3600.0
 """Seconds after which a device is asked again what it has: a first BGP session needs no restart."""
 
@@ -45,6 +45,8 @@ class About(msgspec.Struct, frozen=True):
     profiles: tuple[str, ...]
     """Empty: chosen by what it is."""
     retries: int = 2
+    pause: float = 30.0
+    """Seconds after its first silence until it is asked again."""
 
 
 class Knowledge:
@@ -75,7 +77,7 @@ class Knowledge:
 
 
 class Device:
-    """``clock`` gives seconds that only grow. The polls raise SnmpError when they got nothing."""
+    """``clock`` gives seconds that only grow. The polls raise SnmpError, or Lost, when they got nothing."""
 
     def __init__(self, about: About, way: Way, plans: Plans, clock: Callable[[], float]) -> None:
         self.about = about
@@ -152,7 +154,7 @@ class Device:
     async def poll(self, every: Every) -> list[Sample | Notice]:
         """Everything of one class. Incomplete, with what there is, when some of it could not be read."""
         if self.known.failures:
-            raise NoReply(self.known.error)
+            raise Lost(self.known.error)
         async with self._polling:
             try:
                 return await self._poll(every)
@@ -300,9 +302,9 @@ class Device:
         known.error = str(error)
         if not known.failures:
             known.silent_since = now
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(known.failures, 10))
+        pause = min(_LONGEST_PAUSE, self.about.pause * 2.0 ** min(known.failures, 10))
         known.failures += 1
-        known.ask_again = now + pause
+        known.ask_again = now + pause * 0.9  # the poll that comes about then is not to miss it by a little
         self._way.close()  # its name may lead elsewhere by then, and its key be another
 
     def _walker(self, *, retries: int) -> Walker:

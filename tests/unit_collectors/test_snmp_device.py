@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import collectors.snmp
-from collectors._model import Sample
+from collectors._model import CollectorError, Sample
 from collectors._targets import Incomplete
 from collectors.snmp.device import About, Device
-from collectors.snmp.errors import NoReply, SnmpError
+from collectors.snmp.errors import NoReply
 from collectors.snmp.load import all_shipped
 from collectors.snmp.options import Options
 from collectors.snmp.plans import Plans
@@ -55,7 +55,7 @@ class Rig:
             items = asyncio.run(self.device.poll(every))
         except Incomplete as partial:
             items, self.error = list(partial.items), str(partial)
-        except SnmpError as error:
+        except CollectorError as error:
             items, self.error = [], str(error)
         self.last = [item for item in items if isinstance(item, Sample)]
         self.window.ingest(every.value, self.last, int(self.switch.now * 1000), failed=bool(self.error))

@@ -276,3 +276,24 @@ def test_slow_targets_leave_half_of_the_places_to_others() -> None:
         await scheduler.aclose()
 
     run(main)
+
+
+def test_what_is_measured_seldom_is_measured_soon_after_a_start_but_not_after_a_reload() -> None:
+    log: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        seldom = target("seldom", gives(log=log), interval=1000)
+        scheduler = TargetScheduler([seldom], limit=1)
+        scheduler.take(0)
+        await asyncio.sleep(2000)
+        share = spread("probe/seldom")
+        assert log == pytest.approx([60 * share, 1000 * share, 1000 * share + 1000])
+        again = TargetScheduler([seldom], limit=1)
+        again.inherit(scheduler)
+        again.take(0)
+        await scheduler.aclose()
+        await asyncio.sleep(1000)
+        assert log[3:] == pytest.approx([1000 * share + 2000])
+        await again.aclose()
+
+    run(main)
