@@ -235,6 +235,13 @@ def test_a_port_that_vanished_is_not_well_again() -> None:
     assert look.verdict(port()).truth is Truth.UNKNOWN
 
 
+def test_a_port_that_is_down_and_is_then_said_to_be_unused_is_no_fault_any_more() -> None:
+    series = link((BEFORE, 2, 1), (port(ifIndex="7", ifAlias="Unused since May"), 2, 1))
+    look = Evidence(alert("SnmpInterfaceDown").expr).at(series, MINUTE, api.EvalOptions())
+    assert holds(alert("SnmpInterfaceDown"), series, 0) == [port()]
+    assert look.verdict(port()).truth is Truth.FALSE
+
+
 def test_a_port_that_is_switched_off_meanwhile_is_no_fault_any_more() -> None:
     series = link((BEFORE, 2, 1), (BEFORE, 2, 2))
     look = Evidence(alert("SnmpInterfaceDown").expr).at(series, MINUTE, api.EvalOptions())
