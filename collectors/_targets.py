@@ -225,14 +225,11 @@ class TargetScheduler:
             interval = live.target.interval
             live.due = now + (interval * spread(live.target.source) - now) % interval
             live.timer = loop.call_at(live.due, self._due, live)
-<<<<<<< HEAD
             if live.again:
                 live.again = False
                 self.nudge(live.target.source)
-=======
-            if live.due - now > _SOON and not live.known:
+            elif live.due - now > _SOON and not live.known:
                 live.nudged = loop.call_at(now + _SOON * spread(live.target.source), self._nudged, live)
->>>>>>> 0614b10 (SNMP end to end: a device that is gone and a port that is down are incidents until there is evidence; a dead device is told once; benchmark beside the exporter)
 
     def _due(self, live: _Live) -> None:
         """Start a measurement, or count that there is no room for it, and set the next one."""
