@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from exporter_kit import exporter, fetched, parsed
 from golden_hardware import FILES, plant_hardware
 from golden_host import GoldenHost, gather, notices, plant, table
-from prometheus_client.parser import text_string_to_metric_families
 
 from agent.metrics_compared import TOLD_OTHERWISE
 from collectors import ata, btrfs, dmmultipath, hwmon, nvme, powersupplyclass, scsi, zfs
@@ -79,42 +75,18 @@ def test_every_family_of_the_golden_machine_is_declared(name: str, machine: Gold
 
 def exporter_says(program: Path, top: Path) -> tuple[dict[str, float], dict[str, str]]:
     """Values by series and types by family of a node_exporter that reads the same files."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     wanted = [f"--collector.{name}" for name in HARDWARE if name not in ("ata", "dmmultipath", "scsi")]
-    process = subprocess.Popen(
-        [
-            program, f"--web.listen-address={address}", "--collector.disable-defaults", *wanted,
-            f"--path.procfs={top}/proc", f"--path.sysfs={top}/sys",
-        ],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        text = fetched(f"http://{address}/metrics")
-    finally:
-        process.kill()
-        process.wait()
+    places = (f"--path.procfs={top}/proc", f"--path.sysfs={top}/sys")
+    with exporter(program, "--collector.disable-defaults", *wanted, *places) as url:
+        text = fetched(url)
     values: dict[str, float] = {}
     types: dict[str, str] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name.startswith("node_") and not sample.name.startswith("node_exporter"):
-                pairs = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()) if value)
-                values[f"{sample.name}{{{pairs}}}" if pairs else sample.name] = sample.value
-                types[sample.name] = "untyped" if family.type == "unknown" else family.type
+    for name, labels, value, kind in parsed(text):
+        if name.startswith("node_") and not name.startswith("node_exporter"):
+            pairs = ",".join(f'{label}="{text}"' for label, text in labels)
+            values[f"{name}{{{pairs}}}" if pairs else name] = value
+            types[name] = kind
     return values, types
-
-
-def fetched(url: str) -> str:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            return str(urllib.request.urlopen(url, timeout=5).read().decode())
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 @pytest.mark.server("prometheus-node-exporter")
