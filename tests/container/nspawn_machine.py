@@ -122,7 +122,7 @@ class Machine:
         self._console = (tree.parent / "console.log").open("wb")
         self._nspawn = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "-D", str(tree), "--machine=tocsin-test", "--register=no", "--keep-unit",
-             "--private-network", "--capability=CAP_SYSLOG", "--console=pipe", "-b"],
+             "--private-network", "--capability=CAP_SYSLOG", "--bind=/dev/kmsg", "--console=pipe", "-b"],
             stdin=subprocess.DEVNULL, stdout=self._console, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._init = ""

@@ -184,6 +184,38 @@ def test_the_drop_ins_add_their_rights_and_it_still_runs(host: Machine) -> None:
         host.run("systemctl", "restart", UNIT)
 
 
+def test_the_kernels_log_is_read_with_its_drop_in(host: Machine) -> None:
+    config = host.tree / "etc/tocsin/tocsin.yaml"
+    good = config.read_text()
+    folder = host.tree / "etc/systemd/system/tocsin.service.d"
+
+    def value(name: str, label: str = "") -> str:
+        lines = ask(host, "/metrics").splitlines()
+        return next((line.rpartition(" ")[2] for line in lines if line.startswith(f"{name}{{") and label in line), "")
+
+    try:
+        config.write_text("collect: {interval: 2s, deadline: 2s, host: {kmsg: on}}\n")
+        host.run("systemctl", "restart", UNIT)
+        wait_until("the collector says no", lambda: value("node_scrape_collector_success", 'collector="kmsg"'), 20)
+        assert value("node_kmsg_events_total") == "", "without the drop-in there is no device"
+        shutil.copy(host.tree / "opt/tocsin/share/tocsin/drop-ins/kernel-log.conf", folder)
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "restart", UNIT)
+        crashes = wait_until("the log is read", lambda: value("node_kmsg_events_total", 'kind="segfault"'), 20)
+        assert crashes == "0.0", "what was there before is not counted"
+        host.run("sh", "-c", "/usr/bin/python3 -c 'import ctypes; ctypes.string_at(0)' || true")
+        wait_until("the crash is counted", lambda: value("node_kmsg_events_total", 'kind="segfault"').strip("0."), 20)
+        lines = ask(host, "/metrics").splitlines()
+        taints = [line for line in lines if line.startswith("node_kernel_tainted{") and line.endswith(" 1.0")]
+        told = sum(1 << int(line.split('bit="')[1].split('"')[0]) for line in taints)
+        assert told == int(Path("/proc/sys/kernel/tainted").read_text())
+    finally:
+        config.write_text(good)
+        (folder / "kernel-log.conf").unlink(missing_ok=True)
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "restart", UNIT)
+
+
 def test_stop_is_clean_and_lasting(host: Machine) -> None:
     begin = time.monotonic()
     host.run("systemctl", "stop", UNIT)
