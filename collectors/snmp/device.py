@@ -148,7 +148,7 @@ class Device:
         known.failures, known.silent_since, known.error, known.answered = 0, None, "", now
         self._grew_older(values, now)
         alive = Every.LIVENESS
-        samples = [each for own in known.scalars for each in own.samples(alive, values, now, known.restarts)]
+        samples = [each for own in known.scalars for each in own.samples(alive, values, now, known.restarts).samples]
         return [*samples, *self._about_poll(Every.LIVENESS, walker, now), *self._own()]
 
     async def poll(self, every: Every) -> list[Sample | Notice]:
@@ -173,9 +173,11 @@ class Device:
         restarts = known.restarts
         known.given.update(header)
         items: list[Sample | Notice] = []
-        for scalars in known.scalars:
-            items += scalars.samples(every, header, now, restarts)
         problems: list[str] = []
+        for scalars in known.scalars:
+            given = scalars.samples(every, header, now, restarts)
+            items += given.samples
+            problems += (f"{name}: the value is not of its type" for name in given.wrong)
         made = await self._tables(every, reading, header, problems)
         if known.restarts != restarts:
             raise SnmpError("it started anew while it was read; what was read is not used")

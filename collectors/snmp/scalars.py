@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from collectors._model import Sample
+from collectors.snmp.columns import Made
 from collectors.snmp.counters import EVERY_ROW, Counters
 from collectors.snmp.plans import Plan
 from collectors.snmp.port import Value
@@ -20,7 +20,7 @@ class Scalars:
     def reads(self, every: Every) -> Sequence[str]:
         return self.plan.scalars.reads.get(every, ())
 
-    def samples(self, every: Every, values: Mapping[str, Value], at: float, restarts: int) -> list[Sample]:
+    def samples(self, every: Every, values: Mapping[str, Value], at: float, restarts: int) -> Made:
         """``at`` in seconds; ``restarts`` is how often the device has started anew."""
         if self.plan.counters:
             broken = EVERY_ROW if self._restarts.get(every, restarts) != restarts else None
@@ -35,4 +35,4 @@ class Scalars:
                     believed.update(kept)
             values = believed
         self._restarts[every] = restarts
-        return self.plan.scalars.samples(every, values).samples
+        return self.plan.scalars.samples(every, values)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+import pytest
+
 from collectors._model import Notice, Sample
+from collectors._targets import Incomplete
 from collectors.snmp.device import About, Device
 from collectors.snmp.load import all_shipped
 from collectors.snmp.plans import Plans
@@ -109,3 +112,13 @@ async def test_what_only_comes_along_is_not_missed_aloud() -> None:
     _, said = await polled(device)
     assert said == ["it has nothing of the profile lag (take it out, or let the credential see more)"]
     assert device.status()["profiles"] == "interfaces, lag"
+
+
+async def test_a_scalar_of_another_type_is_told_with_its_name_and_the_rest_is_given() -> None:
+    device, agent, _ = router("ups")
+    agent.held |= {"1.3.6.1.2.1.33.1.2.1.0": b"normal", "1.3.6.1.2.1.33.1.2.2.0": 0}
+    with pytest.raises(Incomplete, match="upsBatteryStatus: the value is not of its type") as told:
+        await device.poll(Every.FAST)
+    given = {each.name for each in told.value.items if isinstance(each, Sample)}
+    assert "upsSecondsOnBattery" in given
+    assert "upsBatteryStatus" not in given
