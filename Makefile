@@ -35,6 +35,7 @@ bench: $(VENV)/.dev ## Footprint and speed beside the peers, on this host
 	[ "$$(id -u)" != 0 ] || $(BIN)/python tests/bench/bench_growth.py
 	$(BIN)/python tests/bench/bench_probes.py
 	$(BIN)/python tests/bench/bench_snmp_samples.py
+	$(BIN)/python tests/bench/bench_traps.py
 	$(BIN)/python tests/bench/bench_rules.py
 	$(BIN)/python tests/bench/bench_rules_peer.py
 	$(BIN)/python tests/bench/bench_check.py

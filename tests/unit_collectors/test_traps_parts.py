@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -187,6 +189,21 @@ def test_a_forged_message_teaches_nothing() -> None:
     assert rig.peers.as_written() == {}
     rig.give(v3(boots=5))
     assert rig.taken == 1
+
+
+def loaded_by(code: str) -> set[str]:
+    """The first names of what a fresh interpreter has imported after ``code``, and of our own all."""
+    code += "; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    return {name if name.startswith("collectors.") else name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_an_agent_without_traps_loads_none_of_it_and_traps_load_no_library() -> None:
+    agent = loaded_by("import agent.daemon, agent.build, collectors.api")
+    assert not {name for name in agent if name.startswith("collectors.snmp")}
+    receiver = loaded_by("import collectors.snmp.traps.station")
+    assert "collectors.snmp.traps.usm" in receiver
+    assert not receiver & {"pysnmp", "pyasn1", "gufo", "cryptography"}
 
 
 V3 = CredentialOptions(3, user="u")
