@@ -181,6 +181,7 @@ FAULTS = {
     "paloalto": set(),
     "printer": set(),
     "synology-nas": {"SnmpDiskFailed", "SnmpFanFailed", "SnmpVirtualDiskDegraded"},
+    "unifi-ap": set(),
 }  # fmt: skip
 """What is wrong with each recorded device, and nothing else. Its clock is of the day it was recorded."""
 
