@@ -111,6 +111,28 @@ def report(datagram: bytes) -> Report | None:
     return Report(kind) if kind in frozenset(Report) else None
 
 
+def well_formed(datagram: bytes) -> bool:
+    """Whether every value of a message lies inside of what holds it, as far down as can be seen without a key."""
+    todo = [(0, len(datagram))]
+    while todo:
+        at, end = todo.pop()
+        while at < end:
+            if end < at + 2 or datagram[at] & 0x1F == 0x1F:  # SNMP has no tags of more than one byte
+                return False
+            constructed, size, at = datagram[at] & 0x20, datagram[at + 1], at + 2
+            if size & 0x80:
+                count = size & 0x7F
+                if not 0 < count <= 4 or end < at + count:
+                    return False
+                size, at = int.from_bytes(datagram[at : at + count], "big"), at + count
+            if end < at + size:
+                return False
+            if constructed:
+                todo.append((at, at + size))
+            at += size
+    return True
+
+
 def _values(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
     """Where the contents begin and end of the values between ``at`` and ``end``; ValueError when they do not fit."""
     while at < end:

@@ -53,6 +53,8 @@ _PRIV = {Priv.DES: (1, 16), Priv.AES128: (2, 16), Priv.AES192: (3, 24), Priv.AES
          Priv.AES256C: (4, 32)}  # fmt: skip
 _MASTER = 1 << 6
 """Says that a key is already the hash of the password, and has yet to be localized."""
+_MOST_UNUSED = 64
+"""Datagrams looked at for one request that turn out to be no reply."""
 _UPTIME = "1.3.6.1.2.1.1.3.0"
 _RESTARTED = (Report.NOT_IN_TIME_WINDOW, Report.UNKNOWN_ENGINE)
 
@@ -67,6 +69,7 @@ class GufoSession:
         self._timeout = timeout
         self._link: _Link | None = None
         self._silences = 0
+        self._wary = False
         self._v3 = isinstance(credential, User)
         self._v1 = isinstance(credential, Community) and credential.version == 1
 
@@ -103,6 +106,7 @@ class GufoSession:
 
     def close(self) -> None:
         if self._link is not None:
+            self._wary = self._link.wary
             self._link.close()
             self._link = None
 
@@ -151,6 +155,7 @@ class GufoSession:
             link = _Link(self._address, user)
         except OSError as error:
             raise self._unreachable(error) from None
+        link.wary = self._wary
         if isinstance(user, Community):
             return link
         try:
@@ -174,8 +179,8 @@ class GufoSession:
 
     def _explained(self, link: _Link, failure: Exception, seconds: float) -> SnmpError:
         """The failure in words."""
-        if isinstance(failure, SnmpError):
-            return failure
+        if isinstance(failure, TooBig):
+            return TooBig(f"{where(self._address)} sent {failure}")
         if isinstance(failure, _Reported):
             return _refusal.refused(self._address, self._credential, failure.kind)
         if not isinstance(failure, _Silence):
@@ -217,6 +222,9 @@ class _Link:
         """What was wrong with a datagram that came for the present request; "" when none was odd."""
         self.known = False
         """Over SNMPv3: the engine has been discovered, and the user is set."""
+        self.wary = False
+        """The library has panicked at a datagram, which costs time and a line on stderr: from now on look first."""
+        self._unused = 0
         self._v3 = isinstance(credential, User)
         self._auth: Auth | None = None
         self._key = b""
@@ -252,6 +260,7 @@ class _Link:
             head = _header.v3(request)
             self._message_id = head.message_id if head is not None else b""
         self.odd = ""
+        self._unused = 0
         self._receive = receive
         waiting: asyncio.Future[_T] = self._loop.create_future()
         self._waiting = waiting
@@ -272,16 +281,23 @@ class _Link:
         waiting = self._waiting
         if waiting is None or waiting.done():
             return  # late: nobody waits for it
+        self._unused += 1
+        if self._unused > _MOST_UNUSED:
+            return
+        if self.wary and not _header.well_formed(datagram):
+            self.odd = "values that are longer than what holds them"
+            return
         try:
             if self._v3 and not self._believed(datagram):
                 return
             if len(datagram) > _LARGEST:
-                self._fail(TooBig(f"a reply of {len(datagram)} bytes is more than can be read at a time ({_LARGEST})"))
+                self._fail(TooBig(f"{len(datagram)} bytes, of which gufo-snmp reads {_LARGEST}"))
                 return
             self.last = datagram
             waiting.set_result(self._codec.decode(self._receive, datagram))
-        except BlockingIOError:
-            return  # another request's id
+        except BlockingIOError:  # the library drops it: another request's id, or another engine's
+            if self._v3 and self.known and (kind := _header.report(datagram)) is not None:
+                self._fail(_Reported(kind))
         except SnmpAuthError:
             self._fail(_Reported(_header.report(datagram)))
         except NoSuchInstance as missing:
@@ -291,6 +307,7 @@ class _Link:
         except BaseException as error:  # noqa: BLE001 - errors of the library; a panic of it is no Exception
             # It may be forged: the true reply is still waited for.
             self.odd = str(error)[:100] or type(error).__name__
+            self.wary = self.wary or not isinstance(error, Exception)
 
     def _believed(self, datagram: bytes) -> bool:
         """Whether an SNMPv3 message answers the request and was made by who has the key (RFC 3414 section 3.2)."""
@@ -323,29 +340,29 @@ class _Codec:
         else:
             self.client = SnmpV2cClientSocket(at, credential.community, *sizes)
         self._ours, theirs = _pair()
-        os.dup2(theirs.fileno(), self.client.get_fd(), inheritable=False)
+        os.dup2(theirs, self.client.get_fd(), inheritable=False)
 
     def encode(self, send: _Send) -> bytes:
         send(self.client)
-        return self._ours.recv(65_535)
+        return os.read(self._ours, 65_535)
 
     def decode(self, receive: Callable[[_Client], _T], datagram: bytes) -> _T:
         """BlockingIOError when it is not the reply to what was encoded last."""
-        self._ours.send(datagram)
+        os.write(self._ours, datagram)
         return receive(self.client)
 
 
 _LOCAL = threading.local()
 
 
-def _pair() -> tuple[socket.socket, socket.socket]:
+def _pair() -> tuple[int, int]:
     """Our end and theirs, for all clients of a thread: nothing stays inside between two calls."""
-    found: tuple[socket.socket, socket.socket] | None = getattr(_LOCAL, "pair", None)
+    found: tuple[int, int] | None = getattr(_LOCAL, "pair", None)
     if found is None:
-        found = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        for end in found:
-            end.setblocking(False)
-        _LOCAL.pair = found
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        found = _LOCAL.pair = (ours.detach(), theirs.detach())
     return found
 
 

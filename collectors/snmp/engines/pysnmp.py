@@ -27,7 +27,7 @@ from pysnmp.proto.proxy import rfc2576
 
 from collectors.snmp.credentials import Auth, Community, Credential, Priv, User
 from collectors.snmp.engines import _header, _refusal
-from collectors.snmp.engines._header import Status
+from collectors.snmp.engines._header import Report, Status
 from collectors.snmp.engines._opaque import opaque
 from collectors.snmp.engines._refusal import where
 from collectors.snmp.errors import NoReply, SnmpError, TooBig
@@ -37,10 +37,13 @@ _LARGEST = 16 << 10
 """Bytes of a reply that is decoded: in Python that takes 0.1 s, for which nothing else gets its turn."""
 _DISCOVERIES = 4
 """Reports about engine and time that one request may take: two when all is well."""
+_MOST_UNUSED = 16
+"""Datagrams looked at for one request that turn out to be no reply: each costs some milliseconds."""
 _NAME = "tocsin"
 _PEER = UdpTransportAddress(("device", 161))
 """Only a key for pysnmp: the socket is connected to the device."""
 _DOMAINS = count(1)
+_RESTARTED = (Report.NOT_IN_TIME_WINDOW, Report.UNKNOWN_ENGINE)
 _AUTH = {
     None: config.USM_AUTH_NONE,
     Auth.MD5: config.USM_AUTH_HMAC96_MD5,
@@ -69,6 +72,7 @@ class PysnmpSession:
         self._credential = credential
         self._timeout = timeout
         self._v1 = isinstance(credential, Community) and credential.version == 1
+        self._hub: _Hub | None = None
         self._link: _Link | None = None
         self._silences = 0
         self.engine: Engine | None = None
@@ -92,6 +96,12 @@ class PysnmpSession:
         return status == Status.NO_SUCH_NAME or any(isinstance(value, _End) for _, value in rows)
 
     def close(self) -> None:
+        self._disconnect()
+        if self._hub is not None:
+            self._hub.release()
+            self._hub = None
+
+    def _disconnect(self) -> None:
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -110,21 +120,7 @@ class PysnmpSession:
         if not isinstance(pdu, v2c.GetBulkRequestPDU):
             v2c.apiPDU.set_defaults(pdu)
         v2c.apiPDU.set_varbinds(pdu, [(v2c.ObjectIdentifier(oid), v2c.null) for oid in oids])
-        try:
-            if self._link is None:
-                self._link = await _connect(self._address, self._credential, self._timeout)
-            async with asyncio.timeout(self._timeout):
-                reply = await self._link.ask(pdu)
-            self._silences = 0
-        except TimeoutError:
-            raise self._silence() from None
-        except _Refusal as refusal:
-            raise self._explained(refusal) from None
-        except OSError as error:
-            raise NoReply(f"{where(self._address)} cannot be reached: {error}") from None
-        finally:
-            if self._link is not None:
-                self.engine = self._link.engine or self.engine
+        reply = await self._exchange(pdu)
         try:
             status, index = int(v2c.apiPDU.get_error_status(reply)), int(v2c.apiPDU.get_error_index(reply))
             rows = [(str(oid), _value(value)) for oid, value in v2c.apiPDU.get_varbinds(reply)]
@@ -134,6 +130,32 @@ class PysnmpSession:
             raise _refusal.by_status(self._address, self._credential, status)
         return status, index, [] if status else rows
 
+    async def _exchange(self, pdu: Any) -> Any:
+        """The PDU of the reply; asked once more over a new link when the agent says that it was restarted."""
+        again = isinstance(self._credential, User)
+        while True:
+            try:
+                if self._link is None:
+                    self._hub = self._hub or _hub(self._credential)
+                    self._link = await _connect(self._address, self._hub, self._timeout)
+                async with asyncio.timeout(self._timeout):
+                    reply = await self._link.ask(pdu)
+                self._silences = 0
+                return reply
+            except TimeoutError:
+                raise self._silence() from None
+            except _Refusal as refusal:
+                if again and refusal.why in _RESTARTED:
+                    again = False
+                    self._disconnect()
+                    continue
+                raise self._explained(refusal) from None
+            except OSError as error:
+                raise NoReply(f"{where(self._address)} cannot be reached: {error.strerror or error}") from None
+            finally:
+                if self._link is not None:
+                    self.engine = self._link.engine or self.engine
+
     def _silence(self) -> SnmpError:
         link, user = self._link, self._credential
         if not isinstance(user, User):
@@ -142,7 +164,7 @@ class PysnmpSession:
             return _refusal.no_reply(self._address, user, self._timeout)
         self._silences += 1
         if self._silences > 1:
-            self.close()  # whatever pysnmp believes of the engine over there may be of yesterday
+            self._disconnect()  # whatever pysnmp believes of the engine over there may be of yesterday
         if link is not None and link.odd:
             return _refusal.unreadable(self._address, link.odd)
         if link is not None and link.engine is not None:
@@ -152,7 +174,7 @@ class PysnmpSession:
     def _explained(self, refusal: _Refusal) -> SnmpError:
         kind = _header.report(self._link.last) if self._link is not None else None
         if isinstance(self._credential, User):
-            self.close()
+            self._disconnect()
         if isinstance(refusal.why, TooBig):
             return TooBig(f"{where(self._address)} sent a reply of more than {_LARGEST} bytes")
         if kind is not None or isinstance(refusal.why, errind.AuthenticationError | errind.AuthenticationFailure):
@@ -173,13 +195,14 @@ class _Refusal(Exception):
 
 
 class _Hub:
-    """One engine of pysnmp, for all devices with one credential on one loop; gone with the last of them."""
+    """One engine of pysnmp, for all sessions with one credential on one loop; gone with the last of them."""
 
     def __init__(self, credential: Credential) -> None:
         self.credential = credential
-        self.links = 0
+        self.sessions = 0
+        self._loop = asyncio.get_running_loop()
         self.engine = SnmpEngine()
-        self.engine.register_transport_dispatcher(AsyncioDispatcher(loop=asyncio.get_running_loop()))
+        self.engine.register_transport_dispatcher(AsyncioDispatcher(loop=self._loop))
         if isinstance(credential, Community):
             config.add_v1_system(self.engine, _NAME, credential.community, securityName=_NAME)
             self.model, self.level = credential.version - 1, "noAuthNoPriv"
@@ -194,6 +217,12 @@ class _Hub:
                 credential.priv_key or None,
             )
             self.model, self.level = 3, credential.level.partition(" ")[0]
+
+    def release(self) -> None:
+        self.sessions -= 1
+        if not self.sessions:
+            self.engine.close_dispatcher()
+            _HUBS.pop((self._loop, self.credential), None)
 
     def send(self, link: _Link, pdu: Any, answered: Any, seconds: float) -> None:
         """RFC 3411's sendPdu; ``answered`` is its processResponse."""
@@ -221,18 +250,24 @@ class _Hub:
 _HUBS: dict[tuple[asyncio.AbstractEventLoop, Credential], _Hub] = {}
 
 
-async def _connect(address: Address, credential: Credential, seconds: float) -> _Link:
+def _hub(credential: Credential) -> _Hub:
+    """To be released."""
+    key = asyncio.get_running_loop(), credential
+    hub = _HUBS.get(key)
+    if hub is None:
+        hub = _HUBS[key] = _Hub(credential)
+    hub.sessions += 1
+    return hub
+
+
+async def _connect(address: Address, hub: _Hub, seconds: float) -> _Link:
     loop = asyncio.get_running_loop()
-    to = socket.getaddrinfo(
-        address.host, address.port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    )[0]
-    way = socket.socket(to[0], socket.SOCK_DGRAM)
+    numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    family, kind, _, _, to = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM, flags=numeric)[0]
+    way = socket.socket(family, kind)
     try:
         way.setblocking(False)
-        way.connect(to[4])
-        hub = _HUBS.get((loop, credential))
-        if hub is None:
-            hub = _HUBS[loop, credential] = _Hub(credential)
+        way.connect(to)
         _, link = await loop.create_datagram_endpoint(lambda: _Link(hub, loop, seconds), sock=way)
     except BaseException:
         way.close()
@@ -253,24 +288,21 @@ class _Link(AbstractAsyncioTransport, asyncio.DatagramProtocol):  # type: ignore
         self._seconds = seconds
         self._way: asyncio.DatagramTransport | None = None
         self._waiting: asyncio.Future[Any] | None = None
-        hub.links += 1
+        self._unused = 0
+        self._message_id = b""
         hub.engine.transport_dispatcher.register_transport(self.domain, self)
 
     def close(self) -> None:
-        hub = self._hub
         if self._way is not None:
             self._way.close()
         self._fail(TimeoutError())
-        hub.engine.transport_dispatcher.unregister_transport(self.domain)
-        hub.links -= 1
-        if not hub.links:
-            hub.engine.close_dispatcher()
-            _HUBS.pop((self._loop, hub.credential), None)
+        self._hub.engine.transport_dispatcher.unregister_transport(self.domain)
 
     async def ask(self, pdu: Any) -> Any:
         """The PDU of the reply. _Refusal, or OSError; how long is the caller's business."""
         self.odd, reports = "", 0
         while True:
+            self._unused = 0
             waiting = self._waiting = self._loop.create_future()
             v2c.apiPDU.set_request_id(pdu, v2c.getNextRequestID())
             try:
@@ -296,16 +328,27 @@ class _Link(AbstractAsyncioTransport, asyncio.DatagramProtocol):  # type: ignore
 
     def send_message(self, message: bytes, _address: object) -> None:
         """For pysnmp: send."""
+        if self._hub.model == 3:
+            head = _header.v3(message)
+            self._message_id = head.message_id if head is not None else b""
         if self._way is not None:
             self._way.sendto(message)
 
     def datagram_received(self, datagram: bytes, _sender: object) -> None:
-        if self._waiting is None or self._callback_function is None:
-            return  # it is late: nobody waits for it
-        self.last = datagram
+        waiting = self._waiting
+        if waiting is None or waiting.done() or self._callback_function is None:
+            return  # late: nobody waits for it
+        if self._unused >= _MOST_UNUSED:
+            return
         if self._hub.model == 3:
             head = _header.v3(datagram)
-            self.engine = head.engine if head is not None and head.engine.id else self.engine
+            if head is None:
+                self.odd = "no SNMPv3 message"
+                return
+            if head.message_id != self._message_id:
+                return
+            self.engine = head.engine if head.engine.id else self.engine
+        self.last = datagram
         if len(datagram) > _LARGEST:
             self._fail(_Refusal(TooBig()))
             return
@@ -313,6 +356,14 @@ class _Link(AbstractAsyncioTransport, asyncio.DatagramProtocol):  # type: ignore
             self._callback_function(self, _PEER, datagram)
         except Exception as error:  # noqa: BLE001 - a hostile datagram fails in many ways, and the true reply may follow
             self.odd = type(error).__name__
+        if waiting.done():
+            return
+        self._unused += 1
+        kind = _header.report(datagram) if self._hub.model == 3 else None
+        if kind in _RESTARTED:
+            self._fail(_Refusal(kind))
+        else:
+            self.odd = self.odd or "no reply to what was asked, or one without the right digest"
 
     def error_received(self, error: Exception) -> None:
         self._fail(error)
