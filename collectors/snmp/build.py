@@ -39,7 +39,16 @@ def _targets(given: TargetOptions, options: Options, reveal: Reveal, plans: Plan
     interval = (given.interval or options.interval) / 1000
     alive = min(options.liveness / 1000, interval)
     timeout = given.timeout / 1000
-    about = About(given.key, given.host, given.port, given.credential, given.profiles, given.retries, alive)
+    about = About(
+        given.key,
+        given.host,
+        given.port,
+        given.credential,
+        given.profiles,
+        given.retries,
+        alive,
+        min(interval, _LONGEST),
+    )
     credential = options.credentials[given.credential]
     open_session = partial(
         _open, name=given.key, options=credential, reveal=reveal, timeout=timeout, choice=options.engine

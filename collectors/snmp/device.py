@@ -33,6 +33,8 @@ _LONGEST_PAUSE = 300.0
 """Seconds between two requests to a device that does not answer, at the most; they are doubled with each."""
 _CHOOSE_EVERY = 3600.0
 """Seconds after which a device is asked again what it has: a first BGP session needs no restart."""
+_FOR_VALUES = 0.6
+"""Share of its budget after which a poll begins no further table: the rest is for checking the names."""
 
 
 class About(msgspec.Struct, frozen=True):
@@ -47,6 +49,8 @@ class About(msgspec.Struct, frozen=True):
     retries: int = 2
     pause: float = 30.0
     """Seconds after its first silence until it is asked again."""
+    budget: float = 60.0
+    """Seconds that a poll may take."""
 
 
 class Knowledge:
@@ -217,6 +221,9 @@ class Device:
         for table in known.tables:
             if every not in table.whole.reads:
                 continue
+            if self._clock() - reading.at > self.about.budget * _FOR_VALUES:
+                problems.append(f"there was no time left for table {table.table.name} and those after it")
+                break
             try:
                 await table.prepare(reading, header)
                 rows = await table.values(every, reading)

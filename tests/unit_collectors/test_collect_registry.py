@@ -78,6 +78,16 @@ def test_a_module_is_imported_only_when_asked_for() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_snmp_is_loaded_only_where_the_configuration_has_it() -> None:
+    code = (
+        "import sys, agent.app, agent.config.load as l, collectors.api as a, agent.build as b;"
+        "b.build_targets(l.load(None).config);"
+        "print(a.target_kinds(), [name for name in sys.modules if 'snmp' in name])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "('probes', 'snmp') []"
+
+
 def test_systemd_without_a_bus_never_loads_dbus() -> None:
     code = (
         "import sys, asyncio, collectors.api as a; m = a.load('systemd');"

@@ -283,6 +283,22 @@ def test_a_device_that_falls_silent_in_the_middle_keeps_what_it_gave() -> None:
     assert ("tocsin_snmp_incomplete", fast, 0.0, None) in rig.alive()
 
 
+def test_a_device_that_is_too_slow_gives_what_its_budget_allows() -> None:
+    switch = Switch(ports(), more={f"1.3.6.1.2.1.15.3.1.{n}.10.0.0.1": 6 for n in range(1, 25)})
+    rig = Rig(switch, profiles=("system", "bgp4", "interfaces")).poll(2)
+
+    def slow(number: int) -> None:
+        rig.switch.now += 13
+
+    rig.session.on_request = slow
+    rig.poll()
+    assert "bgpPeerState" in {each.name for each in rig.last}
+    assert "there was no time left for table interfaces" in rig.error
+    rig.session.on_request = lambda number: None
+    rig.poll()
+    assert len(rig.by_name("ifOperStatus")) == 6
+
+
 def test_a_dead_device_costs_a_packet_at_growing_intervals_and_no_polls() -> None:
     rig = Rig(Switch(ports())).poll(2)
     rig.alive()
