@@ -34,8 +34,8 @@ the series they record, and `ALERTS` and `ALERTS_FOR_STATE` as Prometheus does.
 """
 
 _TARGETS = """\
-`instance` is the target, `job` and `module` are as configured, and `name` and further labels are there when they are
-given: see [probes](probes.md).
+`instance` is the target, `job` is as configured, and further labels are there when they are given; probes also have
+`module`, and `name` where they have one: see [probes](probes.md) and [SNMP](snmp.md). A device has these once.
 
 """
 
