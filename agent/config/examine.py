@@ -1,16 +1,23 @@
 """For ``tocsin check`` alone: what collectors that the configuration mentions would say on this machine, as this user.
 
 They are told what to look at and what to leave out, or need a right that the service does not have by itself; so each
-is run once, on a thread that is left behind when what it looks at hangs; what it warns of or fails with is a warning at
-its section. Nothing is sent: those that speak to others are left out.
+is run once, and what it warns of or fails with is a warning at its section. Nothing is sent: those that speak to others
+are left out.
+
+Each runs in a child that is left behind when what it looks at hangs. A thread would not do: a process of which a thread
+hangs in the kernel cannot end either.
 """
 
 from __future__ import annotations
 
 import inspect
-import threading
+import os
+import select
+import signal
 from collections.abc import Iterable, Iterator
 from typing import cast
+
+import msgspec
 
 import collectors.api
 from agent.config.checks import Source
@@ -43,13 +50,25 @@ def examine(loaded: Loaded, patience_s: float = 5.0) -> list[Problem]:
 
 
 def _in_time(collector: Collector, patience_s: float) -> list[str]:
-    said: list[str] = []
-    thread = threading.Thread(target=lambda: said.extend(_said(collector)), name="tocsin-examine", daemon=True)
-    thread.start()
-    thread.join(patience_s)
-    if thread.is_alive():
-        return [f"not done after {patience_s:g} s: what it looks at hangs (a dead server or disk behind a mount?)"]
-    return said
+    """What the collector says, or that it hangs."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.close(ours)
+            with open(theirs, "wb") as pipe:
+                pipe.write(msgspec.json.encode(list(_said(collector))))
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    with open(ours, "rb") as pipe:
+        if select.select([pipe], [], [], patience_s)[0]:
+            said = pipe.read()
+            os.waitpid(child, 0)
+            return msgspec.json.decode(said, type=list[str])
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, os.WNOHANG)
+    return [f"not done after {patience_s:g} s: what it looks at hangs (a dead server or disk behind a mount?)"]
 
 
 def _said(collector: Collector) -> Iterator[str]:
@@ -60,5 +79,5 @@ def _said(collector: Collector) -> Iterator[str]:
         yield from (item.text for item in items if isinstance(item, Notice))
     except CollectorError as error:
         yield str(error)
-    except Exception as error:  # noqa: BLE001 - on a thread: what nobody foresaw would otherwise be lost
+    except Exception as error:  # noqa: BLE001 - in a child: what nobody foresaw would otherwise be lost
         yield f"{type(error).__name__}: {error}"
