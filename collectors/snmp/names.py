@@ -46,7 +46,7 @@ class Names(dict[str, Labels | None]):
     read again, another one is made.
     """
 
-    __slots__ = ("_columns", "_published", "_table", "bad")
+    __slots__ = ("_published", "_table", "bad", "columns")
 
     def __init__(self, table: Table, columns: Mapping[str, Iterable[Row]]) -> None:
         """``columns``: the rows of ``lookup_roots(table)`` by root, as far as the device has them."""
@@ -56,7 +56,7 @@ class Names(dict[str, Labels | None]):
         self._table = table
         self._published = [each.label for each in table.indexes if not each.drop]
         self._published += [each.label for each in table.lookups if not each.drop]
-        self._columns = {root: cells(root, columns.get(root, ())) for root in lookup_roots(table)}
+        self.columns: Mapping[str, Cells] = {root: cells(root, columns.get(root, ())) for root in lookup_roots(table)}
 
     def __missing__(self, suffix: str) -> Labels | None:
         try:
@@ -76,7 +76,7 @@ class Names(dict[str, Labels | None]):
             found[index.label], numbers[index.label] = label, own
         for lookup in table.lookups:
             key = ".".join(numbers.get(label, "") for label in lookup.indexes) if lookup.indexes else suffix
-            value = self._columns[lookup.oid].get(key)
+            value = self.columns[lookup.oid].get(key)
             found[lookup.label] = "" if value is None else self._text(lookup, key, value)
             if type(value) is int:  # what a lookup after this one goes on from
                 numbers[lookup.label] = str(value)
@@ -89,7 +89,7 @@ class Names(dict[str, Labels | None]):
             return lookup.enum.get(value) or str(value)
         syntax = lookup.type
         if syntax in COMBINED:
-            kind = self._columns[before(lookup.oid)].get(key)
+            kind = self.columns[before(lookup.oid)].get(key)
             # Beside no known type the exporter reads such a lookup as if it were the part of an index.
             syntax = Syntax.OCTET_STRING if kind is None else combined(kind, syntax)
         return text(value, syntax)

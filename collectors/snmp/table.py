@@ -41,7 +41,7 @@ class Table:
         self._stale = True
         self._named_at = 0.0
         self._speeds: dict[str, Cells] = {}
-        self._labels: dict[str, Cells] = {}
+        self._labels: Mapping[str, Cells] = {}
         self._change: Value | None = None
         self._counters: dict[str, Counters] = {}
         self._breaks: Cells = {}
@@ -84,10 +84,11 @@ class Table:
         found = await reading.columns(self.whole.labels)
         if cut := [root for root in found if not reading.is_whole(root)]:
             raise Malformed(f"table {self.table.name}: the labels of its rows cannot all be read ({', '.join(cut)})")
-        labels = {root: cells(root, rows) for root, rows in found.items()}
+        names = self.whole.names(found)
+        labels = names.columns
         if self._check and self._labels:
             self._forget_counters(_different(self._labels.get(self._check, {}), labels.get(self._check, {})))
-        self._labels, self._names = labels, self.whole.names(found)
+        self._labels, self._names = labels, names
         self._named_at, self._change, self._stale = reading.at, change, False
         self._lacking.clear()
         self._seen.clear()
