@@ -20,8 +20,6 @@ from typing import Protocol
 
 import msgspec
 
-from collectors.snmp.credentials import Credential
-
 Value = int | float | str | bytes
 Row = tuple[str, Value]
 
@@ -66,9 +64,3 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Free the socket. A request under way ends with NoReply."""
-
-
-class Sessions(Protocol):
-    """What an engine module offers under the name ``open_session``."""
-
-    def __call__(self, address: Address, credential: Credential, timeout: float) -> Session: ...

@@ -39,6 +39,7 @@ _DISCOVERIES = 4
 """Reports about engine and time that one request may take: two when all is well."""
 _MOST_UNUSED = 16
 """Datagrams looked at for one request that turn out to be no reply: each costs some milliseconds."""
+_MOST_IDLE = 8
 _NAME = "tocsin"
 _PEER = UdpTransportAddress(("device", 161))
 """Only a key for pysnmp: the socket is connected to the device."""
@@ -195,14 +196,13 @@ class _Refusal(Exception):
 
 
 class _Hub:
-    """One engine of pysnmp, for all sessions with one credential on one loop; gone with the last of them."""
+    """One engine of pysnmp for all sessions with one credential; its dispatcher lives as long as one of them does."""
 
     def __init__(self, credential: Credential) -> None:
         self.credential = credential
         self.sessions = 0
-        self._loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.engine = SnmpEngine()
-        self.engine.register_transport_dispatcher(AsyncioDispatcher(loop=self._loop))
         if isinstance(credential, Community):
             config.add_v1_system(self.engine, _NAME, credential.community, securityName=_NAME)
             self.model, self.level = credential.version - 1, "noAuthNoPriv"
@@ -218,11 +218,16 @@ class _Hub:
             )
             self.model, self.level = 3, credential.level.partition(" ")[0]
 
+    def acquire(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self.sessions:
+            self.loop = loop
+            self.engine.register_transport_dispatcher(AsyncioDispatcher(loop=loop))
+        self.sessions += 1
+
     def release(self) -> None:
         self.sessions -= 1
         if not self.sessions:
             self.engine.close_dispatcher()
-            _HUBS.pop((self._loop, self.credential), None)
 
     def send(self, link: _Link, pdu: Any, answered: Any, seconds: float) -> None:
         """RFC 3411's sendPdu; ``answered`` is its processResponse."""
@@ -247,16 +252,19 @@ class _Hub:
         )
 
 
-_HUBS: dict[tuple[asyncio.AbstractEventLoop, Credential], _Hub] = {}
+_HUBS: dict[Credential, _Hub] = {}
 
 
 def _hub(credential: Credential) -> _Hub:
-    """To be released."""
-    key = asyncio.get_running_loop(), credential
-    hub = _HUBS.get(key)
-    if hub is None:
-        hub = _HUBS[key] = _Hub(credential)
-    hub.sessions += 1
+    """To be released. Some that nobody uses are kept: a device that is down comes back every minute."""
+    loop = asyncio.get_running_loop()
+    hub = _HUBS.pop(credential, None)
+    if hub is None or (hub.sessions and hub.loop is not loop):
+        hub = _Hub(credential)
+    for idle in [each for each, other in _HUBS.items() if not other.sessions][:-_MOST_IDLE]:
+        del _HUBS[idle]
+    _HUBS[credential] = hub
+    hub.acquire(loop)
     return hub
 
 
