@@ -16,8 +16,9 @@ from collectors._options import CredentialRef, Reveal
 from collectors.snmp.credentials import Auth, CredentialOptions, Priv, User
 from collectors.snmp.traps.counts import Drop
 from collectors.snmp.traps.door import Door, bind
+from collectors.snmp.traps.files import ENGINE, TRAPS
 from collectors.snmp.traps.options import PASSED, TrapOptions
-from collectors.snmp.traps.station import FILE, Settings, Station
+from collectors.snmp.traps.station import Settings, Station
 
 LINK = ["1.3.6.1.6.3.1.1.5.3", "1.3.6.1.2.1.2.2.1.1.3", "i", "3", "1.3.6.1.2.1.31.1.1.1.1.3", "s", "eth3"]
 AUTHS = {Auth.MD5: "MD5", Auth.SHA: "SHA", Auth.SHA224: "SHA-224", Auth.SHA256: "SHA-256", Auth.SHA384: "SHA-384",
@@ -226,7 +227,7 @@ async def test_a_reload_keeps_the_socket_the_counts_and_the_engine(tmp_path: Pat
         device.connect(("127.0.0.1", port))
         device.send(v2c())
         await until("it came", lambda: station.memory.counts.received == 1)
-        before = (tmp_path / FILE).read_bytes()
+        before = (tmp_path / ENGINE).read_bytes()
         (door,) = station._doors
         station.apply(configured(("127.0.0.1", port)))
         device.send(v2c())
@@ -241,7 +242,7 @@ async def test_a_reload_keeps_the_socket_the_counts_and_the_engine(tmp_path: Pat
         station.apply(None)
         assert not list(await station.collect())
         bind("127.0.0.1", other).close()  # it is free again
-    assert (tmp_path / FILE).read_bytes() == before
+    assert (tmp_path / ENGINE).read_bytes() == before
     await station.aclose()
 
 
@@ -305,7 +306,47 @@ async def test_what_engines_said_outlives_the_process(tmp_path: Path) -> None:
         station._receive(sent, "127.0.0.1")
         assert sum(station.memory.counts.taken.values()) == taken
         await station.aclose()
-    assert THEIR_ID.hex() in (tmp_path / FILE).read_text()
+    assert THEIR_ID.hex() in (tmp_path / ENGINE).read_text()
+
+
+async def test_what_was_counted_outlives_the_process(tmp_path: Path) -> None:
+    address = ("127.0.0.1", free_port())
+    key = "{} ifIndex=3 instance={} job=snmp security=noAuthNoPriv trap=linkDown"
+    before: dict[str, float] = {}
+    for clock in (50.0, 7.0):
+        wall = clock + 1_000_000.0 if clock == 50.0 else 1_000_100.0
+        station = Station(tmp_path, clock=lambda clock=clock: clock, wall=lambda wall=wall: wall)
+        station.apply(configured(address))
+        if before:
+            assert (await collected(station))[key.format("snmp_traps_total", "switch")] == 2
+        await collected(station)
+        for sender in ("127.0.0.1", "127.0.0.1", "192.0.2.77"):
+            station._receive(v2c(), sender)
+        await collected(station)
+        before = await collected(station)
+        await station.aclose()
+    assert before[key.format("snmp_traps_total", "switch")] == 4
+    assert before[key.format("snmp_traps_total", "192.0.2.77")] == 2
+    assert before[key.format("snmp_trap_last_timestamp_seconds", "switch")] == 1_000_100.0
+    # A target that is no more ends; a file that is no good is said, and all begins anew.
+    station = Station(tmp_path)
+    station.apply(structs.replace(configured(address), watched=()))
+    assert key.format("snmp_traps_total", "switch") not in await collected(station)
+    assert key.format("snmp_traps_total", "192.0.2.77") in await collected(station)
+    await station.aclose()
+    (tmp_path / TRAPS).write_text("[[1]]")
+    station = Station(tmp_path)
+    station.apply(configured(address))
+    notices = [item.text for item in await station.collect() if isinstance(item, Notice)]
+    assert len(notices) == 1
+    assert "so traps are counted anew" in notices[0]
+    await station.aclose()
+
+
+async def test_an_empty_community_is_refused(station: Station) -> None:
+    station.apply(configured(("127.0.0.1", free_port()), reveal=lambda name: "" if name == "public" else name))
+    with pytest.raises(CollectorError, match="the credential 'public' is empty"):
+        await station.collect()
 
 
 async def test_when_the_clock_is_set_times_move_with_it(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ engine its starts and its time are remembered, for the same reason. Both are kep
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+
+from collectors.snmp.traps.files import replace
 
 WINDOW = 150
 """Seconds by which a message may be late (RFC 3414 section 2.2.3)."""
@@ -100,12 +101,7 @@ def start(path: Path, now: float) -> tuple[OwnEngine, Peers, str]:
 def write(path: Path, own: OwnEngine, peers: Peers) -> None:
     """Replace the file as a whole; OSError leaves the old one."""
     text = msgspec.json.encode(Remembered(own.id.hex(), own.boots, peers.as_written()))
-    beside = path.with_name(f"{path.name}.new")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    replace(path, text)
 
 
 def _new_engine(now: float) -> OwnEngine:

@@ -7,7 +7,8 @@ whoever can write a sender's address.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
+from itertools import islice
 
 import msgspec
 
@@ -47,6 +48,19 @@ class _Entry:
         self.shown = False
 
 
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """One entry as a file holds it; ``at`` is Unix time."""
+
+    sender: Labels
+    known: bool
+    trap: str
+    labels: Labels
+    security: Security
+    believed: bool
+    count: int
+    at: float
+
+
 class _Book(msgspec.Struct):
     """The entries of one sender."""
 
@@ -62,6 +76,8 @@ class Ledger:
         self._books: dict[Labels, _Book] = {}
         self._strangers = 0
         self._entries = 0
+        self.changed = False
+        """Whether there is something to keep."""
 
     def record(self, sender: Sender, event: Event, security: Security, now: float) -> None:
         """Count one notification."""
@@ -78,6 +94,35 @@ class Ledger:
             entry = book.entries.get(key) or self._enter(sender, book, key)
         entry.count += 1
         entry.at = now
+        self.changed = True
+
+    def keep_only(self, targets: Set[Labels]) -> None:
+        """Forget the targets that are no more."""
+        gone = [key for key, book in self._books.items() if book.known and key not in targets]
+        for key in gone:
+            self._entries -= len(self._books.pop(key).entries)
+        self.changed = self.changed or bool(gone)
+
+    def kept(self, wall: Callable[[float], float]) -> list[Kept]:
+        """All of it, for the next process: a rule about a trap has no evidence without the trap's series."""
+        self.changed = False
+        return [
+            Kept(sender, book.known, trap, labels, security, believed, entry.count, wall(entry.at))
+            for sender, book in self._books.items()
+            for (trap, labels, security, believed), entry in book.entries.items()
+        ]
+
+    def restore(self, kept: Iterable[Kept], wall: Callable[[float], float]) -> None:
+        """Go on from what the last process kept, within the same bounds; ``wall`` reads the clock of this one."""
+        for each in islice(kept, _MOST_ENTRIES):
+            book = self._books.get(each.sender)
+            if book is None:
+                book = self._books[each.sender] = _Book(each.known)
+                self._strangers += not each.known
+            sender = Sender(each.sender, "kept" if each.known else "")
+            entry = self._enter(sender, book, (each.trap, each.labels, each.security, each.believed))
+            entry.count, entry.at, entry.shown = each.count, each.at - wall(0.0), True
+            book.at = max(book.at, entry.at)
 
     def samples(self, wall: Callable[[float], float]) -> Iterator[Sample]:
         """All of it. A counter is 0 in its first collection, so that increase() sees what came before it."""

@@ -15,40 +15,30 @@ from pathlib import Path
 
 import msgspec
 
-from collectors._model import CollectorError, Notice, Sample, counter, labels
+from collectors._model import CollectorError, Notice, Sample
 from collectors._notifications import TrapStation
 from collectors._options import Reveal
 from collectors.snmp.credentials import CredentialOptions, User, resolve
 from collectors.snmp.profile import Trap
-from collectors.snmp.traps import engine
-from collectors.snmp.traps.counts import Drop
+from collectors.snmp.traps import engine, files, report
 from collectors.snmp.traps.door import Door, bind
-from collectors.snmp.traps.ledger import METRICS as _OF_DEVICES
+from collectors.snmp.traps.ledger import Kept
 from collectors.snmp.traps.limits import Limits
 from collectors.snmp.traps.meaning import Meanings
-from collectors.snmp.traps.message import Version
 from collectors.snmp.traps.options import Sources, TrapOptions, address_of
 from collectors.snmp.traps.polls import Polls
 from collectors.snmp.traps.receiver import Memory, Receiver
+from collectors.snmp.traps.report import METRICS
 from collectors.snmp.traps.senders import Senders, Watched
 from collectors.snmp.traps.usm import Usm
 
-METRICS = (
-    *_OF_DEVICES,
-    counter("snmp_trap_datagrams_total", "Datagrams that came in: those taken and those dropped."),
-    counter("snmp_trap_taken_total", "Notifications that were taken, by version of SNMP.", "version"),
-    counter("snmp_trap_dropped_total", "Datagrams that were not taken, by the first reason for it.", "reason"),
-    counter("snmp_trap_informs_total", "Of those taken, the informs, which were acknowledged."),
-    counter("snmp_trap_socket_drops_total", "Datagrams that the kernel dropped: the socket's buffer was full."),
-    counter("snmp_trap_polls_total", "Polls that notifications made happen at once."),
-)
-FILE = "snmp-engine.json"
-"""In the state directory: the engine's id and starts, and what is known of other engines."""
+__all__ = ["METRICS", "Settings", "Station", "TrapCollector"]
+
 _LOOK_UP = 300.0
 """Seconds between two look-ups of the targets that are given by name."""
-_WRITE = 60.0
-_TROUBLED = 600.0
-_NAMED = 5
+_WRITE = 120.0
+"""Seconds between two writings of what is to be kept, while something changes."""
+_MOST_KEPT = 32 << 20
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -85,13 +75,13 @@ class Station:
         wall: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self.memory = Memory()
-        self._file = state / FILE
+        self._state = state
         self._passed = tuple(passed)
         self._clock = clock
         self._wall = wall
         self._offset = wall() - clock()
         self._engine: tuple[engine.OwnEngine, engine.Peers] | None = None
-        self._engine_trouble = self._trouble = ""
+        self._keeping_trouble = self._trouble = ""
         self._settings: Settings | None = None
         self._receiver: Receiver | None = None
         self._doors: list[Door] = []
@@ -119,8 +109,7 @@ class Station:
             return ()
         now = self._clock()
         if self._engine is None:
-            own, peers, self._engine_trouble = await asyncio.to_thread(engine.start, self._file, now)
-            self._engine = own, peers
+            self._engine = await asyncio.to_thread(self._begin, now)
         if self._receiver is None or self._trouble:
             self._trouble = self._renew(settings, *self._engine)
         receiver = self._receiver
@@ -130,7 +119,7 @@ class Station:
         if receiver.senders.host_names and now - self._looked_up >= _LOOK_UP and self._looking is None:
             self._looked_up = now
             self._looking = asyncio.create_task(self._look_up(receiver.senders))
-        if self._engine[1].moved and now - self._written >= _WRITE:
+        if (self._engine[1].moved or self.memory.ledger.changed) and now - self._written >= _WRITE:
             self._written = now
             await self._write()
         return self._given(receiver, now, why or self._trouble)
@@ -142,7 +131,7 @@ class Station:
             self._timer.cancel()
         if self._looking is not None:
             self._looking.cancel()
-        if self._engine is not None and self._engine[1].heard:
+        if self._engine is not None and (self._engine[1].heard or self.memory.ledger.changed):
             await self._write()
 
     def _renew(self, settings: Settings, own: engine.OwnEngine, peers: engine.Peers) -> str:
@@ -151,8 +140,11 @@ class Station:
         try:
             users = [resolve(settings.credentials[name], reveal) for name in options.users]
             communities = [reveal(each.credential).encode() for each in options.communities]
+            if b"" in communities:
+                raise ValueError(f"the credential {options.communities[communities.index(b'')].credential!a} is empty")
         except Exception as error:  # noqa: BLE001 - what is wrong with a secret is said by whoever keeps it
             return f"notifications are not taken as configured: {error}"
+        self.memory.ledger.keep_only({target.labels for target in settings.watched})
         self._set(Receiver(
             self.memory,
             communities,
@@ -246,60 +238,44 @@ class Station:
         finally:
             self._looking = None
 
+    def _begin(self, now: float) -> tuple[engine.OwnEngine, engine.Peers]:
+        """Read what the last process kept, and write down that this one has begun."""
+        own, peers, self._keeping_trouble = engine.start(self._state / files.ENGINE, now)
+        path = self._state / files.TRAPS
+        try:
+            if path.stat().st_size <= _MOST_KEPT:
+                kept = msgspec.json.decode(path.read_bytes(), type=list[Kept])
+                self.memory.ledger.restore(kept, self._at_wall)
+        except FileNotFoundError:
+            pass  # the first start
+        except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
+            self._keeping_trouble = f"{path} cannot be used, so traps are counted anew: {error}"
+        return own, peers
+
     async def _write(self) -> None:
         if self._engine is None:
             return
+        kept = self.memory.ledger.kept(self._at_wall)
         try:
-            await asyncio.to_thread(engine.write, self._file, *self._engine)
+            await asyncio.to_thread(engine.write, self._state / files.ENGINE, *self._engine)
+            await asyncio.to_thread(files.replace, self._state / files.TRAPS, msgspec.json.encode(kept))
         except OSError as error:
-            self._engine_trouble = f"{self._file} cannot be written: {os.strerror(error.errno or 0)}"
+            self._keeping_trouble = f"{self._state} cannot be written: {os.strerror(error.errno or 0)}"
         else:
-            self._engine_trouble = ""
+            self._keeping_trouble = ""
+
+    def _at_wall(self, at: float) -> float:
+        """A moment of our clock as Unix time."""
+        return at + self._offset
 
     def _given(self, receiver: Receiver, now: float, why: str) -> Iterator[Sample | Notice]:
         if abs(self._wall() - now - self._offset) > 1:  # somebody set the clock: times move with it
             self._offset = self._wall() - now
-        yield from self.memory.ledger.samples(lambda at: at + self._offset)
-        counts = self.memory.counts
-        yield Sample("snmp_trap_datagrams_total", (), counts.received)
-        for version in Version:
-            yield Sample("snmp_trap_taken_total", labels(version=version.value), counts.taken[version])
-        for reason in Drop:
-            yield Sample("snmp_trap_dropped_total", labels(reason=reason.value), counts.dropped[reason])
-        yield Sample("snmp_trap_informs_total", (), counts.informs)
-        yield Sample("snmp_trap_socket_drops_total", (), self._drops + sum(door.drops for door in self._doors))
-        yield Sample("snmp_trap_polls_total", (), self._polls_made + receiver.polls.made)
-        yield from map(Notice, self._notices(receiver, now))
+        yield from self.memory.ledger.samples(self._at_wall)
+        drops = self._drops + sum(door.drops for door in self._doors)
+        yield from report.samples(self.memory.counts, drops, self._polls_made + receiver.polls.made)
+        yield from map(Notice, report.notices(self.memory, receiver.limits, now))
+        if self._keeping_trouble:
+            yield Notice(self._keeping_trouble)
         if why:
             raise CollectorError(why)
-
-    def _notices(self, receiver: Receiver, now: float) -> Iterator[str]:
-        """What a person should know. No figures: a text that stays the same is said once."""
-        sources, together = receiver.limits.flooding(now)
-        for source in sources[:_NAMED]:
-            yield f"{source} sends more than limit_per_source: what is above is dropped unread"
-        if len(sources) > _NAMED:
-            yield f"more than {_NAMED} sources send more than limit_per_source each"
-        if together:
-            yield "more notifications come in than limit: what is above is dropped unread"
-        held = self.memory.trouble
-        for key in [key for key, at in held.items() if now - at > _TROUBLED]:
-            del held[key]
-        for name, reason in sorted(held, key=str)[:_NAMED]:
-            yield f"notifications of {name} are refused: {_WORDS[reason]}"
-        if self._engine_trouble:
-            yield self._engine_trouble
-        if self.memory.defect:
-            yield f"a notification could not be handled, which is a defect: {self.memory.defect}"
-
-
-_WORDS = {
-    Drop.MALFORMED: "they are no SNMP that can be read",
-    Drop.COMMUNITY: "their community is none of collect.snmp.traps.communities",
-    Drop.USER: "their user is none of collect.snmp.traps.users",
-    Drop.LEVEL: "they are secured at another level than their user's credential says",
-    Drop.AUTHENTICATION: "their digest is wrong: another auth_key, or another auth protocol",
-    Drop.TIME_WINDOW: "they are from another time than their engine last was at, which replayed ones are too; a device"
-    " that forgot how often it had started needs another engine id",
-    Drop.DECRYPTION: "they cannot be decrypted: another priv_key, protocol or dialect of it",
-}
