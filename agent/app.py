@@ -25,16 +25,16 @@ EX_CONFIG = 78
 _log = log.get("app")
 
 
-def run(path: Path | None, state: Path | None) -> int:
+def run(path: Path | None, state: Path | None, profile: str = "") -> int:
     """Run the agent until it is told to stop; the exit code is sysexits.h's."""
     log.setup("info")
-    loaded = load(path, kept=Kept())
+    loaded = load(path, kept=Kept(), profile=profile)
     for problem in loaded.problems:
         _say(str(problem))
     directory, in_force = state, AS_ASKED
     if loaded.config is None:
         directory = directory or state_directory("auto")
-        fallback = last_good(directory)
+        fallback = last_good(directory, profile)
         if fallback is None or fallback.config is None:
             _say(f"{loaded.mistakes}, and no last good configuration to run")
             return EX_CONFIG

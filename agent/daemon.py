@@ -385,7 +385,9 @@ class Daemon:
 
     async def _read(self) -> Loaded:
         kept = Kept({file.file: file for file in self.loaded.rules}, self.loaded.texts)
-        return await asyncio.to_thread(partial(load, self.path, kept=kept))  # files may hang
+        return await asyncio.to_thread(
+            partial(load, self.path, kept=kept, profile=self.loaded.profile)
+        )  # files may hang
 
     def _refuse(self, why: str) -> None:
         self.reloads.failed += 1

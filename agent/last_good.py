@@ -24,13 +24,13 @@ def keep_last_good(loaded: Loaded, state: Path) -> None:
         _log.warning("last_good_configuration_not_kept", error=str(error))
 
 
-def last_good(state: Path) -> Loaded | None:
-    """The whole configuration that was kept; None without one."""
+def last_good(state: Path, profile: str = "") -> Loaded | None:
+    """The whole configuration that was kept, over ``profile``; None without one."""
     try:
         bundle = load_bundle(state / LAST_GOOD)
     except FilesError:
         return None
-    return load(bundle.main, bundle, kept=Kept())
+    return load(bundle.main, bundle, kept=Kept(), profile=profile)
 
 
 def with_old_versions(path: Path | None, loaded: Loaded, state: Path) -> Loaded:
@@ -39,5 +39,6 @@ def with_old_versions(path: Path | None, loaded: Loaded, state: Path) -> Loaded:
         texts = load_bundle(state / LAST_GOOD).texts
     except FilesError:
         return loaded
-    again = load(path, kept=Kept(texts={name: text.encode() for name, text in texts.items()}))
+    held = Kept(texts={name: text.encode() for name, text in texts.items()})
+    again = load(path, kept=held, profile=loaded.profile)
     return again if again.config is not None else loaded

@@ -12,6 +12,8 @@ from agent.cli._errors import CONFIG, NO_INPUT, CommandError
 from agent.cli._output import Colour, clean, paint
 from agent.config.places import SYSTEM_CONFIG, default_config, state_directory
 
+PROFILES = ("device",)
+
 if TYPE_CHECKING:
     from agent.config.load import Loaded
     from rules.api import Problem
@@ -23,6 +25,16 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help=f"the configuration (default: {SYSTEM_CONFIG} if it exists, else the embedded defaults)",
+    )
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="",
+        metavar="NAME",
+        help="the defaults of a kind of machine, beneath what the configuration says: device (a switch, a router)",
     )
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli._config import add_config, config_path, print_problems
+from agent.cli._config import add_config, add_profile, config_path, print_problems
 from agent.cli._errors import FINDINGS
 from agent.cli._output import Colour, add_format, clean, paint, print_json, wants_json
 
@@ -39,6 +39,7 @@ exit status:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
+    add_profile(parser)
     parser.add_argument("rules", nargs="*", type=Path, metavar="RULEFILE", help="rule files to check besides, or alone")
     parser.add_argument("--strict", action="store_true", help="end with 1 on warnings too")
     parser.add_argument(
@@ -53,7 +54,7 @@ def execute(args: argparse.Namespace) -> int:
     from agent.config.load import load  # noqa: PLC0415 - not for help pages
 
     alone = bool(args.rules) and args.config is None
-    loaded = load(None if alone else config_path(args.config))
+    loaded = load(None if alone else config_path(args.config), profile=args.profile)
     if args.show_slo:
         return _show_slo(loaded)
     problems = [] if alone else list(loaded.problems)

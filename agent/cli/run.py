@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from agent.cli._config import add_config, config_path
+from agent.cli._config import add_config, add_profile, config_path
 from agent.cli._errors import CommandError
 from agent.packages import other_owner
 
@@ -23,6 +23,7 @@ examples:
   tocsin run
   tocsin run --config /etc/tocsin/tocsin.yaml
   tocsin run --state ./state       keep the state here, as an ordinary user
+  tocsin run --profile device      on a switch or a router: fewer collectors, twice a minute, smaller bounds
 
 exit status:
   0 stopped in order   1 a part of the agent died   66 no such file   69 the address cannot be listened on
@@ -33,6 +34,7 @@ exit status:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
+    add_profile(parser)
     parser.add_argument("--state", type=Path, metavar="DIR", help="state directory (default: from the configuration)")
 
 
@@ -42,4 +44,4 @@ def execute(args: argparse.Namespace) -> int:
         raise CommandError(owner, os.EX_CONFIG)
     from agent.app import run  # noqa: PLC0415 - the daemon and all it needs
 
-    return run(path, args.state)
+    return run(path, args.state, args.profile)

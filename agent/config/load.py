@@ -25,6 +25,7 @@ from agent.config import packs
 from agent.config.bind import INVALID, MAX_MISTAKES, Binder, EnoughError
 from agent.config.checks import Source, check_catalogue, cross_check
 from agent.config.files import Bundle, Disk, Files, FilesError, Reading
+from agent.config.profiles import with_profile
 from agent.config.rule_files import Kept, RefusedFile, RuleFiles
 from agent.config.schema import LISTEN_ADDRESS, Backend, Collect, CollectorChoice, Config, Targets
 from agent.config.sections import (
@@ -60,6 +61,7 @@ class Loaded:
     file: str = EMBEDDED
     texts: dict[str, bytes] = field(default_factory=dict)
     refused: tuple[RefusedFile, ...] = ()
+    profile: str = ""
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -93,9 +95,12 @@ class Loaded:
         return Bundle(main=self.file, texts={path: text.decode() for path, text in self.texts.items()})
 
 
-def load(path: Path | str | None, files: Files | None = None, *, kept: Kept | None = None) -> Loaded:
-    """Load and check everything. Never raises for what a file holds; a missing main file is a problem like others."""
-    loader = _Loader(Reading(files if files is not None else Disk()), kept)
+def load(path: Path | str | None, files: Files | None = None, *, kept: Kept | None = None, profile: str = "") -> Loaded:
+    """Load and check everything. Never raises for what a file holds; a missing main file is a problem like others.
+
+    ``profile`` names the defaults of a kind of machine (``agent.config.profiles``).
+    """
+    loader = _Loader(Reading(files if files is not None else Disk()), kept, profile)
     return loader.load(str(Path(path).absolute()) if path is not None else None)
 
 
@@ -122,7 +127,8 @@ def _told(value: Any) -> Any:
 
 
 class _Loader:
-    def __init__(self, files: Reading, kept: Kept | None) -> None:
+    def __init__(self, files: Reading, kept: Kept | None, profile: str = "") -> None:
+        self._profile = profile
         self._files = files
         self._kept = kept
         self._problems: list[Problem] = []
@@ -145,6 +151,7 @@ class _Loader:
     def load_node(self, root: Node, file: str) -> Loaded:
         """What the mapping ``root``, read from ``file``, says."""
         self._file = file
+        root = with_profile(root, self._profile)
         config = self._bind(root)
         if config is None:
             return Loaded(None, self._told(), file=self._file, texts=dict(self._files.texts))
@@ -168,6 +175,7 @@ class _Loader:
             self._file,
             rule_files.texts,
             tuple(rule_files.refused),
+            self._profile,
         )
 
     def _read(self, path: str, at: Problem, *, binary: bool = False) -> Node | None:

@@ -5,6 +5,8 @@ holds its runtime dependencies only, as ``deploy/systemd/install`` makes it. Pri
 broken: at most half of the peers' RSS, no more CPU, ready within 1.5 s, nothing written while nothing changes.
 
     .venv/bin/python tests/bench/footprint.py [--seconds 120] [--warm 60]
+
+With ``--profile device`` it measures the agent alone, with the shipped rules, as it runs on a switch or a router.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from _proc import Reading, read, wait_until  # beside this file
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERVAL_S = 15
+DEVICE_RSS_MB = 52.0
 FLAGS = ("-I", "-OO", "-X", "no_debug_ranges")
 """Those of the unit."""
 
@@ -117,19 +120,16 @@ def runtime_environment(folder: Path) -> Path:
     return python
 
 
-def tocsin(python: Path, folder: Path, rules: Path) -> tuple[subprocess.Popen[bytes], float]:
-    """Start the agent; returns it and the seconds from start to its READY notice."""
-    port = free_port()
+def tocsin(python: Path, folder: Path, rules: Path, profile: str = "") -> tuple[subprocess.Popen[bytes], float]:
+    """Start the agent; returns it and the seconds from start to its READY notice. A profile brings its own rules."""
     config = folder / "tocsin.yaml"
-    config.write_text(
-        yaml.safe_dump(
-            {
-                "collect": {"interval": f"{INTERVAL_S}s"},
-                "rules": {"packs": [], "files": [str(rules)]},
-                "listen": {"address": f"127.0.0.1:{port}"},
-            }
-        )
-    )
+    sections: dict[str, object] = {"listen": {"address": f"127.0.0.1:{free_port()}"}}
+    if not profile:
+        sections |= {
+            "collect": {"interval": f"{INTERVAL_S}s"}, "rules": {"packs": [], "files": [str(rules)]},
+        }  # fmt: skip
+    config.write_text(yaml.safe_dump(sections))
+    chosen = ["--profile", profile] if profile else []
     address = str(folder / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(address)
@@ -137,8 +137,9 @@ def tocsin(python: Path, folder: Path, rules: Path) -> tuple[subprocess.Popen[by
         env = {**os.environ, "NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000000", "JOURNAL_STREAM": "1:1"}
         env.pop("PYTHONPATH", None)
         begin = time.monotonic()
+        where = ["--config", str(config), "--state", str(folder / "state")]
         process = subprocess.Popen(
-            [str(python), *FLAGS, "-m", "agent", "run", "--config", str(config), "--state", str(folder / "state")],
+            [str(python), *FLAGS, "-m", "agent", "run", *chosen, *where],
             env=env,
             stderr=(folder / "tocsin.log").open("wb"),
         )
@@ -158,11 +159,33 @@ def row(name: str, start: Reading, end: Reading, seconds: float) -> tuple[str, f
     return name, end.rss / 1e6, end.pss / 1e6, per_cycle, end.written - start.written
 
 
+def alone(profile: str, warm: int, seconds: int) -> int:
+    """The agent of a profile, without the peers, for which nothing was measured there."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        agent, ready = tocsin(runtime_environment(folder), folder, folder, profile)
+        try:
+            time.sleep(warm)
+            before = read(agent.pid)
+            time.sleep(seconds)
+            _, rss, pss, cpu, written = row("", before, read(agent.pid), seconds)
+        finally:
+            agent.terminate()
+            agent.wait(20)
+    share = cpu / (INTERVAL_S * 1000)
+    print(f"profile {profile}: RSS {rss:.1f} MB, PSS {pss:.1f} MB, {share:.3%} of a core, {written} bytes written, "
+          f"ready {ready:.2f} s")  # fmt: skip
+    return 1 if rss > DEVICE_RSS_MB else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=120)
     parser.add_argument("--warm", type=int, default=60)
+    parser.add_argument("--profile", default="")
     args = parser.parse_args()
+    if args.profile:
+        return alone(args.profile, args.warm, args.seconds)
     for binary in ("prometheus", "prometheus-node-exporter", "prometheus-alertmanager"):
         if shutil.which(binary) is None:
             print(f"{binary} is not installed (tests/servers/install)", file=sys.stderr)
