@@ -107,6 +107,14 @@ def test_a_group_by_its_name_and_one_that_is_not_there() -> None:
         found.group("y")
 
 
+def test_a_match_outlives_its_text() -> None:
+    """A match of flpc reads memory that is not its own any more once the text is gone."""
+    found = [OURS.compile("(b+)").search("a" * 100 + f"b{number}" * 100) for number in range(100)]
+    churn = ["x" * size for size in range(100, 1_000)]
+    assert [each.group(1) for each in found] == ["b"] * 100
+    del churn
+
+
 def test_no_pattern_stalls_it() -> None:
     compiled = OURS.compile("(a|aa)+$x|(?:a*)*b|(a{1,50}){1,20}c")
     began = time.process_time()

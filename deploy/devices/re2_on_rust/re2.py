@@ -48,29 +48,32 @@ def compile(pattern: str, options: Options | None = None) -> Regexp:
 
 
 class Match:
-    """A match; groups by number or name."""
+    """A match; groups by number or name. All is taken over at once: a match of flpc points into the text, which it does
+    not keep alive.
+    """
 
     def __init__(self, found: flpc.Match, regexp: Regexp) -> None:
-        self._found = found
-        self._regexp = regexp
+        self._groups = tuple(found.group(number) for number in range(regexp.groups + 1))
+        self._span: tuple[int, int] = found.span(0)
+        self._names = regexp.groupindex
 
     def group(self, which: int | str = 0) -> str | None:
-        number = self._regexp.groupindex[which] if isinstance(which, str) else which
-        if not 0 <= number <= self._regexp.groups:
+        number = self._names[which] if isinstance(which, str) else which
+        if number < 0:
             raise IndexError("no such group")
-        return self._found.group(number)
+        return self._groups[number]
 
     def groups(self) -> tuple[str | None, ...]:
-        return tuple(self.group(number) for number in range(1, self._regexp.groups + 1))
+        return self._groups[1:]
 
     def span(self) -> tuple[int, int]:
-        return self._found.span(0)
+        return self._span
 
     def start(self) -> int:
-        return self.span()[0]
+        return self._span[0]
 
     def end(self) -> int:
-        return self.span()[1]
+        return self._span[1]
 
 
 class Regexp:
