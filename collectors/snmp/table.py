@@ -37,6 +37,8 @@ class Table:
         self.table = plan.table
         self._plan = plan
         self._lacking: set[str] = set()
+        self._given: set[str] = set()
+        """Columns that had rows since the device started: an empty one of these is a lie, or a table without rows."""
         self._names: Names | None = None
         self._stale = True
         self._named_at = 0.0
@@ -71,6 +73,7 @@ class Table:
     def forget_labels(self) -> None:
         """The device started anew: nothing is published before the labels have been read again."""
         self._stale = True
+        self._given.clear()
 
     async def prepare(self, reading: Reading, header: Mapping[str, Value]) -> None:
         """Read the labels where they may have changed. ``header`` has the scalar that tells of changes.
@@ -109,7 +112,8 @@ class Table:
                 self._learn_speeds(found)
                 return found
             found.update(await reading.instances(missing, few) if few else await reading.columns(missing))
-            lacking = {root for root in missing if not found[root] and reading.is_whole(root)}
+            self._given.update(root for root in missing if found[root])
+            lacking = {root for root in missing if root not in self._given and reading.is_whole(root)}
             if lacking & self._plan.columns.keys():
                 self._lacking |= lacking
                 self._plan = self.whole.without(self._lacking)
