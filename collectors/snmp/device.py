@@ -234,10 +234,19 @@ class Device:
                 break  # it is silent: the rest would only wait as long
             except SnmpError as error:
                 problems.append(str(error))
-        samples: list[Sample] = []
+        verified = []
         for table, rows in found:
             try:
-                without = await table.verified(reading)
+                verified.append((table, rows, await table.verified(reading)))
+            except NoReply as error:
+                problems.append(str(error))
+                break
+            except SnmpError as error:
+                problems.append(str(error))
+        samples: list[Sample] = []
+        for table, rows, own in verified:
+            without = own | table.renamed(rows, reading)
+            try:
                 made, wrong = await table.samples(every, rows, reading, restarts=known.restarts, without=without)
             except NoReply as error:
                 problems.append(str(error))

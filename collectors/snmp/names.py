@@ -58,6 +58,12 @@ class Names(dict[str, Labels | None]):
         self._published += [each.label for each in table.lookups if not each.drop]
         self.columns: Mapping[str, Cells] = {root: cells(root, columns.get(root, ())) for root in lookup_roots(table)}
 
+    def over(self, columns: Mapping[str, Cells]) -> Names:
+        """The same table's, with these of the columns it looks up read anew."""
+        fresh = Names(self._table, {})
+        fresh.columns = {**self.columns, **columns}
+        return fresh
+
     def __missing__(self, suffix: str) -> Labels | None:
         try:
             made = self._made(suffix)

@@ -35,6 +35,11 @@ class Reading:
             self._after[root] = await self._walker.walk(root)
         return self._after[root].rows
 
+    def read_afterwards(self, root: str) -> list[Row] | None:
+        """What ``afterwards`` gave of a whole column, if something asked for it in this poll."""
+        walked = self._after.get(root)
+        return walked.rows if walked is not None and walked.complete else None
+
     async def instances(self, roots: Sequence[str], indexes: Sequence[str]) -> dict[str, list[Row]]:
         """The rows of these indexes, asked for by name."""
         wanted = {root: [f"{root}.{index}" for index in indexes] for root in roots}

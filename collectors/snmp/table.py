@@ -51,6 +51,8 @@ class Table:
         self._seen: dict[Every, dict[str, None]] = {}
         """By class the rows that it had when it was walked last."""
         self._check = _check_column(plan)
+        self._links = tuple(each.oid for each in plan.table.lookups if each.indexes)
+        """Columns of names that belong to other tables, such as that of the interface a row is about."""
         bounding = {each.speed for each in plan.table.columns if each.speed}
         self._speed_columns = [each.oid for each in plan.table.columns if each.name in bounding]
 
@@ -129,6 +131,23 @@ class Table:
             return set()
         other = _different(before, now)
         self._stale = True  # read anew with the next poll
+        self._forget_counters(other)
+        return other
+
+    def renamed(self, rows: Mapping[str, Sequence[Row]], reading: Reading) -> set[str]:
+        """The rows that are called after something of another table which is called otherwise by now.
+
+        It is seen where that table was verified in this poll, which costs nothing more. What is not, is read anew with
+        the labels: when ``changes`` moves, or after a while.
+        """
+        read = ((root, reading.read_afterwards(root)) for root in self._links)
+        now = {root: cells(root, given) for root, given in read if given is not None}
+        if self._names is None or all(self._labels.get(root) == each for root, each in now.items()):
+            return set()
+        before, self._names = self._names, self._names.over(now)
+        self._labels = self._names.columns
+        indexes = {oid[len(root) + 1 :] for root, given in rows.items() for oid, _ in given}
+        other = {index for index in indexes if before[index] != self._names[index]}
         self._forget_counters(other)
         return other
 

@@ -17,6 +17,8 @@ from collectors.snmp.profile import Every
 from collectors.snmp.reboot import SYS_OBJECT_ID, UPTIME
 
 IF = "1.3.6.1.2.1.2.2.1"
+NAME = "1.3.6.1.2.1.31.1.1.1.1"
+VRRP = "1.3.6.1.2.1.68.1.3.1.3"
 BGP = "1.3.6.1.2.1.15.3.1"
 
 
@@ -122,3 +124,29 @@ async def test_a_scalar_of_another_type_is_told_with_its_name_and_the_rest_is_gi
     given = {each.name for each in told.value.items if isinstance(each, Sample)}
     assert "upsSecondsOnBattery" in given
     assert "upsBatteryStatus" not in given
+
+
+async def test_a_row_that_is_called_after_a_port_is_never_called_after_the_port_that_was_there_before() -> None:
+    """Ports changed their numbers, and nothing tells of it: neither a restart nor ifTableLastChange."""
+    device, agent, clock = router("interfaces", "vrrp")
+    agent.held |= {f"{IF}.1.2": 2, f"{IF}.7.2": 1, f"{IF}.8.2": 1, f"{NAME}.1": b"eth1", f"{NAME}.2": b"eth2"}
+    agent.held |= {f"{VRRP}.1.5": 3, f"{VRRP}.2.5": 2, f"{VRRP}.1.6": 3}
+    assert await states(device) == {("eth1", "5"): 3, ("eth2", "5"): 2, ("eth1", "6"): 3}
+    agent.held |= {f"{NAME}.1": b"eth2", f"{NAME}.2": b"eth1", f"{VRRP}.1.5": 2, f"{VRRP}.2.5": 3, f"{VRRP}.1.6": 2}
+    clock.now, agent.held[UPTIME] = clock.now + 60, 366_000
+    with pytest.raises(Incomplete, match=r"table vrrpOper: 3 rows changed their names"):
+        await states(device)
+    clock.now, agent.held[UPTIME] = clock.now + 60, 372_000
+    assert await states(device) == {("eth2", "5"): 2, ("eth1", "5"): 3, ("eth2", "6"): 2}
+    agent.held |= {f"{NAME}.3": b"eth3"}  # another port: nothing of the table is called otherwise
+    clock.now, agent.held[UPTIME] = clock.now + 60, 378_000
+    with pytest.raises(Incomplete, match=r"^table interfaces: 1 rows changed their names while it was read$") as told:
+        await states(device)
+    assert {each.name for each in told.value.items if isinstance(each, Sample)} >= {"vrrpOperState"}
+
+
+async def states(device: Device) -> dict[tuple[str, str], float]:
+    found = [
+        each for each in await device.poll(Every.FAST) if isinstance(each, Sample) and each.name == "vrrpOperState"
+    ]
+    return {(dict(each.labels)["ifName"], dict(each.labels)["vrrpOperVrId"]): each.value for each in found}
