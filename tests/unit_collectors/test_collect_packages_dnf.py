@@ -8,6 +8,7 @@ import lzma
 import os
 import shutil
 import subprocess
+import sys
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from golden_host import GoldenHost, gather, notices, plant, table
 from golden_rpm import CACHE, DATABASE, REPO, advisory, cache, database, header, primary
+from golden_services import LISTS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -277,3 +279,17 @@ def need_rpm() -> None:
         pytest.fail(f"not installed: {', '.join(missing)} (tests/servers/install)")
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)} (Debian's rpm, createrepo-c, dnf)")
+
+
+def test_a_host_with_apt_loads_nothing_of_dnf(tmp_path: Path) -> None:
+    plant(tmp_path, LISTS)
+    script = f"""if True:
+        import sys
+        from collectors import packages
+        from collectors.api import HostFS
+        list(packages.build(packages.Options(), HostFS(root={str(tmp_path)!r})).collect())
+        print(*sorted(sys.modules))"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert "collectors._apt" in loaded
+    assert not loaded & {"collectors._dnf", "collectors._rpm", "collectors._repositories", "configparser", "sqlite3"}
