@@ -38,11 +38,10 @@ Labelled = Callable[[str], Labels | None]
 class Made:
     """What rows became. ``wrong`` counts, by object, what was left out: an index or a type that is not the object's."""
 
-    __slots__ = ("samples", "time", "wrong")
+    __slots__ = ("samples", "wrong")
 
-    def __init__(self, time: int | None = None) -> None:
+    def __init__(self) -> None:
         self.samples: list[Sample] = []
-        self.time = time
         self.wrong: dict[str, int] = {}
 
 
@@ -60,15 +59,14 @@ def emitter(each: Object, root: str, only: Only | None = None) -> Emit:
     name, counter = each.name, each.type is Syntax.COUNTER
 
     def emit(rows: Sequence[Row], names: Mapping[str, Labels | None], others: Beside, made: Made) -> None:
-        time = made.time
         if counter:
             fresh = [
-                _new((name, names[oid[begin:]], float(value & EXACT), time))
+                _new((name, names[oid[begin:]], float(value & EXACT), None))
                 for oid, value in rows
                 if type(value) is int and value >= 0
             ]
         else:
-            fresh = [_new((name, names[oid[begin:]], float(value), time)) for oid, value in rows if type(value) is int]
+            fresh = [_new((name, names[oid[begin:]], float(value), None)) for oid, value in rows if type(value) is int]
         if len(fresh) == len(rows) and not getattr(names, "bad", False):
             made.samples += fresh
         else:  # something is not as it should be: once more, looking at each
@@ -117,7 +115,7 @@ def _row_by_row(each: Object, root: str, give: _Give, conditions: tuple[Only, ..
                 continue
             for name, label, result in given:
                 full = labels if label is None else _with(labels, own, label)
-                made.samples.append(Sample(name, full, result, made.time))
+                made.samples.append(Sample(name, full, result))
 
     return emit
 

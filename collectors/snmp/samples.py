@@ -67,9 +67,9 @@ class TablePlan:
         """The labels of the table's rows, from the rows of ``labels``."""
         return Names(self.table, rows)
 
-    def samples(self, every: Every, rows: Columns, names: Names, time: int | None = None) -> Made:
-        """What the rows of ``reads[every]`` become, as of ``time`` (milliseconds; None: when they are stored)."""
-        made = Made(time)
+    def samples(self, every: Every, rows: Columns, names: Names) -> Made:
+        """What the rows of ``reads[every]`` become."""
+        made = Made()
         others = {root: cells(root, rows.get(root, ())) for root in self._beside.get(every, ())}
         for root, emit in self._emitters.get(every, ()):
             if given := rows.get(root):
@@ -94,9 +94,9 @@ class ScalarsPlan:
             self._others.setdefault(moment, {}).update({f"{other}.{instance}": other for other in beside(alone)})
         self.reads = {each: tuple({**own, **self._others[each]}) for each, own in self._emitters.items()}
 
-    def samples(self, every: Every, values: Mapping[str, Value], time: int | None = None) -> Made:
+    def samples(self, every: Every, values: Mapping[str, Value]) -> Made:
         """What the values of ``reads[every]`` become."""
-        made = Made(time)
+        made = Made()
         others: dict[str, Cells] = {}
         for oid, root in self._others.get(every, {}).items():
             if oid in values:
