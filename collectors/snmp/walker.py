@@ -133,20 +133,18 @@ class Walker:
                 batch = await self._one_by_one(last)
                 if not batch:
                     return
-            head, _, tail = last.rpartition(".")
-            arc = int(tail)
-            for oid, value in batch:
-                # Most neighbours differ in their last number only; the others are compared by all of them.
-                next_head, _, tail = oid.rpartition(".")
-                next_arc = int(tail)
-                if (next_arc <= arc) if next_head == head else _numbers(oid) <= _numbers(last):
-                    raise _Stop(f"OIDs do not increase: {oid} came after {last}")
-                if not oid.startswith(prefix):
-                    return
-                last, head, arc = oid, next_head, next_arc
-                rows.append((oid, value))
-                if type(value) is bytes or type(value) is str:
-                    octets += len(value)
+            good = _in_order(last, batch)
+            inside = good
+            if good and not batch[good - 1][0].startswith(prefix):  # a subtree has no holes: its rows come first
+                inside = sum(oid.startswith(prefix) for oid, _ in batch[:good])
+            rows += batch[:inside]
+            if inside < good:
+                return
+            if good < len(batch):
+                before = batch[good - 1][0] if good else last
+                raise _Stop(f"OIDs do not increase: {batch[good][0]} came after {before}")
+            last = batch[-1][0]
+            octets += sum([len(value) for _, value in batch if isinstance(value, bytes | str)])
             if len(rows) >= self._caps.rows:
                 del rows[self._caps.rows :]
                 raise _Stop(f"cut off at {self._caps.rows} rows")
@@ -223,6 +221,26 @@ class Walker:
         raise AssertionError("unreachable: the last try returns or raises")
 
 
-def _numbers(oid: str) -> list[int]:
-    """What OIDs are compared by."""
-    return [int(arc) for arc in oid.split(".")]
+def _in_order(last: str, batch: list[Row]) -> int:
+    """How many rows come one after the other, and the first of them after ``last``, as numbers."""
+    head, _, tail = last.rpartition(".")
+    arc = int(tail)
+    for place, (oid, _) in enumerate(batch):
+        next_head, _, tail = oid.rpartition(".")
+        next_arc = int(tail)
+        if next_head == head:  # as most neighbours have it
+            if next_arc <= arc:
+                return place
+        elif not _later(last, oid):
+            return place
+        last, head, arc = oid, next_head, next_arc
+    return len(batch)
+
+
+def _later(one: str, other: str) -> bool:
+    """Whether ``other`` comes after ``one``."""
+    arcs, others = one.split("."), other.split(".")
+    for arc, next_arc in zip(arcs, others, strict=False):
+        if arc != next_arc:
+            return int(arc) < int(next_arc)
+    return len(arcs) < len(others)

@@ -95,6 +95,18 @@ def v3(datagram: bytes) -> V3 | None:
     return V3(datagram[id_begin:id_end], bool(datagram[flags] & 1), engine, digest, digest_at)
 
 
+def message_id(datagram: bytes) -> bytes:
+    """Of an SNMPv3 message that is our own; b"" of anything else."""
+    try:
+        ((begin, end),) = _values(datagram, 0, len(datagram))
+        values = _values(datagram, begin, end)
+        next(values)
+        first, past = next(_values(datagram, *next(values)))
+    except (ValueError, StopIteration):
+        return b""
+    return datagram[first:past]
+
+
 def authentic(datagram: bytes, head: V3, auth: Auth, key: bytes) -> bool:
     """Whether the message carries the digest that only who has the (localized) key can make."""
     hash_name, size = _DIGEST[auth]

@@ -232,8 +232,8 @@ class _Link:
         self._waiting: asyncio.Future[Any] | None = None
         self._receive: Callable[[_Client], Any] = _many
         self._loop = asyncio.get_running_loop()
+        self._codec = _Codec(credential)  # first: it can fail (too many files) and leaves nothing open
         self._wire = Wire(address, self._received, self._fail)
-        self._codec = _Codec(credential)
 
     def close(self) -> None:
         self._wire.close()
@@ -257,8 +257,7 @@ class _Link:
         """Send, and wait for what ``receive`` makes of the reply. ``_FAILURES``, or NoSuchInstance."""
         request = self._codec.encode(send)
         if self._v3:
-            head = _header.v3(request)
-            self._message_id = head.message_id if head is not None else b""
+            self._message_id = _header.message_id(request)
         self.odd = ""
         self._unused = 0
         self._receive = receive

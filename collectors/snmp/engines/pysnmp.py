@@ -337,8 +337,7 @@ class _Link(AbstractAsyncioTransport, asyncio.DatagramProtocol):  # type: ignore
     def send_message(self, message: bytes, _address: object) -> None:
         """For pysnmp: send."""
         if self._hub.model == 3:
-            head = _header.v3(message)
-            self._message_id = head.message_id if head is not None else b""
+            self._message_id = _header.message_id(message)
         if self._way is not None:
             self._way.sendto(message)
 
