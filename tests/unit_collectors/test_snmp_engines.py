@@ -21,7 +21,7 @@ from servers.snmpd import Snmpd
 from snmp_kit import AUTH_KEY, ENGINES, PRIV_KEY, PUBLIC, open_, user, walker
 
 from collectors.snmp.credentials import Auth, Community, Credential, Priv, User
-from collectors.snmp.engines import Choice
+from collectors.snmp.engines import Choice, _header
 from collectors.snmp.errors import Malformed, NoReply, Refused
 from collectors.snmp.port import Value
 from collectors.snmp.walker import Memory
@@ -198,6 +198,35 @@ async def test_an_agent_that_was_restarted_is_found_again(
     assert third is not None
     assert (second.id, second.boots) == (first.id, first.boots + 1)
     assert third.id != first.id
+
+
+@ENGINES
+async def test_an_agent_that_tells_its_time_only_to_whom_it_knows(
+    require: Callable[[str], Path], tmp_path: Path, engine: Choice
+) -> None:
+    """RFC 3414 section 4 in two steps: zeros for anybody, then a report with the right digest and time."""
+    zeroed = [0]
+
+    def without_time(datagram: bytes) -> list[bytes]:
+        head = _header.v3(datagram)
+        assert head is not None
+        if head.authenticated:
+            return [datagram]
+        at = datagram.index(head.engine.id) + len(head.engine.id)
+        assert (datagram[at : at + 2], datagram[at + 3 : at + 5]) == (b"\x02\x01", b"\x02\x01")
+        zeroed[0] += 1
+        return [datagram[:at] + b"\x02\x01\x00\x02\x01\x00" + datagram[at + 6 :]]
+
+    config = f'createUser u SHA-256 "{AUTH_KEY}"\nrouser u auth'
+    with Snmpd(require("snmpd"), tmp_path, config) as snmpd, UdpRelay(snmpd.port) as relay:
+        relay.on_reply = without_time
+        session = open_(engine, relay.port, user(Auth.SHA256, None, name="u"))
+        try:
+            for _ in range(3):
+                assert await session.get([SYS_NAME]) == {SYS_NAME: b"lab"}
+            assert zeroed[0] == 1, "and it is not discovered again for each request"
+        finally:
+            session.close()
 
 
 WRONG = [

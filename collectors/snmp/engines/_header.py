@@ -38,6 +38,7 @@ class Report(IntEnum):
     DECRYPTION_ERROR = 6
 
 
+_REPORTS = frozenset(Report)
 _USM_STATS = bytes.fromhex("2b060106030f0101")
 """1.3.6.1.6.3.15.1.1 as BER writes it."""
 
@@ -120,7 +121,7 @@ def report(datagram: bytes) -> Report | None:
     """Which counter a report shows; None for other messages, and for reports that are encrypted."""
     at = datagram.find(_USM_STATS)
     kind = datagram[at + len(_USM_STATS)] if 0 <= at < len(datagram) - len(_USM_STATS) else 0
-    return Report(kind) if kind in frozenset(Report) else None
+    return Report(kind) if kind in _REPORTS else None
 
 
 def well_formed(datagram: bytes) -> bool:
