@@ -151,17 +151,8 @@ def build_traps(config: Config, targets: TargetScheduler | None) -> object | Non
     for name in collectors.api.target_kinds():
         options = getattr(config.collect, name).options
         if options is not None and wants_traps(options):
-            return trap_settings(
-                options, lambda credential: secrets(credential).reveal(), partial(_look, targets, name)
-            )
+            return trap_settings(options, lambda credential: secrets(credential).reveal(), targets)
     return None
-
-
-def _look(targets: TargetScheduler | None, kind: str, target: str) -> None:
-    """Measure a target now: whether it is there, and what it polls often."""
-    if targets is not None:
-        for source in (f"{kind}/{target}", f"{kind}/{target}:fast"):
-            targets.nudge(source)
 
 
 def build_context(loaded: Loaded, config: Config, own: Self, built: Mapping[str, Integration]) -> Context:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from socket import socket
 from typing import Any, Protocol
 
 from collectors._model import Collector, Metric, Notice, Sample
 from collectors._options import Reveal
+from collectors._targets import TargetScheduler
 
 TRAPS = "snmp_traps"
 """The name of the collector."""
@@ -32,11 +33,11 @@ def wants_traps(options: Any) -> bool:
     return getattr(options, "traps", None) is not None
 
 
-def trap_settings(options: Any, reveal: Reveal, nudge: Callable[[str], object]) -> object:
-    """From options without a mistake that want them. ``nudge`` has a target polled out of turn, by its name."""
+def trap_settings(options: Any, reveal: Reveal, targets: TargetScheduler | None) -> object:
+    """From options without a mistake that want them. ``targets`` are those that a notification may have measured."""
     from collectors.snmp.traps.build import build  # noqa: PLC0415 - see above
 
-    return build(options, reveal, nudge)
+    return build(options, reveal, targets)
 
 
 def trap_station(state: Path, passed: Sequence[socket]) -> TrapStation:

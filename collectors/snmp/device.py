@@ -120,6 +120,12 @@ class Device:
         }
 
     @property
+    def engine_id(self) -> bytes:
+        """What SNMPv3 calls the device; empty before it answered, and over other versions."""
+        engine = self._way.engine
+        return b"" if engine is None else engine.id
+
+    @property
     def held(self) -> int:
         """Counters that are held back at present."""
         counters = (each for own in self.known.scalars for each in own.counters.values())

@@ -10,8 +10,15 @@ import pytest
 from fakes.traps import FOREIGN, SWITCH, THEIR_ID, Rig, link, pdu, v2c, v3, watched
 
 from collectors._options import CredentialRef
+from collectors._targets import TargetScheduler
+from collectors.snmp.build import build as make_targets
 from collectors.snmp.credentials import CredentialOptions
+from collectors.snmp.device import Device
+from collectors.snmp.options import Options, TargetOptions
+from collectors.snmp.port import Engine
+from collectors.snmp.profile import Profile, Trap
 from collectors.snmp.traps import engine, ledger, limits
+from collectors.snmp.traps.build import build
 from collectors.snmp.traps.counts import Drop
 from collectors.snmp.traps.limits import Limits
 from collectors.snmp.traps.meaning import Event
@@ -204,6 +211,28 @@ def test_an_agent_without_traps_loads_none_of_it_and_traps_load_no_library() -> 
     receiver = loaded_by("import collectors.snmp.traps.station")
     assert "collectors.snmp.traps.usm" in receiver
     assert not receiver & {"pysnmp", "pyasn1", "gufo", "cryptography"}
+
+
+def test_the_section_becomes_settings_and_a_trap_has_a_device_polled() -> None:
+    own = Profile(traps=(Trap("1.3.6.1.6.3.1.1.5.3", "portDied"),))
+    options = Options(
+        targets=(TargetOptions(SWITCH, "lab", name="sw1", labels={"site": "hz"}),),
+        credentials={"lab": CredentialOptions(3, user="u")},
+        profiles={"own": own},
+        traps=TrapOptions(users=("lab",)),
+    )
+    frame = TargetScheduler(make_targets(options, str, Path()), limit=1)
+    made = build(options, str, frame)
+    assert made.watched == (watched("sw1", SWITCH, site="hz"),)
+    assert next(trap.name for trap in made.traps if trap.oid == "1.3.6.1.6.3.1.1.5.3") == "portDied"
+    assert made.engines() == {}
+    (device,) = frame.states()
+    assert isinstance(device, Device)
+    device._way.engine = Engine(THEIR_ID, 1, 1)
+    assert made.engines() == {THEIR_ID: "sw1"}
+    made.nudge("sw1")
+    assert [name for name, live in frame._live.items() if live.again] == ["snmp/sw1", "snmp/sw1:fast"]
+    made.nudge("somebody else")
 
 
 V3 = CredentialOptions(3, user="u")

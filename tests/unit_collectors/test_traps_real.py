@@ -75,11 +75,13 @@ async def collected(station: Station) -> dict[str, float]:
     }
 
 
-async def until(what: str, check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not check():
-            await asyncio.sleep(0.01)
-    assert check(), what
+async def until(what: str, check: Callable[[], bool], seen: object = "") -> None:
+    try:
+        async with asyncio.timeout(10):
+            while not check():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"not within 10 s: {what} {seen}") from None
 
 
 async def send(program: Path, folder: Path, *arguments: str) -> str:
@@ -125,7 +127,7 @@ async def test_every_user_is_understood(
     refused = {user.name: words for user, words in zip(users, said, strict=True) if words}
     assert not refused
     counts = station.memory.counts
-    await until("all came", lambda: sum(counts.taken.values()) == len(users))
+    await until(f"all {len(users)} came", lambda: sum(counts.taken.values()) == len(users), counts.__dict__)
     await station.aclose()
     seen = await collected(station)
     key = "snmp_traps_total ifIndex=3 ifName=eth3 instance=switch job=snmp security={} trap=linkDown"
@@ -341,6 +343,18 @@ async def test_what_was_counted_outlives_the_process(tmp_path: Path) -> None:
     assert len(notices) == 1
     assert "so traps are counted anew" in notices[0]
     await station.aclose()
+
+
+async def test_an_engine_that_polling_knows_is_its_target_from_any_address(station: Station) -> None:
+    settings = configured(("127.0.0.1", free_port()))
+    station.apply(structs.replace(settings, engines=lambda: {THEIR_ID: "switch"}))
+    await collected(station)
+    station._receive(v3(user=User("sha256", Auth.SHA256, KEY)), "192.0.2.99")
+    station._receive(v3(user=User("none")), "192.0.2.99")
+    await collected(station)
+    seen = await collected(station)
+    key = "snmp_traps_total ifIndex=3 instance={} job=snmp security={} trap=linkDown"
+    assert seen[key.format("switch", "authNoPriv")] == seen[key.format("192.0.2.99", "noAuthNoPriv")] == 1
 
 
 async def test_an_empty_community_is_refused(station: Station) -> None:

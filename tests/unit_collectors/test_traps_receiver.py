@@ -141,6 +141,13 @@ def test_an_inform_is_acknowledged_with_its_own_content_and_counted_once() -> No
     assert rig.taken == 2
 
 
+def test_equal_informs_of_two_users_at_one_address_are_two() -> None:
+    rig = Rig(users=[USER, AUTH_ONLY])
+    for user in (USER, AUTH_ONLY, USER):
+        rig.give(v3(pdu(tag=ber.INFORM), user, engine=OWN_ID, boots=3, time=600, reportable=True))
+    assert (rig.taken, rig.dropped) == (2, {Drop.DUPLICATE: 1})
+
+
 def test_a_trap_is_not_answered() -> None:
     rig = Rig()
     assert rig.give(v2c()) is None

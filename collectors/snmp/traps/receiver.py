@@ -134,12 +134,13 @@ class Receiver(msgspec.Struct):
             return Refused(Drop.NO_NOTIFICATION)
         notification = read_notification(opened.data, opened.pdu)
         answer = None
-        theirs = opened.engine_id
+        theirs = origin = opened.engine_id
         if notification.inform:
             answer = self.usm.answer(message, opened, response_to(opened.data, opened.pdu), now)
             theirs = b""  # the engine of an inform is ours, and says nothing about its sender
+            origin = message.user + b"@" + address.encode()
         proved = opened.security is not Security.NO_AUTH
-        if (proved or answer) and self._is_again(theirs or address, opened.data, opened.pdu, now):
+        if (proved or answer) and self._is_again(origin, opened.data, opened.pdu, now):
             return Refused(Drop.DUPLICATE, answer)
         sender = self.senders.proved(address, theirs, notification.agent) if proved else self.senders.at(address)
         self._take(sender or stranger(address), notification, opened.security, now)

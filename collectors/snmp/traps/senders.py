@@ -79,7 +79,7 @@ class Senders:
     def proved(self, address: str, engine_id: bytes, agent: str) -> Sender | None:
         """The target of an authentic message: whom it names as its agent, who is there, or whose engine it is.
 
-        An engine that was heard at a target's address is the target's from then on, wherever its messages come from.
+        An engine that answers polls or was heard at a target's address is that target's wherever it sends from.
         ``engine_id`` is empty where the message is no proof of one.
         """
         about = self._by_address.get(canonical(agent)) if agent else None

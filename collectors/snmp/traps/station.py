@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True):
     watched: tuple[Watched, ...]
     traps: tuple[Trap, ...]
     nudge: Callable[[str], object]
+    engines: Callable[[], Mapping[bytes, str]] = dict
+    """The targets' engines as far as polling knows them: many devices send from another address than they answer at."""
 
 
 class TrapCollector:
@@ -115,6 +117,7 @@ class Station:
         receiver = self._receiver
         if receiver is None:
             raise CollectorError(self._trouble)
+        self.memory.engines.update(settings.engines())
         why = "" if self._doors else self._open(settings)
         if receiver.senders.host_names and now - self._looked_up >= _LOOK_UP and self._looking is None:
             self._looked_up = now
