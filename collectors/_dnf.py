@@ -18,11 +18,12 @@ from collectors._host import HostFS
 from collectors._labels import NONE
 from collectors._model import Notice, Sample, labels
 from collectors._repositories import Repositories, Repository
-from collectors._unpack import PACKED, parts, pieces
+from collectors._unpack import PACKED, Unreadable, parts, pieces
 from collectors._updates import Updates
 
 DATABASES = ("usr/lib/sysimage/rpm", "var/lib/rpm")
-_OTHER_DATABASES = ("Packages", "Packages.db")
+_NAMES = ("rpmdb.sqlite", "Packages", "Packages.db")
+"""SQLite (rpm 4.16 and later), Berkeley DB (before), ndb (SUSE), which is not read."""
 CUT_OFF = 3600.0
 """Seconds after which a transaction of rpm that is still open counts as cut off."""
 _MODULE = ".module"
@@ -67,17 +68,19 @@ class Dnf:
 
     def look(self) -> Generator[None, None, Updates]:
         database = self._database() or ""
-        if not database.endswith(".sqlite"):
+        if database.endswith(".db"):
             return Updates([], [_other_database(database)])
         if self._open_transaction(database):
             return Updates(self._samples, [_cut_off(database)] if self._cut_off(database) else [])
         newest: _Installed = {}
-        for found in _rpm.installed(self._root.root + database):
+        for found in self._installed(database):
             for package in found:
                 arches = newest.setdefault(package.name, {})
                 if package.arch not in arches or arches[package.arch].key < package.key:
                     arches[package.arch] = package
             yield
+        if not newest:
+            raise Unreadable(f"/{database} names no installed package")
         notices: list[Notice] = []
         best: dict[tuple[str, str], _Waiting] = {}
         advised: dict[str, list[_rpm.Package]] | None = None  # None until a repository tells what is about security
@@ -112,9 +115,15 @@ class Dnf:
 
     def _database(self) -> str | None:
         """The database of rpm, in a format that is read or in another."""
-        names = [f"{folder}/rpmdb.sqlite" for folder in DATABASES]
-        names += [f"{folder}/{name}" for folder in DATABASES for name in _OTHER_DATABASES]
+        names = [f"{folder}/{name}" for name in _NAMES for folder in DATABASES]
         return next((name for name in names if self._root.info(name) is not None), None)
+
+    def _installed(self, database: str) -> Iterator[list[_rpm.Package]]:
+        if database.endswith(".sqlite"):
+            return _rpm.installed(self._root.root + database)
+        info = self._root.info(database)
+        read = partial(self._root.piece, database)
+        return _rpm.installed_before_4_16(f"/{database}", read, info.size if info is not None else 0)
 
     def _open_transaction(self, database: str) -> bool:
         log = self._root.info(f"{database}-wal")
@@ -171,7 +180,7 @@ def _unreadable(repository: Repository, path: str) -> Notice:
 
 def _other_database(path: str) -> Notice:
     return Notice(
-        f"/{path} is a database of rpm in a format that is not read; rpmdb.sqlite is (let the timer that runs dnf"
+        f"/{path} is a database of rpm in a format that is not read (let the timer that runs dnf"
         " check-update write a file for the textfile collector, or turn this collector off)"
     )
 

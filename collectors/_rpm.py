@@ -1,14 +1,16 @@
 """Formats of RPM and its repositories: versions, the database of what is installed, the lists of what is offered.
 
-rpm-version(7); the header format of rpm.org/docs (v4); rpmdb.sqlite as rpm 4.16 and later write it, read without a
-lock and without its log; ``primary`` and ``updateinfo`` of a repodata directory as createrepo_c writes them.
+rpm-version(7); the header format of rpm.org/docs (v4); rpmdb.sqlite as rpm 4.16 and later write it, and the Berkeley DB
+of those before, read without a lock and without their logs; ``primary`` and ``updateinfo`` of a repodata directory as
+createrepo_c writes them.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -24,6 +26,9 @@ _TAGS = frozenset({_NAME, _VERSION, _RELEASE, _EPOCH, _ARCH})
 _INT32, _STRING = 4, 6
 _ENTRIES_LIMIT = 65_536
 _TEXT_LIMIT = 256
+_HEADER_LIMIT = 256 << 20
+_COUNTER = 4
+"""Bytes of what a Berkeley DB holds beside headers: the last number that was given."""
 _HEADERS = 16
 """Headers read in one step: about as long as a piece of a list takes."""
 _SEGMENTS = re.compile(r"[0-9]+|[a-zA-Z]+|[~^]")
@@ -74,7 +79,7 @@ def installed(path: str) -> Iterator[list[Package]]:
             found = []
             for number in numbers[start : start + _HEADERS]:
                 with connection.blobopen("Packages", "blob", number, readonly=True) as blob:
-                    found.append(_header(blob))
+                    found.append(_header(partial(_piece, blob)))
             yield found
     except (sqlite3.Error, struct.error, UnicodeDecodeError) as error:
         raise Unreadable(f"{path} is no database of rpm that can be read: {error}") from error
@@ -82,17 +87,34 @@ def installed(path: str) -> Iterator[list[Package]]:
         connection.close()
 
 
-def _header(blob: sqlite3.Blob) -> Package:
+def installed_before_4_16(path: str, read: Callable[[int, int], bytes | None], size: int) -> Iterator[list[Package]]:
+    """The same from the Berkeley DB of an older rpm, of ``size`` bytes; ``read`` takes offset and size."""
+    from collectors._bdb import values  # noqa: PLC0415 - for hosts with such an rpm only
+
+    try:
+        for found in values(read, size):
+            yield [_header(value.read) for value in found if value.size > _COUNTER]
+    except (Unreadable, IndexError, struct.error, UnicodeDecodeError) as error:
+        raise Unreadable(f"{path} is no database of rpm that can be read: {error}") from error
+
+
+def _piece(blob: sqlite3.Blob, offset: int, size: int) -> bytes:
+    blob.seek(offset)
+    return blob.read(size)
+
+
+def _header(read: Callable[[int, int], bytes]) -> Package:
     """The package of one header: numbers of entries and bytes, the entries (tag, type, offset, count), the bytes."""
-    entries, _ = struct.unpack(">II", blob.read(8))
+    entries, _ = struct.unpack(">II", read(0, 8))
     if entries > _ENTRIES_LIMIT:
         raise Unreadable(f"a header of rpm's database says it has {entries} entries")
     values = dict.fromkeys(_TAGS, "")
-    for tag, kind, offset, _ in struct.iter_unpack(">IIII", blob.read(16 * entries)):
+    for tag, kind, offset, _ in struct.iter_unpack(">IIII", read(8, 16 * entries)):
         if tag not in _TAGS or kind not in (_INT32, _STRING):
             continue
-        blob.seek(8 + 16 * entries + offset)
-        raw = blob.read(4 if kind == _INT32 else _TEXT_LIMIT)
+        if offset > _HEADER_LIMIT:
+            raise Unreadable("a header of rpm's database is larger than any can be")
+        raw = read(8 + 16 * entries + offset, 4 if kind == _INT32 else _TEXT_LIMIT)
         if kind == _INT32:
             values[tag] = str(struct.unpack(">I", raw)[0])
         else:

@@ -58,6 +58,30 @@ def database(root: Path, headers: Iterable[bytes]) -> None:
     (root / f"{DATABASE}-wal").touch()
 
 
+def berkeley(headers: Iterable[bytes], order: str = "<", page: int = 4096) -> bytes:
+    """The same as rpm kept it before 4.16: a hash file, one page of keys, each header in a chain of overflow pages."""
+    chains: list[bytes] = []
+    items = [b"\1" + bytes(4), b"\1" + bytes(4)]  # the counter of numbers
+    for number, blob in enumerate(headers, start=1):
+        parts = [blob[at : at + page - 26] for at in range(0, len(blob), page - 26)]
+        first = 2 + len(chains)
+        items += [b"\1" + struct.pack(f"{order}I", number), struct.pack(f"{order}B3xII", 3, first, len(blob))]
+        for at, part in enumerate(parts):
+            following = first + at + 1 if at + 1 < len(parts) else 0
+            head = struct.pack(f"{order}8xIIIHHBB", first + at, 0, following, 1, len(part), 0, 7)
+            chains.append((head + part).ljust(page, b"\0"))
+    end, offsets, body = page, [], b""
+    for item in items:
+        end -= len(item)
+        offsets.append(end)
+        body = item + body
+    table = struct.pack(f"{order}8xIIIHHBB", 1, 0, 0, len(items), end, 0, 13) + struct.pack(
+        f"{order}{len(offsets)}H", *offsets
+    )
+    meta = struct.pack(f"{order}8xIIIIBB", 0, 0x061561, 9, page, 0, 8).ljust(page, b"\0")
+    return meta + table.ljust(end, b"\0") + body + b"".join(chains)
+
+
 def primary(*packages: tuple[str, str, str, str, str]) -> str:
     """(name, epoch, version, release, arch) of each."""
     return '<?xml version="1.0" encoding="UTF-8"?>\n<metadata packages="1">\n' + "".join(

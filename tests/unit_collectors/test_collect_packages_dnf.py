@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
 import shutil
+import sqlite3
+import struct
 import subprocess
 import sys
 from functools import partial
@@ -15,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from golden_host import GoldenHost, gather, notices, plant, table
-from golden_rpm import CACHE, DATABASE, REPO, advisory, cache, database, header, primary
+from golden_rpm import CACHE, DATABASE, REPO, advisory, berkeley, cache, database, header, primary
 from golden_services import LISTS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,10 +145,28 @@ def test_what_is_not_read_is_said(tmp_path: Path) -> None:
     assert "repository extra is packed in a way that is not read (ab-primary.xml.zst)" in said
     assert "repository new has no list in /var/cache/dnf (run dnf makecache, or disable it)" in said
     assert "dnf's configuration: File contains no section headers. file: '/etc/yum.repos.d/zzz.repo'" in said
-    other = plant(tmp_path / "b", {"var/lib/rpm/Packages": "x", f"{CACHE}/base-{'0' * 16}/repodata/repomd.xml": ""})
+    other = plant(tmp_path / "b", {"var/lib/rpm/Packages.db": "x", f"{CACHE}/base-{'0' * 16}/repodata/repomd.xml": ""})
     items = gather(packages.build(packages.Options(), other))
     assert table(items) == {}
-    assert "/var/lib/rpm/Packages is a database of rpm in a format that is not read" in notices(items)[0]
+    assert "/var/lib/rpm/Packages.db is a database of rpm in a format that is not read" in notices(items)[0]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_berkeley_db_of_an_older_rpm(tmp_path: Path, order: str) -> None:
+    expected = table(gather(packages.build(packages.Options(), rpm_host(tmp_path))))
+    (tmp_path / DATABASE).unlink()
+    file = tmp_path / "var/lib/rpm/Packages"
+    whole = berkeley((header(*each) for each in INSTALLED), order)
+    file.write_bytes(whole)
+    assert collected(HostFS(root=str(tmp_path))) == expected
+    overflow = whole.index(b"A long description")
+    for damaged in (
+        b"no", whole[:600], whole[:9000], whole[:overflow], whole.replace(b"\0\0\0\x0b", b"\xff\xff\xff\xff"),
+        whole[:20] + b"\7\0\0\7" + whole[24:], whole[: 8192 + 25] + b"\1" + whole[8192 + 26 :],
+    ):  # fmt: skip
+        file.write_bytes(damaged)
+        with pytest.raises(CollectorError, match=r"/var/lib/rpm/Packages (is no database of rpm|names no)"):
+            collected(HostFS(root=str(tmp_path)))
 
 
 def test_while_rpm_writes_the_last_result_stays(tmp_path: Path) -> None:
@@ -270,15 +291,25 @@ def test_as_dnf_itself_says(tmp_path: Path, need_rpm: None) -> None:
         assert {name: value for name, value in seen.items() if name.startswith(metric)} == {
             f'{metric}{{origin="{origin}"}}': origins.count(origin) for origin in set(origins)
         }
+    # The same headers in a Berkeley DB made by its own library, as rpm kept them before 4.16.
+    newer = root / DATABASE
+    with contextlib.closing(sqlite3.connect(f"file:{newer}?mode=ro&immutable=1", uri=True)) as read:
+        rows = read.execute("SELECT hnum, blob FROM Packages").fetchall()
+    pairs = [(0, struct.pack("<I", len(rows))), *rows]
+    text = "".join(f" {struct.pack('<I', number).hex()}\n {blob.hex()}\n" for number, blob in pairs)
+    dump = f"VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n{text}DATA=END\n"
+    newer.unlink()
+    run(["db5.3_load", str(newer.parent / "Packages")], input=dump)
+    assert collected(HostFS(root=str(root))) == seen
 
 
 @pytest.fixture
 def need_rpm() -> None:
-    missing = [name for name in ("rpm", "rpmbuild", "createrepo_c", "dnf") if shutil.which(name) is None]
+    missing = [name for name in ("rpm", "rpmbuild", "createrepo_c", "dnf", "db5.3_load") if shutil.which(name) is None]
     if missing and os.environ.get("CI") == "true":
         pytest.fail(f"not installed: {', '.join(missing)} (tests/servers/install)")
     if missing:
-        pytest.skip(f"not installed: {', '.join(missing)} (Debian's rpm, createrepo-c, dnf)")
+        pytest.skip(f"not installed: {', '.join(missing)} (Debian's rpm, createrepo-c, dnf, db-util)")
 
 
 def test_a_host_with_apt_loads_nothing_of_dnf(tmp_path: Path) -> None:
