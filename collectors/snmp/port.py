@@ -42,8 +42,8 @@ class Engine(msgspec.Struct, frozen=True):
 class Session(Protocol):
     """The way to one device with one credential. One request at a time; the device object sees to that.
 
-    Every call raises an ``SnmpError`` and nothing else, within ``timeout`` seconds of its own (twice that where
-    SNMPv3 has to find the engine first).
+    Every call raises an ``SnmpError`` and nothing else. It waits for a reply for the ``timeout`` that the session was
+    opened with; over SNMPv3 there may be two exchanges before its own, in which the engine is found.
     """
 
     engine: Engine | None

@@ -159,19 +159,19 @@ class GufoSession:
         if isinstance(user, Community):
             return link
         try:
-            await link.ask(_refresh, _refreshed, self._timeout / 2)
+            await link.ask(_refresh, _refreshed, self._timeout)
             self.engine = link.use(user)
             if user.auth is not None:
                 # So a wrong user or key is told from silence; and an agent that tells its time only to whom it knows
                 # does so in a report, which the library heeds.
-                await link.ask(lambda c: c.send_get_many([_UPTIME]), _many, self._timeout / 2)
+                await link.ask(lambda c: c.send_get_many([_UPTIME]), _many, self._timeout)
         except _Reported as told:
             if told.kind is not Report.NOT_IN_TIME_WINDOW:
                 link.close()
-                raise self._explained(link, told, self._timeout / 2) from None
+                raise self._explained(link, told, self._timeout) from None
         except _FAILURES as failure:
             link.close()
-            raise self._explained(link, failure, self._timeout / 2) from None
+            raise self._explained(link, failure, self._timeout) from None
         except BaseException:
             link.close()
             raise

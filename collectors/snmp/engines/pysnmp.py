@@ -139,8 +139,7 @@ class PysnmpSession:
                 if self._link is None:
                     self._hub = self._hub or _hub(self._credential)
                     self._link = await _connect(self._address, self._hub, self._timeout)
-                async with asyncio.timeout(self._timeout):
-                    reply = await self._link.ask(pdu)
+                reply = await self._link.ask(pdu)
                 self._silences = 0
                 return reply
             except TimeoutError:
@@ -307,7 +306,7 @@ class _Link(AbstractAsyncioTransport, asyncio.DatagramProtocol):  # type: ignore
         self._hub.engine.transport_dispatcher.unregister_transport(self.domain)
 
     async def ask(self, pdu: Any) -> Any:
-        """The PDU of the reply. _Refusal, or OSError; how long is the caller's business."""
+        """The PDU of the reply. _Refusal, or OSError, of which TimeoutError is one."""
         self.odd, reports = "", 0
         while True:
             self._unused = 0
@@ -315,7 +314,8 @@ class _Link(AbstractAsyncioTransport, asyncio.DatagramProtocol):  # type: ignore
             v2c.apiPDU.set_request_id(pdu, v2c.getNextRequestID())
             try:
                 self._hub.send(self, pdu, lambda *reply, to=waiting: _answered(to, *reply), self._seconds)
-                reply = await waiting
+                async with asyncio.timeout(self._seconds):
+                    reply = await waiting
             except PySnmpError as error:
                 raise _Refusal(error) from None
             except _Refusal as refusal:
