@@ -62,6 +62,11 @@ class SeriesWindow:
         self._unclaimed: set[str] = set()
 
     @property
+    def count(self) -> int:
+        """The number of series that are held."""
+        return len(self._series)
+
+    @property
     def max_samples(self) -> int:
         return self._max_samples
 

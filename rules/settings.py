@@ -20,9 +20,15 @@ class Recovery(Enum):
     ABSENCE = "absence"
 
 
+_SAMPLES, _SAMPLES_PER_SERIES, _SECONDS_PER_SERIES = 500_000, 10, 5e-6
+_MANY = 10_000
+"""Series that come and go by fewer change nothing."""
+
+
 @dataclass(slots=True)
 class Settings:
-    """What all rules of an engine share. ``rule_cpu_ms`` bounds the CPU time of one rule's evaluation.
+    """What all rules of an engine share. ``rule_cpu_ms`` bounds the CPU time of one rule's evaluation. With the series
+    that are held, time and samples grow a little: a rule about every port of a thousand switches is not a defect.
 
     Only ``interval`` and ``recordings`` change, and only when the engine loads rules. ``pool`` and ``results`` are how
     rules profit from each other: results hold within one pass, until a recording rule writes.
@@ -46,19 +52,22 @@ class Settings:
     def options(self) -> EvalOptions:
         """Evaluation options whose time starts to run with the first look at the clock."""
         self._end = None
-        if self._options is None or self._options.default_step != self.interval:
-            self._options = EvalOptions(
+        most = _SAMPLES + self.series.count // _MANY * _MANY * _SAMPLES_PER_SERIES
+        known = self._options
+        if known is None or (known.default_step, known.max_samples) != (self.interval, most):
+            known = self._options = EvalOptions(
                 lookback=self.lookback,
                 default_step=self.interval,
+                max_samples=most,
                 left_closed=self.left_closed,
                 deadline=self._late,
                 results=self.results,
             )
-        return self._options
+        return known
 
     def _late(self) -> bool:
         """CPU time, not wall time: a starved host must not make rules fail."""
         now = time.thread_time()
         if self._end is None:
-            self._end = now + self.rule_cpu_ms / 1000
+            self._end = now + self.rule_cpu_ms / 1000 + self.series.count * _SECONDS_PER_SERIES
         return now > self._end

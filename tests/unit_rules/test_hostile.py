@@ -141,6 +141,22 @@ def test_the_deepest_rule_is_loaded_and_evaluated_wherever_the_caller_stands(win
     assert "nested too deeply" in ended[0].failures[0].error
 
 
+def test_a_rule_has_more_time_where_there_are_more_series_and_no_end_of_it_either() -> None:
+    held = SeriesWindow(max_series=20_000)
+    held.ingest("s", [("x", (("i", f"{n}"),), 1.0, None) for n in range(20_000)], BASE)
+    engine = Engine(held, interval_ms=STEP, start=Start.WARM, rule_cpu_ms=0)
+    busy = nested("max_over_time(INNER[1h:1s])", 3)
+    engine.load(
+        [loaded(f"groups: [{{name: g, rules: [{{alert: A, expr: sum(x) > 5}}, {{alert: B, expr: '{busy}'}}]}}]")]
+    )
+    begin = time.thread_time()
+    evaluation = engine.evaluate_due(BASE)
+    assert [(failure.rule, failure.error) for failure in evaluation.failures] == [
+        ("B", "query timed out in expression evaluation")
+    ]
+    assert time.thread_time() - begin < GENEROUS
+
+
 def test_one_hostile_rule_leaves_the_others_of_its_group_and_file_running(window: SeriesWindow) -> None:
     rules = loaded(
         "groups:\n"
