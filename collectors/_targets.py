@@ -174,9 +174,15 @@ class TargetScheduler:
         live = self._live.get(source)
         if live is not None and not self._started:  # between a reload and the first cycle after it
             live.again = True
-        elif live is not None and live.nudged is None and not live.again:
+        elif live is not None and not live.again:
             loop = asyncio.get_running_loop()
-            live.nudged = loop.call_at(max(loop.time(), live.began + _NUDGE_GAP), self._nudged, live)
+            at = max(loop.time(), live.began + _NUDGE_GAP)
+            if (
+                live.nudged is None or live.nudged.when() > at
+            ):  # the first measurement after a start may be set for later
+                if live.nudged is not None:
+                    live.nudged.cancel()
+                live.nudged = loop.call_at(at, self._nudged, live)
         return live is not None
 
     async def once(self) -> None:

@@ -244,6 +244,23 @@ def test_a_nudge_before_the_first_cycle_is_not_forgotten() -> None:
     run(main)
 
 
+def test_a_nudge_does_not_wait_for_the_first_measurement_that_is_set_for_later() -> None:
+    logs: dict[str, list[float]] = {f"t{number}": [] for number in range(20)}
+
+    async def main(loop: VirtualLoop) -> None:
+        targets = [target(name, gives(log=log), interval=240.0) for name, log in logs.items()]
+        scheduler = TargetScheduler(targets, limit=20)
+        scheduler.take(0)
+        begin = loop.time()
+        for name in logs:
+            scheduler.nudge(f"probe/{name}")
+        await asyncio.sleep(1)
+        assert all(log and log[0] - begin < 0.1 for log in logs.values())
+        await scheduler.aclose()
+
+    run(main)
+
+
 def test_a_nudge_while_it_is_measured_measures_again() -> None:
     log: list[float] = []
 
