@@ -62,6 +62,9 @@ class State(Protocol):
     def inherit(self, other: Any) -> None:
         """Take over what ``other``, the state of a target of the same source before a reload, knows and still holds."""
 
+    def stir(self) -> None:
+        """Something suggests that it is not what it was: no pause is to be kept."""
+
     def close(self) -> None:
         """Let go of what is open."""
 
@@ -172,6 +175,8 @@ class TargetScheduler:
     def nudge(self, source: str) -> bool:
         """Measure a target out of turn, as soon as it is ``_NUDGE_GAP`` old; False when there is none of that name."""
         live = self._live.get(source)
+        if live is not None and live.target.state is not None:
+            live.target.state.stir()
         if live is not None and not self._started:  # between a reload and the first cycle after it
             live.again = True
         elif live is not None and not live.again:

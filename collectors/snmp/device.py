@@ -97,6 +97,9 @@ class Device:
         if isinstance(other, Device) and other.about == self.about and other._plans.profiles == self._plans.profiles:
             self.known = other.known
 
+    def stir(self) -> None:
+        self.known.ask_again = 0.0
+
     def close(self) -> None:
         self._way.close()
 
