@@ -130,13 +130,16 @@ def _hash(auth: Auth, data: bytes) -> bytes:
 
 def _cipher(key: bytes, priv: Priv, start: Start, *, encrypting: bool) -> CipherContext:
     # Imported where it is used: only who encrypts pays for OpenSSL's bindings.
-    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES  # noqa: PLC0415
     from cryptography.hazmat.primitives.ciphers import Cipher, modes  # noqa: PLC0415
     from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415
 
+    try:  # both have moved: TripleDES with version 43, CFB later
+        from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES  # noqa: PLC0415
+    except ImportError:
+        from cryptography.hazmat.primitives.ciphers.algorithms import TripleDES  # noqa: PLC0415
     try:
         from cryptography.hazmat.decrepit.ciphers.modes import CFB  # noqa: PLC0415
-    except ImportError:  # until cryptography 46
+    except ImportError:
         from cryptography.hazmat.primitives.ciphers.modes import CFB  # noqa: PLC0415
 
     if priv is Priv.DES:
