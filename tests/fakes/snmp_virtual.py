@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,25 +30,26 @@ class VirtualSession:
         self.requests = 0
         self.on_request: Callable[[int], None] = lambda number: None
 
-    def _asked(self) -> dict[str, Value]:
+    async def _asked(self) -> dict[str, Value]:
         self.requests += 1
         self.on_request(self.requests)
         if self.silent:
             raise NoReply("10.0.0.1 does not answer")
+        await asyncio.sleep(0)  # others have their turn, as while a real reply is awaited
         return self.mib()
 
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
-        mib = self._asked()
+        mib = await self._asked()
         return {oid: mib[oid] for oid in oids if oid in mib}
 
     async def after(self, oid: str, repetitions: int) -> list[Row]:
-        mib = self._asked()
+        mib = await self._asked()
         ordered = sorted(mib, key=_numbers)
         begin = bisect_right(ordered, _numbers(oid), key=_numbers)
         return [(each, mib[each]) for each in ordered[begin : begin + repetitions]]
 
     async def ended(self, oid: str) -> bool:
-        return all(_numbers(each) <= _numbers(oid) for each in self._asked())
+        return all(_numbers(each) <= _numbers(oid) for each in await self._asked())
 
     def close(self) -> None:
         pass

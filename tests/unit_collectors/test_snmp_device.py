@@ -17,7 +17,7 @@ import collectors.snmp
 from collectors._model import CollectorError, Sample
 from collectors._targets import Incomplete
 from collectors.snmp.device import About, Device
-from collectors.snmp.errors import NoReply
+from collectors.snmp.errors import NoReply, SnmpError
 from collectors.snmp.load import all_shipped
 from collectors.snmp.options import Options
 from collectors.snmp.plans import Plans
@@ -156,6 +156,39 @@ def test_renumbered_in_the_middle_of_a_poll_nothing_is_published_under_another_n
     for _ in range(8):
         rig.poll()
         true_to_their_names(rig)
+
+
+@pytest.mark.parametrize("told", ["reboot", "change", "nothing"])
+def test_a_description_that_changed_is_published_at_once_where_the_device_tells_of_it(told: str) -> None:
+    rig = Rig(Switch(ports())).poll(3)
+    rig.switch.ports[0].alias = "to the roof"
+    if told == "reboot":
+        rig.switch.reboot()
+    rig.switch.changed += told == "change"
+    rig.poll()
+    aliases = {dict(each.labels).get("ifAlias") for each in rig.last if each.name == "ifOperStatus"}
+    assert ("to the roof" in aliases) == (told != "nothing")
+    rig.poll(10)
+    aliases = {dict(each.labels).get("ifAlias") for each in rig.last if each.name == "ifOperStatus"}
+    assert "to the roof" in aliases
+
+
+async def test_a_poll_during_which_the_device_started_anew_is_not_used() -> None:
+    switch = Switch(ports(40))
+    device = Rig(switch).device
+    switch.now += 60
+    await device.poll(Every.FAST)
+    await device.liveness()
+    switch.now += 60
+    under_way = asyncio.create_task(device.poll(Every.FAST))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    switch.reboot()
+    switch.now += 5
+    await device.liveness()
+    with pytest.raises(SnmpError, match="started anew while it was read"):
+        await under_way
+    assert await device.poll(Every.FAST)
 
 
 def test_a_port_that_comes_is_seen_and_one_that_goes_is_gone() -> None:
