@@ -289,6 +289,30 @@ async def test_headers_with_several_values_and_from_files(tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+async def test_no_way_to_log_in_goes_to_where_the_probe_is_sent_on(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hunter2")
+    server = TokenServer()
+    seen: list[Asked] = []
+    async with (
+        serve(http(ok(), seen)) as other,
+        serve(http(lambda asked: ok(b"", f"Location: http://127.0.0.1:{other}/", status="302 Found"), seen)) as port,
+        serve(http(server)) as tokens,
+    ):
+        ways: tuple[dict[str, object], ...] = (
+            {"headers": {"Authorization": "Bearer hunter2", "X-Plain": "a"}},
+            {"http_headers": {"X-Key": {"values": ["a"], "secrets": ["hunter2"], "files": ["key"]}}},
+            {"oauth2": with_oauth2(tokens)},
+        )
+        for way in ways:
+            seen.clear()
+            found = await probe(module("http", **way), f"http://127.0.0.1:{port}/", base=tmp_path)
+            assert found.ok, found.why
+            first, second = (" ".join(asked.headers.values()) for asked in seen)
+            assert "hunter2" in first or "token-0" in first
+            assert "hunter2" not in second
+            assert "token-0" not in second
+
+
 async def test_certificate_and_key_in_the_module_itself(tmp_path: Path) -> None:
     import ssl
 
@@ -405,7 +429,7 @@ async def test_bytes_that_must_come(tmp_path: Path) -> None:
     came: list[bytes] = []
 
     async def postgresql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        came.append(await reader.readexactly(8))
+        came.append(await reader.read(100))
         writer.write(b"S")
         await writer.start_tls(authority.server("localhost"))
 
