@@ -8,6 +8,7 @@ import random
 import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from fakes import ber
@@ -30,7 +31,7 @@ from snmp_kit import ENGINES, PUBLIC, open_, walker
 
 from collectors.snmp.credentials import Community, Credential, User
 from collectors.snmp.engines import Choice, _header, choose
-from collectors.snmp.engines.gufo import _Link, _Reported
+from collectors.snmp.engines._gufo_link import Link, Reported
 from collectors.snmp.errors import Malformed, NoReply, Refused, SnmpError, TooBig
 from collectors.snmp.port import Address, Session
 from collectors.snmp.walker import Caps
@@ -117,6 +118,7 @@ async def test_a_true_reply_is_found_among_others(agent: SnmpAgent, engine: Choi
 NO_ANSWER: list[tuple[Callable[[Request, bytes], list[Reply]], tuple[type[SnmpError], ...]]] = [
     (silent, (NoReply,)),
     (other_id, (NoReply, Malformed)),
+    (lambda q, _reply: [respond(replace(q, id=q.id ^ 1), [(NAME, ber.octets("false"))])], (NoReply, Malformed)),
     (lambda _q, reply: [Elsewhere(reply)], (NoReply,)),
     (lambda _q, reply: [reply[: len(reply) // 2]], (Malformed,)),
     (lambda _q, _reply: [b"\x00" * 60_000], (Malformed, TooBig)),
@@ -259,7 +261,7 @@ async def test_mutated_datagrams_never_hurt(agent: SnmpAgent, engine: Choice, cr
 async def test_a_hundred_thousand_mutations_at_the_decoder(agent: SnmpAgent, credential: Credential) -> None:
     """The same straight into the link, a third of them for each version: only its own failures come out of it."""
     chance = random.Random(7)
-    link = _Link(Address("127.0.0.1", agent.port), credential)
+    link = Link(Address("127.0.0.1", agent.port), credential)
     outcomes: Counter[str] = Counter()
     try:
         for number in range(33_334):
@@ -277,7 +279,7 @@ async def test_a_hundred_thousand_mutations_at_the_decoder(agent: SnmpAgent, cre
             if not waiting.done():
                 outcomes["odd" if link.odd else "ignored"] += 1
             elif (error := waiting.exception()) is not None:
-                assert isinstance(error, (_Reported, TooBig)), error
+                assert isinstance(error, (Reported, TooBig)), error
                 outcomes[type(error).__name__] += 1
             else:
                 outcomes["rows"] += 1
