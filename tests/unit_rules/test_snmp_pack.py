@@ -14,6 +14,7 @@ import snmp_pack
 import yaml
 from pack_series import RETENTION_MS, minutes_ms, window
 
+from agent.cli import main
 from rules import api
 from rules.evidence import Evidence
 from rules.files import AlertingRule, RecordingRule, read_rule_file
@@ -26,6 +27,13 @@ RECORDINGS = ROOT / "tests/unit_collectors/snmp_recordings"
 MINUTE = 60_000
 FAST_WINDOW, SLOW_WINDOW = 3 * MINUTE, 10 * MINUTE
 """Two and a half polls, rounded up."""
+CONFIG = """
+collect:
+  snmp:
+    credentials: {public: {version: 2, community: {credential: ro}}}
+    targets: [{host: 10.0.0.1, credential: public}]
+    traps: {listen: "127.0.0.1:10162", communities: [{credential: traps}]}
+"""
 Rule = AlertingRule | RecordingRule
 
 
@@ -267,3 +275,16 @@ def test_what_is_known_by_its_absence_is_not_well_again_when_the_device_is_silen
     for later in range(0, 120, 10):
         verdict = evidence.at(series, fired + later * MINUTE, api.EvalOptions()).verdict(element, branches)
         assert verdict.truth is not Truth.FALSE, later
+
+
+def test_the_five_rules_of_the_page_are_without_a_mistake_or_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs/snmp.md").read_text("utf-8")
+    (text,) = re.findall(r"<!-- tests load this -->\n```yaml\n(.*?)```", page, re.DOTALL)
+    config, own = tmp_path / "tocsin.yaml", tmp_path / "ours.yml"
+    own.write_text(text, "utf-8")
+    config.write_text(CONFIG + f"rules: {{packs: [snmp], files: [{own}]}}\n", "utf-8")
+    assert main(["check", "--config", str(config)]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.strip() == "no mistakes"
+    assert text.count("alert: ") == 5
