@@ -54,6 +54,14 @@ class TargetOptions(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(description="UDP port of its agent.", ge=1, le=65_535)] = 161
     timeout: Annotated[Timeout, Meta(description="How long a reply may take before the request is repeated.")] = 2_000
     retries: Annotated[int, Meta(description="How often a request without a reply is repeated.", ge=0, le=10)] = 2
+    traps_from: Annotated[
+        tuple[Host, ...],
+        Meta(
+            description="Further addresses or names that its traps come from; not needed over SNMPv3.",
+            max_length=32,
+            examples=[["192.0.2.1"]],
+        ),
+    ] = ()
     labels: Annotated[
         dict[LabelName, str],
         Meta(description="Further labels of its series.", max_length=32, examples=[{"site": "hangzhou-1"}]),

@@ -94,8 +94,8 @@ def v3(
     return whole[: made.digest_at] + proof + whole[made.digest_at + size :]
 
 
-def watched(name: str, host: str, **more: str) -> Watched:
-    return Watched(name, host, tuple(sorted({"instance": name, "job": "snmp", **more}.items())))
+def watched(name: str, *hosts: str, **more: str) -> Watched:
+    return Watched(name, hosts, tuple(sorted({"instance": name, "job": "snmp", **more}.items())))
 
 
 TARGETS = watched("switch", SWITCH), watched("router", ROUTER)

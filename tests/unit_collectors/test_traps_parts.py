@@ -124,12 +124,12 @@ def test_all_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_names_of_targets_are_looked_up_and_keep_what_they_had() -> None:
-    senders = Senders([watched("a", "a.example"), watched("b", "b.example"), watched("c", SWITCH)], {})
+    senders = Senders([watched("a", "192.0.2.49", "a.example"), watched("b", "b.example"), watched("c", SWITCH)], {})
     assert set(senders.host_names) == {"a.example", "b.example"}
     senders.resolved({"a.example": ["192.0.2.50", "2001:DB8::5"], "b.example": ["192.0.2.51", SWITCH]})
-    found = {address: held.name for address in ("192.0.2.50", "2001:db8::5", "192.0.2.51", SWITCH)
+    found = {address: held.name for address in ("192.0.2.49", "192.0.2.50", "2001:db8::5", "192.0.2.51", SWITCH)
              if (held := senders.at(address))}  # fmt: skip
-    assert found == {"192.0.2.50": "a", "2001:db8::5": "a", "192.0.2.51": "b", SWITCH: "c"}
+    assert found == {"192.0.2.49": "a", "192.0.2.50": "a", "2001:db8::5": "a", "192.0.2.51": "b", SWITCH: "c"}
     senders.resolved({"b.example": ["192.0.2.52"]})
     assert senders.at("192.0.2.51") is None
     kept = senders.at("192.0.2.50")
@@ -216,14 +216,14 @@ def test_an_agent_without_traps_loads_none_of_it_and_traps_load_no_library() -> 
 def test_the_section_becomes_settings_and_a_trap_has_a_device_polled() -> None:
     own = Profile(traps=(Trap("1.3.6.1.6.3.1.1.5.3", "portDied"),))
     options = Options(
-        targets=(TargetOptions(SWITCH, "lab", name="sw1", labels={"site": "hz"}),),
+        targets=(TargetOptions(SWITCH, "lab", name="sw1", traps_from=("192.0.2.9",), labels={"site": "hz"}),),
         credentials={"lab": CredentialOptions(3, user="u")},
         profiles={"own": own},
         traps=TrapOptions(users=("lab",)),
     )
     frame = TargetScheduler(make_targets(options, str, Path()), limit=1)
     made = build(options, str, frame)
-    assert made.watched == (watched("sw1", SWITCH, site="hz"),)
+    assert made.watched == (watched("sw1", SWITCH, "192.0.2.9", site="hz"),)
     assert next(trap.name for trap in made.traps if trap.oid == "1.3.6.1.6.3.1.1.5.3") == "portDied"
     assert made.engines() == {}
     (device,) = frame.states()

@@ -37,7 +37,11 @@ def build(options: Options, reveal: Reveal, targets: TargetScheduler | None) -> 
         options.credentials,
         reveal,
         tuple(
-            Watched(target.key, target.host, _labels({**target.labels, "instance": target.key, "job": options.job}))
+            Watched(
+                target.key,
+                (target.host, *target.traps_from),
+                _labels({**target.labels, "instance": target.key, "job": options.job}),
+            )
             for target in options.targets
         ),
         tuple(trap for profile in profiles for trap in profile.traps),

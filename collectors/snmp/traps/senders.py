@@ -16,10 +16,12 @@ _MOST_ENGINES = 20_000
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """A target of the poller: its name there, its host as configured, and the labels of its series."""
+    """A target of the poller: its name there, the hosts its traps come from (addresses or names), and the labels of its
+    series.
+    """
 
     name: str
-    host: str
+    hosts: tuple[str, ...]
     labels: Labels
 
 
@@ -47,10 +49,12 @@ class Senders:
         self._names: list[tuple[str, Sender]] = []
         for target in watched:
             sender = self._by_name[target.name] = Sender(target.labels, target.name)
-            if _is_address(target.host):
-                self._by_address.setdefault(canonical(target.host), sender)
-            else:
-                self._names.append((target.host, sender))
+            for host in target.hosts:
+                if _is_address(host):
+                    self._by_address.setdefault(canonical(host), sender)
+                else:
+                    self._names.append((host, sender))
+        self._found: dict[str, Sequence[str]] = {}
         self._given = dict(self._by_address)
 
     @property
@@ -60,15 +64,10 @@ class Senders:
 
     def resolved(self, addresses: Mapping[str, Sequence[str]]) -> None:
         """Take what the look-up of ``host_names`` gave. A name that is not in it keeps what it had."""
-        if not self._names:
-            return
+        self._found.update(addresses)
         held = dict(self._given)
-        gone = {id(sender) for host, sender in self._names if host in addresses}
-        for address, sender in self._by_address.items():
-            if id(sender) not in gone:
-                held.setdefault(address, sender)
         for host, sender in self._names:
-            for address in addresses.get(host, ()):
+            for address in self._found.get(host, ()):
                 held.setdefault(canonical(address), sender)
         self._by_address = held
 
