@@ -31,14 +31,26 @@ _DEADLINE = 15.0
 
 
 class Snmpd:
-    """``config`` is added to a few system values; its users and communities decide who may read."""
+    """``config`` is added to a few system values; its users and communities decide who may read.
 
-    def __init__(self, program: Path, folder: Path, config: str, *, host: str = "127.0.0.1") -> None:
+    ``environment`` is added to its environment.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        config: str,
+        *,
+        host: str = "127.0.0.1",
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.host = host
         self.port = free_port(host)
         self.folder = folder / f"snmpd-{self.port}"
         self._program = program
         self._config = config
+        self._extra = environment or {}
         self._process: Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -89,7 +101,8 @@ class Snmpd:
 
     def _environment(self) -> dict[str, str]:
         state = str(self.folder / "state")
-        return {**os.environ, "SNMP_PERSISTENT_DIR": state, "SNMPCONFPATH": f"{self.folder}:{state}", "MIBS": ""}
+        return {**os.environ, "SNMP_PERSISTENT_DIR": state, "SNMPCONFPATH": f"{self.folder}:{state}", "MIBS": "",
+                **self._extra}  # fmt: skip
 
     def _start(self) -> None:
         command = [self._program, "-f", "-Lf", self.folder / "log", "-p", self.folder / "pid", self.address]

@@ -229,6 +229,31 @@ async def test_an_agent_that_tells_its_time_only_to_whom_it_knows(
             session.close()
 
 
+@ENGINES
+async def test_an_engine_whose_time_has_moved_on(
+    require: Callable[[str], Path], tmp_path: Path, engine: Choice
+) -> None:
+    """After minutes without a word both sides differ by more than the time window of 150 s; nothing is lost by it."""
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not libraries:
+        require("faketime")
+    stamp = tmp_path / "stamp"
+    stamp.write_text("+0\n")
+    moved = {"LD_PRELOAD": str(libraries[0]), "FAKETIME_TIMESTAMP_FILE": str(stamp), "FAKETIME_NO_CACHE": "1"}
+    config = f'createUser u SHA-256 "{AUTH_KEY}" AES "{PRIV_KEY}"\nrouser u priv'
+    with Snmpd(require("snmpd"), tmp_path, config, environment=moved) as snmpd:
+        session = open_(engine, snmpd.port, user(Auth.SHA256, Priv.AES128, name="u"))
+        asking = walker(session)
+        try:
+            before = await asking.get([UPTIME])
+            stamp.write_text("+400\n")
+            after = await asking.get([UPTIME])
+        finally:
+            session.close()
+    assert int(after[UPTIME]) - int(before[UPTIME]) >= 40_000
+    assert asking.counts.retried == 0
+
+
 WRONG = [
     (PUBLIC, None),
     (Community(2, "privat"), (NoReply, "is the community right")),
