@@ -15,6 +15,7 @@ from collectors.snmp.check import check_own, unknown
 from collectors.snmp.credentials import CredentialOptions
 from collectors.snmp.device import About, Device
 from collectors.snmp.engines import Choice
+from collectors.snmp.hosts import Hosts
 from collectors.snmp.options import Options, TargetOptions
 from collectors.snmp.plans import Plans
 from collectors.snmp.port import Address, Session
@@ -32,10 +33,11 @@ _LONGEST = 120.0
 def build(options: Options, reveal: Reveal, base: Path) -> list[Target]:
     """Three targets for each device, of options that ``check`` found no mistake in; only the first has ``up``."""
     plans = Plans({**load.all_shipped(), **options.profiles})
-    return [each for target in options.targets for each in _targets(target, options, reveal, plans)]
+    hosts = Hosts()
+    return [each for target in options.targets for each in _targets(target, options, reveal, plans, hosts)]
 
 
-def _targets(given: TargetOptions, options: Options, reveal: Reveal, plans: Plans) -> Iterator[Target]:
+def _targets(given: TargetOptions, options: Options, reveal: Reveal, plans: Plans, hosts: Hosts) -> Iterator[Target]:
     interval = (given.interval or options.interval) / 1000
     alive = min(options.liveness / 1000, interval)
     timeout = given.timeout / 1000
@@ -53,7 +55,9 @@ def _targets(given: TargetOptions, options: Options, reveal: Reveal, plans: Plan
     open_session = partial(
         _open, name=given.key, options=credential, reveal=reveal, timeout=timeout, choice=options.engine
     )
-    device = Device(about, Way(given.host, given.port, open_session), plans, lambda: asyncio.get_running_loop().time())
+    device = Device(
+        about, Way(given.host, given.port, open_session, hosts), plans, lambda: asyncio.get_running_loop().time()
+    )
     labels = {"instance": given.key, "job": options.job, **given.labels}
     # SNMPv3 may have to find the engine first.
     patience = min(timeout * (given.retries + 2), interval)

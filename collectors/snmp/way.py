@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 
-from collectors.snmp.errors import NoReply, SnmpError
+from collectors.snmp.errors import SnmpError
+from collectors.snmp.hosts import Hosts
 from collectors.snmp.port import Address, Engine, Row, Session, Value
 
 Open = Callable[[Address], Session]
@@ -21,10 +20,11 @@ class Way:
     Contract of the calls: ``port.Session``.
     """
 
-    def __init__(self, host: str, port: int, open_session: Open) -> None:
+    def __init__(self, host: str, port: int, open_session: Open, hosts: Hosts | None = None) -> None:
         self._host = host
         self._port = port
         self._open = open_session
+        self._hosts = hosts or Hosts()
         self._session: Session | None = None
         self.engine: Engine | None = None
         self._lock = asyncio.Lock()
@@ -50,24 +50,9 @@ class Way:
             self._session = None
 
     async def _connect(self) -> Session:
-        address = Address(await _address(self._host), self._port)
+        address = Address(await self._hosts.address(self._host), self._port)
         try:
             self._session = self._open(address)
         except ValueError as error:
             raise SnmpError(str(error)) from None
         return self._session
-
-
-async def _address(host: str) -> str:
-    """The first address of a host; NoReply when its name leads nowhere."""
-    try:
-        ip_address(host)
-    except ValueError:
-        pass
-    else:
-        return host
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        raise NoReply(f"the name {host} leads to no address: {error.strerror or error}") from None
-    return str(found[0][4][0])

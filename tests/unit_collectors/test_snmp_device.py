@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from collectors._model import CollectorError, Sample
 from collectors._targets import Incomplete
 from collectors.snmp.device import About, Device
 from collectors.snmp.errors import NoReply, SnmpError
+from collectors.snmp.hosts import Hosts
 from collectors.snmp.load import all_shipped
 from collectors.snmp.options import Options
 from collectors.snmp.plans import Plans
@@ -390,6 +392,26 @@ def test_over_a_reload_a_device_that_stays_the_same_goes_on() -> None:
     elsewhere = Device(msgspec.structs.replace(rig.device.about, host="10.0.0.2"), rig.device._way, PLANS, lambda: 0.0)
     elsewhere.inherit(rig.device)
     assert elsewhere.known is not rig.device.known
+
+
+async def test_a_name_that_leads_nowhere_is_said_and_one_that_did_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known: dict[str, str] = {"sw1.example": "192.0.2.7"}
+
+    def look_up(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        if host not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", (known[host], 0))]
+
+    monkeypatch.setattr("collectors.probes._resolve.socket.getaddrinfo", look_up)
+    hosts = Hosts()
+    assert await hosts.address("sw1.example") == "192.0.2.7"
+    assert await hosts.address("2001:db8::1") == "2001:db8::1"
+    known.clear()
+    assert await hosts.address("sw1.example") == "192.0.2.7"
+    with pytest.raises(NoReply, match=r"'sw2\.example' cannot be resolved: Name or service not known"):
+        await hosts.address("sw2.example")
 
 
 def options(**more: Any) -> Options:
