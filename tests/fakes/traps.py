@@ -116,7 +116,7 @@ class Rig:
         self.polls = Polls()
         self.receiver = Receiver(
             self.memory, (COMMUNITY, b"other"), Usm(self.own, users, self.peers),
-            Senders(targets, self.memory.engines), Meanings((*traps, *KNOWN)),
+            Senders(targets, self.memory.engines, self.memory.addresses), Meanings((*traps, *KNOWN)),
             Limits(per_source, total, self.now), self.polls, only_known,
         )  # fmt: skip
 

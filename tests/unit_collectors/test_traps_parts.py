@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,9 @@ def test_all_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_names_of_targets_are_looked_up_and_keep_what_they_had() -> None:
-    senders = Senders([watched("a", "192.0.2.49", "a.example"), watched("b", "b.example"), watched("c", SWITCH)], {})
+    targets = [watched("a", "192.0.2.49", "a.example"), watched("b", "b.example"), watched("c", SWITCH)]
+    addresses: dict[str, Sequence[str]] = {}
+    senders = Senders(targets, {}, addresses)
     assert set(senders.host_names) == {"a.example", "b.example"}
     senders.resolved({"a.example": ["192.0.2.50", "2001:DB8::5"], "b.example": ["192.0.2.51", SWITCH]})
     found = {address: held.name for address in ("192.0.2.49", "192.0.2.50", "2001:db8::5", "192.0.2.51", SWITCH)
@@ -135,6 +138,9 @@ def test_names_of_targets_are_looked_up_and_keep_what_they_had() -> None:
     kept = senders.at("192.0.2.50")
     assert kept is not None
     assert kept.name == "a"
+    after_a_reload = Senders(targets, {}, addresses).at("192.0.2.52")
+    assert after_a_reload is not None
+    assert after_a_reload.name == "b"
     assert canonical("::ffff:192.0.2.1") == SWITCH
 
 

@@ -296,8 +296,9 @@ def test_an_inform_is_answered_in_every_cipher(auth: Auth, priv: Priv) -> None:
 
 def test_secrets_are_in_no_repr() -> None:
     rig = Rig()
-    for thing in (rig.receiver.usm, USER, AUTH_ONLY):
+    for thing in (rig.receiver, rig.receiver.usm, USER, AUTH_ONLY):
         assert "authentication" not in repr(thing)
+        assert "public" not in repr(thing)
 
 
 def test_what_is_broken_inside_ends_with_its_datagram() -> None:

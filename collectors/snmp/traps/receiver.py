@@ -48,6 +48,9 @@ class Memory:
         self.counts = Counts()
         self.ledger = Ledger()
         self.engines: dict[bytes, str] = {}
+        """Whose engine ids are known, by name of the target."""
+        self.addresses: dict[str, Sequence[str]] = {}
+        """What the names of hosts led to."""
         self.seen: OrderedDict[tuple[str | bytes, int], float] = OrderedDict()
         self.trouble: dict[tuple[str, Drop], float] = {}
         """When something of a target was last refused, by its name and the reason."""
@@ -66,6 +69,9 @@ class Receiver(msgspec.Struct):
     limits: Limits
     polls: Polls
     only_known: bool
+
+    def __repr__(self) -> str:
+        return f"Receiver({len(self.communities)} communities, {self.usm!r})"  # they are secrets
 
     def receive(self, data: bytes, address: str, now: float) -> bytes | None:
         """Take a datagram from ``address`` (canonical) in; what is to be sent back. Never raises."""

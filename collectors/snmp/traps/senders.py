@@ -37,13 +37,15 @@ Resolve = Callable[[str], Sequence[str]]
 
 
 class Senders:
-    """The targets by address. ``engines`` outlives this object: whose engine ids were proved, by name of the target.
+    """The targets by address. Two things outlive this object: ``engines``, whose engine ids were proved, by name of the
+    target, and ``found``, the addresses that names led to.
 
     Where several targets share an address, as one device with several contexts does, the first stands for all.
     """
 
-    def __init__(self, watched: Iterable[Watched], engines: dict[bytes, str]) -> None:
+    def __init__(self, watched: Iterable[Watched], engines: dict[bytes, str], found: dict[str, Sequence[str]]) -> None:
         self._engines = engines
+        self._found = found
         self._by_name: dict[str, Sender] = {}
         self._by_address: dict[str, Sender] = {}
         self._names: list[tuple[str, Sender]] = []
@@ -54,8 +56,8 @@ class Senders:
                     self._by_address.setdefault(canonical(host), sender)
                 else:
                     self._names.append((host, sender))
-        self._found: dict[str, Sequence[str]] = {}
         self._given = dict(self._by_address)
+        self.resolved({})
 
     @property
     def host_names(self) -> tuple[str, ...]:

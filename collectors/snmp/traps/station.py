@@ -152,7 +152,7 @@ class Station:
             self.memory,
             communities,
             Usm(own, [user for user in users if isinstance(user, User)], peers),
-            Senders(settings.watched, self.memory.engines),
+            Senders(settings.watched, self.memory.engines, self.memory.addresses),
             Meanings(settings.traps),
             Limits(options.limit_per_source, options.limit, self._clock()),
             Polls(),
