@@ -114,11 +114,11 @@ class Device:
             "profiles": ", ".join(known.chosen.names) if known.chosen is not None else "",
             "nothing_of": ", ".join(self._silent()),
             "sys_object_id": known.sys_object_id,
-            "rows": {table.table.name: table.rows for table in known.tables if table.rows},
+            "rows": ", ".join(f"{table.table.name} {table.rows}" for table in known.tables if table.rows),
             "repetitions": known.memory.repetitions,
             "restarts": known.restarts,
             "held_back": self.held,
-            "dropped": {reason.value: count for reason, count in sorted(self.dropped().items(), key=str)},
+            "dropped": ", ".join(sorted(f"{reason.value} {count}" for reason, count in self.dropped().items())),
             "problem": known.error or "; ".join(filter(None, known.problems.values())),
         }
 
@@ -172,11 +172,22 @@ class Device:
             try:
                 return await self._poll(every)
             except SnmpError as error:
+                if isinstance(error, NoReply) and not await self._is_there():
+                    raise Lost(self.known.error) from None
                 self.known.problems[every.value] = str(error)
                 raise
             except asyncio.CancelledError:
                 self.known.problems[every.value] = "it takes longer than a poll may"
                 raise
+
+    async def _is_there(self) -> bool:
+        """Whether it answers at all: a device that fell silent is one failure, not one of each poll."""
+        if not self.known.failures:
+            try:
+                await self.liveness()
+            except SnmpError:
+                return False
+        return not self.known.failures
 
     async def _poll(self, every: Every) -> list[Sample | Notice]:
         known, now = self.known, self._clock()

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import collectors.snmp
 from collectors._model import CollectorError, Sample
-from collectors._targets import Incomplete
+from collectors._targets import Incomplete, Lost
+from collectors.snmp.counters import Reason
 from collectors.snmp.device import About, Device
 from collectors.snmp.errors import NoReply, SnmpError
 from collectors.snmp.hosts import Hosts
@@ -235,7 +236,7 @@ def test_without_64_bits_the_32_bit_counter_serves_under_its_own_name() -> None:
     rig = Rig(switch).poll(20)
     assert "ifHCInOctets" not in {each.name for each in rig.last}
     assert rig.rates() == pytest.approx({"Fa0/1": 500_000})  # at 1 Gbit/s 32 bits wrap more than once a minute
-    assert rig.device.status()["dropped"]["ambiguous"] > 10
+    assert rig.device.dropped()[Reason.AMBIGUOUS] > 10
 
 
 def test_a_discontinuity_that_the_device_tells_of_is_no_spike() -> None:
@@ -247,7 +248,7 @@ def test_a_discontinuity_that_the_device_tells_of_is_no_spike() -> None:
     for _ in range(8):
         rig.poll()
         true_to_their_names(rig)
-    assert rig.device.status()["dropped"] == {"moved": 1, "unconfirmed": 1}
+    assert rig.device.status()["dropped"] == "moved 1, unconfirmed 1"
 
 
 Bend = Callable[[dict[str, Any]], dict[str, Any]]
@@ -360,6 +361,17 @@ def test_a_dead_device_costs_a_packet_at_growing_intervals_and_no_polls() -> Non
     assert len(rig.by_name("ifOperStatus")) == 6
 
 
+async def test_a_device_that_falls_silent_is_told_by_one_target_alone() -> None:
+    rig = Rig(Switch(ports()))
+    rig.session.silent = True
+    for every in (Every.FAST, Every.SLOW):
+        with pytest.raises(Lost, match="does not answer"):
+            await rig.device.poll(every)
+    assert rig.session.requests == 6  # the second poll knows already
+    with pytest.raises(NoReply, match="does not answer"):
+        await rig.device.liveness()
+
+
 def test_liveness_tells_how_it_goes() -> None:
     rig = Rig(Switch(ports())).poll(3)
     given = {(each.name, each.labels): each.value for each in rig.alive()}
@@ -369,7 +381,7 @@ def test_liveness_tells_how_it_goes() -> None:
     status = rig.device.status()
     assert status["answers"]
     assert status["profiles"] == "system, interfaces"
-    assert status["rows"] == {"interfaces": 6}
+    assert status["rows"] == "interfaces 6"
 
 
 def test_profiles_are_chosen_by_what_the_device_is_and_again_after_a_reboot() -> None:

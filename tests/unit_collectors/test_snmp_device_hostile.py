@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -118,6 +119,9 @@ async def test_a_device_that_lies_for_a_while(agent: SnmpAgent, engine: Choice, 
     for number in range(10):
         now = 60.0 * number
         agent.behave = behave if 4 <= number <= 5 else honest
+        agent.mib = mib(number)
+        with suppress(CollectorError):
+            await device.liveness()
         await poll(number, Every.FAST)
         if number % 4 == 1:
             await poll(number, Every.SLOW)
