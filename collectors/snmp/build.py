@@ -10,11 +10,13 @@ from pathlib import Path
 from collectors._model import Notice, Sample
 from collectors._options import OptionPath, OptionProblem, Reveal
 from collectors._targets import Target
-from collectors.snmp import credentials, engines, load, select
+from collectors.snmp import credentials, diagnose, engines, load, select
 from collectors.snmp.check import check_own, unknown
-from collectors.snmp.credentials import CredentialOptions
+from collectors.snmp.credentials import Credential, CredentialOptions
 from collectors.snmp.device import About, Device
+from collectors.snmp.diagnose import Suspect
 from collectors.snmp.engines import Choice
+from collectors.snmp.errors import Fault, SnmpError
 from collectors.snmp.hosts import Hosts
 from collectors.snmp.options import Options, TargetOptions
 from collectors.snmp.plans import Plans
@@ -26,6 +28,8 @@ from collectors.snmp.way import Way
 KIND = "snmp"
 SLOW = 240.0
 """Seconds between two polls of what changes slowly: rules look back five minutes."""
+_FINDING_OUT = 4.0
+"""Seconds in which the cause of a silence is looked for, beside the device's own timeout."""
 _LONGEST = 120.0
 """Seconds that one poll may take at the most."""
 
@@ -41,6 +45,8 @@ def _targets(given: TargetOptions, options: Options, reveal: Reveal, plans: Plan
     interval = (given.interval or options.interval) / 1000
     alive = min(options.liveness / 1000, interval)
     timeout = given.timeout / 1000
+    # SNMPv3 may have to find the engine first; and why there is no answer takes a few requests more.
+    patience = min(timeout * (given.retries + 4) + _FINDING_OUT, interval)
     about = About(
         given.key,
         given.host,
@@ -50,17 +56,16 @@ def _targets(given: TargetOptions, options: Options, reveal: Reveal, plans: Plan
         given.retries,
         alive,
         min(interval, _LONGEST),
+        patience,
     )
     credential = options.credentials[given.credential]
     open_session = partial(
         _open, name=given.key, options=credential, reveal=reveal, timeout=timeout, choice=options.engine
     )
-    device = Device(
-        about, Way(given.host, given.port, open_session, hosts), plans, lambda: asyncio.get_running_loop().time()
-    )
+    way = Way(given.host, given.port, open_session, hosts)
+    explain = partial(_explain, given=given, options=options, reveal=reveal, hosts=hosts)
+    device = Device(about, way, plans, lambda: asyncio.get_running_loop().time(), explain)
     labels = {"instance": given.key, "job": options.job, **given.labels}
-    # SNMPv3 may have to find the engine first.
-    patience = min(timeout * (given.retries + 2), interval)
     yield Target(KIND, given.key, labels, alive, patience, device.liveness, state=device)
     for every, pause in ((Every.FAST, interval), (Every.SLOW, SLOW)):
 
@@ -71,15 +76,33 @@ def _targets(given: TargetOptions, options: Options, reveal: Reveal, plans: Plan
         yield Target(KIND, name, labels, pause, min(pause, _LONGEST), measure, frame=False, state=device)
 
 
+async def _explain(error: SnmpError, *, given: TargetOptions, options: Options, reveal: Reveal, hosts: Hosts) -> str:
+    found = diagnose.plain(error) or await diagnose.diagnose(error, await suspect(given, options, reveal, hosts))
+    return str(found)
+
+
+async def suspect(given: TargetOptions, options: Options, reveal: Reveal, hosts: Hosts) -> Suspect:
+    """A device and how it is asked, for finding out why it does not answer; SnmpError where that is the reason."""
+    address = Address(await hosts.address(given.host), given.port)
+    try:
+        credential = _resolve(given.key, options.credentials[given.credential], reveal)
+    except ValueError as error:
+        raise SnmpError(str(error), Fault.SECRET) from None
+    return Suspect(address, credential, given.timeout / 1000, options.engine)
+
+
 def _open(
     address: Address, *, name: str, options: CredentialOptions, reveal: Reveal, timeout: float, choice: Choice
 ) -> Session:
     """The secrets are read each time, as they may have been changed; ValueError says what is wrong with them."""
+    return engines.open_session(address, _resolve(name, options, reveal), timeout, choice)
+
+
+def _resolve(name: str, options: CredentialOptions, reveal: Reveal) -> Credential:
     try:
-        credential = credentials.resolve(options, reveal)
+        return credentials.resolve(options, reveal)
     except Exception as error:  # noqa: BLE001 - the agent's own errors, whose text is made for people
         raise ValueError(f"{name}: {error}") from None
-    return engines.open_session(address, credential, timeout, choice)
 
 
 def labels(target: TargetOptions) -> frozenset[str]:

@@ -8,7 +8,8 @@ not polled at all until it answers, so that a thousand dead ones cost next to no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -33,6 +34,8 @@ _LONGEST_PAUSE = 300.0
 """Seconds between two requests to a device that does not answer, at the most; they are doubled with each."""
 _CHOOSE_EVERY = 3600.0
 """Seconds after which a device is asked again what it has: a first BGP session needs no restart."""
+Explain = Callable[[SnmpError], Awaitable[str]]
+"""Finds out why a device does not answer, and says it in words; it may take its time."""
 _FOR_VALUES = 0.6
 """Share of its budget after which a poll begins no further table: the rest is for checking the names."""
 
@@ -51,6 +54,8 @@ class About(msgspec.Struct, frozen=True):
     """Seconds after its first silence until it is asked again."""
     budget: float = 60.0
     """Seconds that a poll may take."""
+    patience: float = 30.0
+    """Seconds that asking whether it is there may take, finding out why not included."""
 
 
 class Knowledge:
@@ -83,12 +88,15 @@ class Knowledge:
 class Device:
     """``clock`` gives seconds that only grow. The polls raise SnmpError, or Lost, when they got nothing."""
 
-    def __init__(self, about: About, way: Way, plans: Plans, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, about: About, way: Way, plans: Plans, clock: Callable[[], float], explain: Explain | None = None
+    ) -> None:
         self.about = about
         self.known = Knowledge()
         self._way = way
         self._plans = plans
         self._clock = clock
+        self._explain = explain
         self._polling = asyncio.Lock()
 
     # The state of a target
@@ -157,7 +165,9 @@ class Device:
             values = await walker.get(tuple(dict.fromkeys((*_AGE, *wanted))))
         except SnmpError as error:
             self._failed(error)
-            raise
+            if known.failures == 1:
+                await self._find_out(error, now + self.about.patience)
+            raise type(error)(known.error, error.fault) from None
         known.failures, known.silent_since, known.error, known.answered = 0, None, "", now
         self._grew_older(values, now)
         alive = Every.LIVENESS
@@ -344,6 +354,13 @@ class Device:
         known.failures += 1
         known.ask_again = now + pause * 0.9  # the poll that comes about then is not to miss it by a little
         self._way.close()  # its name may lead elsewhere by then, and its key be another
+
+    async def _find_out(self, error: SnmpError, until: float) -> None:
+        """Say what is behind a silence that has just begun; without the time for it, what shows by itself stays."""
+        if self._explain is not None and (left := until - self._clock()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    self.known.error = await self._explain(error)
 
     def _walker(self, *, retries: int) -> Walker:
         return Walker(self._way, self.known.memory, self._clock, retries=retries)

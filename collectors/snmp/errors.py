@@ -14,11 +14,51 @@ The texts name the host and what to look at, and never a secret.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from collectors._model import CollectorError
+
+
+class Fault(Enum):
+    """What is in the way of one request, as far as it shows by itself; ``diagnose.py`` finds out more."""
+
+    OTHER = "other"
+    SECRET = "secret"  # noqa: S105 - a name, not a secret
+    """The credential has no secret that can be used; nothing was sent."""
+    NAME = "name"
+    """The host's name leads to no address."""
+    ROUTE = "route"
+    """The network says that there is no way to it, or this host has none."""
+    PORT = "port"
+    """The host says that nobody listens there."""
+    SILENCE = "silence"
+    """Nothing came back."""
+    SILENCE_TO_USER = "silence_to_user"
+    """It told its engine id to anybody, and says nothing to this user."""
+    USER = "user"
+    """It knows no such user."""
+    LEVEL = "level"
+    """The user is there with less (or more) than was asked with."""
+    DIGEST = "digest"
+    """The key or the protocol of authentication is another one."""
+    DECRYPTION = "decryption"
+    """The key or the protocol of encryption is another one."""
+    TIME = "time"
+    """It says that our messages are too old or too new, even after telling its time."""
+    ENGINE = "engine"
+    """It does not know its own engine id again."""
+    ACCESS = "access"
+    """It knows who asks, and does not let them read."""
+    DEFECT = "defect"
+    """Its answer is no SNMP, or an error of its own."""
 
 
 class SnmpError(CollectorError):
     """The device was asked and did not give what was wanted."""
+
+    def __init__(self, text: str = "", fault: Fault = Fault.OTHER) -> None:
+        super().__init__(text)
+        self.fault = fault
 
 
 class NoReply(SnmpError):

@@ -6,7 +6,7 @@ import asyncio
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from collectors.snmp.errors import NoReply
+from collectors.snmp.errors import Fault, NoReply
 
 if TYPE_CHECKING:
     from collectors.probes._resolve import Resolver
@@ -43,9 +43,10 @@ class Hosts:
         except (TimeoutError, ProbeFailed) as error:
             if host in self._last:
                 return self._last[host]
-            raise NoReply(str(error) or f"nobody says what the name {host} leads to") from None
+            why = str(error) or f"nobody says what the name {host} leads to"
+            raise NoReply(why, Fault.NAME) from None
         if not found:
-            raise NoReply(f"the name {host} leads to no address")
+            raise NoReply(f"the name {host} leads to no address", Fault.NAME)
         first = found[0]
         self._last[host] = f"{first.text}%{first.scope}" if first.scope else first.text
         return self._last[host]

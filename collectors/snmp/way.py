@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from collectors.snmp.errors import SnmpError
+from collectors.snmp.errors import Fault, SnmpError
 from collectors.snmp.hosts import Hosts
 from collectors.snmp.port import Address, Engine, Row, Session, Value
 
@@ -54,5 +54,5 @@ class Way:
         try:
             self._session = self._open(address)
         except ValueError as error:
-            raise SnmpError(str(error)) from None
+            raise SnmpError(str(error), Fault.SECRET) from None
         return self._session

@@ -19,7 +19,7 @@ from collectors.snmp.engines._gufo_link import FAILURES, Link, Reported, Silence
 from collectors.snmp.engines._header import Report, Status
 from collectors.snmp.engines._opaque import opaque
 from collectors.snmp.engines._refusal import where
-from collectors.snmp.errors import Malformed, NoReply, SnmpError, TooBig
+from collectors.snmp.errors import Malformed, SnmpError, TooBig
 from collectors.snmp.port import Address, Engine, Row, Value
 
 _T = TypeVar("_T")
@@ -122,7 +122,7 @@ class GufoSession:
         try:
             link = Link(self._address, user)
         except OSError as error:
-            raise self._unreachable(error) from None
+            raise _refusal.unreachable(self._address, error) from None
         link.wary = self._wary
         if isinstance(user, Community):
             return link
@@ -152,16 +152,12 @@ class GufoSession:
         if isinstance(failure, Reported):
             return _refusal.refused(self._address, self._credential, failure.kind)
         if not isinstance(failure, Silence):
-            return self._unreachable(failure)
+            return _refusal.unreachable(self._address, failure)
         if link.odd:
             return _refusal.unreadable(self._address, link.odd)
         if link.known and isinstance(self._credential, User):
             return _refusal.no_reply_to_user(self._address, self._credential, seconds)
         return _refusal.no_reply(self._address, self._credential, seconds)
-
-    def _unreachable(self, error: Exception) -> NoReply:
-        why = getattr(error, "strerror", None) or str(error)
-        return NoReply(f"{where(self._address)} cannot be reached: {why}")
 
 
 def _rows(found: dict[str, Value]) -> list[Row]:

@@ -15,7 +15,7 @@ from collectors.snmp.engines._header import Status
 from collectors.snmp.engines._opaque import opaque
 from collectors.snmp.engines._pysnmp_link import LARGEST, RESTARTED, Hub, Link, Refusal, connect, hub_for
 from collectors.snmp.engines._refusal import where
-from collectors.snmp.errors import NoReply, SnmpError, TooBig
+from collectors.snmp.errors import SnmpError, TooBig
 from collectors.snmp.port import Address, Engine, Row, Value
 
 
@@ -105,7 +105,7 @@ class PysnmpSession:
                     continue
                 raise self._explained(refusal) from None
             except OSError as error:
-                raise NoReply(f"{where(self._address)} cannot be reached: {error.strerror or error}") from None
+                raise _refusal.unreachable(self._address, error) from None
             finally:
                 if self._link is not None:
                     self.engine = self._link.engine or self.engine
