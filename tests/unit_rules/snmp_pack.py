@@ -42,7 +42,3 @@ def metrics() -> dict[str, Made]:
     for metric in declared(profiles):
         found[metric.name] = Made(TARGET | set(metric.labels), metric.name in slow)
     return found
-
-
-def made() -> set[str]:
-    return set(metrics())

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import snmp_pack
 import yaml
 from pack_series import minutes_ms, window
 
@@ -171,7 +170,7 @@ def test_every_metric_is_one_a_collector_declares(pack: Pack) -> None:
     declared = {metric.name for name in collectors.available() for metric in collectors.load(name).METRICS}
     of_targets = {metric.name for kind in collectors.target_kinds() for metric in collectors.load_targets(kind).METRICS}
     own = {metric.name for metric in OWN_METRICS} | pack.recorded
-    known = declared | of_targets | snmp_pack.made() | FRAME_METRICS | TEXT_FILES | own
+    known = declared | of_targets | FRAME_METRICS | TEXT_FILES | own
     for group in pack.file.groups:
         for rule in group.rules:
             used = {
