@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit_collectors"))
 
 import msgspec
 from _proc import read
+from fakes import ber
+from fakes.snmp_agent import SnmpAgent
 from fakes.snmp_virtual import Port, Switch, VirtualSession
 from servers.snmpd import Snmpd
 from snmp_exporter_kit import module, snmp_exporter
@@ -270,8 +274,8 @@ class Table(VirtualSession):
         return not await self.after(oid, 1)
 
 
-async def large() -> tuple[float, float]:
-    """CPU seconds of a poll of 10,000 interfaces once it is known, and MB that its 120,000 series take in all."""
+async def large() -> float:
+    """MB that 100,000 series take, from the device's memory to the window, after ten polls of 10,000 interfaces."""
     before = read(os.getpid()).rss
     session, window = Table(10_000), SeriesWindow(max_series=200_000)
     base = read(os.getpid()).rss - before
@@ -282,13 +286,33 @@ async def large() -> tuple[float, float]:
     )
     scheduler = TargetScheduler([target], limit=1)
     for turn in range(10):
-        started = time.process_time()
         await scheduler.once()
         for scrape in scheduler.take(60_000 * (turn + 1)):
             window.ingest(scrape.source, scrape.samples, 60_000 * (turn + 1))
-        spent = time.process_time() - started
     used = read(os.getpid()).rss - before - base
-    return spent, used / 1e6 * 100_000 / window.stats().series
+    return used / 1e6 * 100_000 / window.stats().series
+
+
+def scripted(pipe: Connection) -> None:
+    """In a process of its own: an agent with 10,000 interfaces."""
+    columns = [column.oid for column in objects().tables[0].columns]
+    mib = {"1.3.6.1.2.1.1.3.0": ber.time_ticks(5)}
+    for n in range(1, 10_001):
+        mib |= {oid: ber.counter64(n) for oid in (f"{column}.{n}" for column in columns)}
+        mib[f"1.3.6.1.2.1.31.1.1.1.1.{n}"] = ber.octets(f"Gi0/{n}")
+    with SnmpAgent(mib) as agent:
+        pipe.send(agent.port)
+        pipe.recv()
+
+
+async def over_the_wire(port: int) -> tuple[float, float]:
+    """Seconds of CPU, and seconds in all, of the second poll."""
+    asking = Asking(port, 1)
+    await asking.round()
+    started, before = time.monotonic(), time.process_time()
+    stored = await asking.round()
+    assert stored > 10_000 * len(objects().tables[0].columns), stored
+    return time.process_time() - before, time.monotonic() - started
 
 
 def main() -> int:
@@ -327,8 +351,13 @@ def main() -> int:
             row("1,000 devices, stored; there with Prometheus (MB)", f"{full:.0f}", f"{stored:.0f}", full <= stored)
     late = dead()
     row("polls late beside 100 dead of 500, p99 (s)", f"{late:.3f}", "", late <= 1)
-    spent, megabytes = asyncio.run(large())
-    row("10,000 interfaces: CPU of a poll (s)", f"{spent:.2f}", "", spent <= 30)
+    here, there = multiprocessing.Pipe()
+    multiprocessing.Process(target=scripted, args=(there,), daemon=True).start()
+    spent, lasted = asyncio.run(over_the_wire(here.recv()))
+    here.send(None)
+    row("10,000 interfaces: CPU of a poll (s)", f"{spent:.2f}", "", True)
+    row("  from the first request to the last sample (s)", f"{lasted:.1f}", "", lasted <= 30)
+    megabytes = asyncio.run(large())
     row("100,000 series (MB)", f"{megabytes:.0f}", "", megabytes <= 300)
     return int(failed)
 
