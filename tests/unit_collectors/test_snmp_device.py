@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import collectors.snmp
 from collectors._model import CollectorError, Sample
-from collectors._targets import Incomplete, Lost
+from collectors._targets import Incomplete, Lost, Target, TargetScheduler
 from collectors.snmp.counters import Reason
 from collectors.snmp.device import About, Device
 from collectors.snmp.errors import NoReply, SnmpError
@@ -443,6 +443,18 @@ def test_each_device_is_three_targets_and_only_one_has_up() -> None:
     ]  # fmt: skip
     assert len({id(each.state) for each in targets}) == 1
     assert targets[0].labels == {"instance": "sw1", "job": "snmp", "site": "hz"}
+
+
+def test_a_reload_hands_on_what_is_known_of_the_devices_that_stay() -> None:
+    def built(**more: Any) -> list[Target]:
+        two = [{"host": "10.0.0.1", "credential": "ro"}, {"host": "10.0.0.2", "credential": "ro", **more}]
+        return list(collectors.snmp.build(options(targets=two), lambda name: "secret", Path()))
+
+    before, after = built(), built(port=1161, interval=15_000)
+    old, new = TargetScheduler(before, limit=1), TargetScheduler(after, limit=1)
+    new.inherit(old)
+    kept = [one.state.known is other.state.known for one, other in zip(before, after, strict=True)]  # type: ignore[union-attr]
+    assert kept == [True] * 3 + [False] * 3
 
 
 @pytest.mark.parametrize(
