@@ -2,10 +2,10 @@
 
 A target is measured in the background; its newest result is published with the cycle that follows, and belongs to the
 moment its measuring began: a rate divides by the time between two readings, not between two cycles. Targets start
-spread over their interval by a hash of their name, so that hundreds do not start at once; at most ``limit`` are
-measured at a time, and each is stopped at its own timeout. Those that took long last time hold at most half of these
-places, so that what is slow or dead delays only its like. What does not fit is counted: a start that finds its target
-still waiting for its turn is skipped.
+spread over their interval by a hash of their name, so that hundreds do not start at once; at most ``limit`` hold a
+place to be measured in, and each is stopped at its own timeout. What is slow or dead delays only its like: a
+measurement gives its place back as soon as it turns out slow, and those that were slow last time hold at most half of
+the places. What does not fit is counted: a start that finds its target still waiting for its turn is skipped.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
 import msgspec
@@ -36,6 +37,8 @@ _SOON = 60.0
 """Seconds after a start until everything has been measured for the first time, however long its interval."""
 _SLOW = 1.0
 """Seconds after which a measurement counts as slow."""
+_BEYOND = 3
+"""So many times ``limit`` may go on without a place, because they turned out slow: a bound on what they hold open."""
 _NUDGE_GAP = 5.0
 """Seconds from the start of a measurement to the next that ``nudge`` asks for, so that no flood of traps makes a flood
 of polls.
@@ -115,6 +118,17 @@ class _Result(msgspec.Struct, frozen=True):
     echo: bool = False
 
 
+class _Place(Enum):
+    """What a measurement counts as while it runs."""
+
+    QUICK = "quick"
+    """One of the ``limit`` places."""
+    SLOW = "slow"
+    """The same, of the half for targets that were slow last time."""
+    BEYOND = "beyond"
+    """None any more: it began as quick and turned out slow."""
+
+
 @dataclass(slots=True)
 class _Live:
     """A target in the frame, with what it keeps between measurements."""
@@ -126,7 +140,9 @@ class _Live:
     waiting: bool = False
     task: asyncio.Task[None] | None = None
     began: float = -math.inf
+    place: _Place = _Place.QUICK
     slow: bool = False
+    """It took long last time, or this time so far."""
     nudged: asyncio.TimerHandle | None = None
     again: bool = False
     known: bool = False
@@ -143,8 +159,7 @@ class TargetScheduler:
         self._live = {target.source: _Live(target, SeriesCache(**_split(target))) for target in targets}
         self._queue: deque[_Live] = deque()
         self._slow_queue: deque[_Live] = deque()
-        self._running = 0
-        self._slow_running = 0
+        self._held = dict.fromkeys(_Place, 0)
         self._started = False
 
     @property
@@ -154,11 +169,11 @@ class TargetScheduler:
 
     @property
     def running(self) -> int:
-        return self._running
+        return sum(self._held.values())
 
     @property
     def waiting(self) -> int:
-        """Targets that are due and have to wait because ``limit`` others are being measured."""
+        """Targets that are due and have to wait because all places are held."""
         return len(self._queue) + len(self._slow_queue)
 
     def take(self, at: int, now: int | None = None) -> list[Scrape]:
@@ -267,22 +282,33 @@ class TargetScheduler:
         self._fill()
 
     def _fill(self) -> None:
-        while self._running < self._limit:
+        held = self._held
+        while held[_Place.QUICK] + held[_Place.SLOW] < self._limit:
             if self._queue:
                 live = self._queue.popleft()
-            elif self._slow_queue and self._slow_running < max(self._limit // 2, 1):
+            elif self._slow_queue and held[_Place.SLOW] < max(self._limit // 2, 1):
                 live = self._slow_queue.popleft()
             else:
                 return
             live.waiting = False
-            self._running += 1
-            self._slow_running += live.slow
+            live.place = _Place.SLOW if live.slow else _Place.QUICK
+            held[live.place] += 1
             live.task = asyncio.get_running_loop().create_task(self._measure(live))
+
+    def _turn_slow(self, live: _Live) -> None:
+        """A measurement is no longer quick: the next in the queue need not wait for it."""
+        live.slow = True
+        if live.place is _Place.QUICK and self._held[_Place.BEYOND] < _BEYOND * self._limit:
+            self._held[_Place.QUICK] -= 1
+            self._held[_Place.BEYOND] += 1
+            live.place = _Place.BEYOND
+            self._fill()
 
     async def _measure(self, live: _Live) -> None:
         target = live.target
         loop = asyncio.get_running_loop()
         live.began = loop.time()
+        slow = loop.call_at(live.began + _SLOW, self._turn_slow, live)
         items: list[Sample | Notice] = list(target.otherwise)
         error, echo = "", False
         try:
@@ -301,8 +327,8 @@ class TargetScheduler:
             error = explain(unforeseen)
         finally:
             self.stats.runs += 1
-            self._running -= 1
-            self._slow_running -= live.slow
+            slow.cancel()
+            self._held[live.place] -= 1
             seconds = loop.time() - live.began
             live.slow = seconds > _SLOW
             live.task = None

@@ -102,7 +102,15 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
             "back 5 minutes."
         ),
     ] = 30_000
-    limit: Annotated[int, Meta(description="Targets that are probed at the same time.", ge=1, le=1_000)] = 100
+    limit: Annotated[
+        int,
+        Meta(
+            description="Targets that are probed at the same time. One that takes longer than a second gives "
+            "its place to the next.",
+            ge=1,
+            le=1_000,
+        ),
+    ] = 100
 
     @property
     def used(self) -> frozenset[str]:

@@ -130,7 +130,8 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[
         int,
         Meta(
-            description="Devices that are asked at the same time; slow and silent ones get at most half of it.",
+            description="Devices that are asked at the same time. One that takes longer than a second gives its "
+            "place to the next; those that were slow or silent last time get at most half of the places.",
             ge=1,
             le=10_000,
         ),
