@@ -17,6 +17,7 @@ scheduler that measures each at an interval of its own.
 
 from __future__ import annotations
 
+from collectors._devices import DeviceVerdict, examine_devices
 from collectors._filter import NameFilter, compile_pattern
 from collectors._host import HostFS, Tree
 from collectors._importing import CannotImportError, Imported, import_profiles
@@ -63,6 +64,7 @@ __all__ = [
     "CollectorLoadError",
     "CollectorModule",
     "CredentialRef",
+    "DeviceVerdict",
     "HostFS",
     "Imported",
     "Labels",
@@ -87,6 +89,7 @@ __all__ = [
     "available",
     "compile_pattern",
     "counter",
+    "examine_devices",
     "family_of",
     "framed",
     "gauge",

@@ -21,6 +21,7 @@ COMMANDS = (
     "idle",
     "drill",
     "snmp",
+    "doctor",
     "completion",
     "version",
 )

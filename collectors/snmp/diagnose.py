@@ -113,7 +113,7 @@ async def diagnose(error: SnmpError, suspect: Suspect, *, thorough: bool = False
         case Fault.LEVEL:
             return await _level(suspect, user, thorough=thorough)
         case _:
-            return await _access(suspect, user, thorough=thorough)
+            return await _access(suspect, user)
 
 
 async def _silence(suspect: Suspect, *, thorough: bool) -> Diagnosis:
@@ -179,6 +179,8 @@ async def _slow(suspect: Suspect) -> Diagnosis | None:
 async def _silence_to_user(suspect: Suspect, user: User, *, thorough: bool) -> Diagnosis:
     """Its digest is right, or there would be a report; so it is encryption, or the user may not ask."""
     at, name = suspect.where, f"user {user.name!a}"
+    if user.context and await _try(suspect, replace(user, context="")) is None:
+        return no_context(suspect)
     if thorough and (slow := await _slow(suspect)) is not None:
         return slow
     if user.priv is not None:
@@ -265,8 +267,8 @@ def _less(user: User) -> list[User]:
     return [replace(user, priv=None, priv_key=""), nothing] if user.priv is not None else [nothing]
 
 
-async def _access(suspect: Suspect, user: User, *, thorough: bool) -> Diagnosis:
-    if thorough and user.context and await _try(suspect, replace(user, context="")) is None:
+async def _access(suspect: Suspect, user: User) -> Diagnosis:
+    if user.context and await _try(suspect, replace(user, context="")) is None:
         return no_context(suspect)
     return Diagnosis(
         Cause.ACCESS,
