@@ -172,3 +172,10 @@ def test_traps_that_clear_have_one_that_raises() -> None:
     for name, profile in profiles():
         clearing = [trap for trap in profile.traps if trap.clears]
         assert len(profile.traps) > len(clearing) or not clearing, name
+
+
+def test_what_tells_a_restart_of_the_device_from_one_of_its_agent_is_read_in_one_request() -> None:
+    """Else a young sysUpTime stands alone for minutes, and is taken for a restart of the device."""
+    scalars = {each.name: each.every for name in ("system", "host-resources") for each in shipped(name).scalars}
+    ages = ("sysUpTime", "snmpEngineTime", "hrSystemUptime")
+    assert {scalars[name] for name in ages} == {Every.LIVENESS}
