@@ -15,6 +15,7 @@ from agent.config.rule_files import Kept
 from agent.daemon import AS_ASKED, Daemon
 from agent.http.server import ListenerError
 from agent.last_good import keep_last_good, last_good, with_old_versions
+from agent.open_files import raise_limit
 from agent.store import StateBusy, StateRefused, Store, StoreUnavailable
 from agent.tasks import PartDied
 
@@ -28,6 +29,7 @@ _log = log.get("app")
 def run(path: Path | None, state: Path | None, profile: str = "") -> int:
     """Run the agent until it is told to stop; the exit code is sysexits.h's."""
     log.setup("info")
+    raise_limit()
     loaded = load(path, kept=Kept(), profile=profile)
     for problem in loaded.problems:
         _say(str(problem))

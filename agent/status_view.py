@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agent.core.model import IncidentState
 from agent.delivery import BackendStatus, GateState
 from agent.objectives import objective_rows
+from agent.open_files import shortage
 from agent.shapes import rfc3339
 from agent.version import VERSION
 from collectors.api import Scrape, is_target
@@ -180,8 +181,10 @@ def _problems(d: Daemon, backends: Sequence[BackendStatus], left: Mapping[str, i
         for name, left in sorted(ends.items())
         if left < CERTIFICATE_S
     ]
+    if short := shortage(d.config):
+        found.append(short)
     for scrape in d.cycle.stats.scrapes.values():
-        if not scrape.ok:
+        if not scrape.ok and not scrape.echo:
             found.append(f"{_what(scrape.source)} fails: {scrape.error}")
     return found + [f"rule {rule} fails: {error}" for rule, error in d.cycle.stats.rules_failing.items()]
 

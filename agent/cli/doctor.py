@@ -19,9 +19,9 @@ Network devices are asked one by one: no way there, nobody who listens, wrong co
 key, another protocol, the other dialect of AES, a view that is too small, an access list, an agent that is
 too slow, no 64-bit counters, a clock that is off. To find out, a device is asked with its own credential
 alone, also with other protocols and levels of it. Probes are measured once. Then the state directory, the
-clock, and the collectors that the configuration mentions. Nothing is changed.
+clock, the limit on open files, and the collectors that the configuration mentions. Nothing is changed.
 
-NAME is a check (snmp, probes, collectors, state, clock) or one device or probe by its name. Run it as the
+NAME is a check (snmp, probes, collectors, state, clock, files) or one device or probe by its name. Run it as the
 agent's user, from the machine it runs on: an access list may know no other.
 
 examples:

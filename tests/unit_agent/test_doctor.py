@@ -174,7 +174,7 @@ def test_devices_by_name_and_an_exit_status(tmp_path: Path, capsys: pytest.Captu
     assert "2 looked at, 2 things to mend" in out
     assert "s3cret" not in out
     assert main(["doctor", "sw3", "--config", str(path)]) == 2
-    assert "there is nothing called 'sw3'; there are clock, collectors, probes, snmp, state, sw1, sw2" in (
+    assert "there is nothing called 'sw3'; there are clock, collectors, files, probes, snmp, state, sw1, sw2" in (
         capsys.readouterr().err
     )
     (folder / "ro").unlink()
