@@ -103,8 +103,12 @@ class Apt:
         ]
         if not lists:
             return Updates([], notices)
-        samples = _count(waiting for _, waiting in best.values())
-        return Updates([*samples, Sample("apt_security_upgrades_pending", NONE, float(len(secure)))], notices)
+        # A list that was not read may hold an update: then there is a number of what was found, and no 0.
+        whole = not notices
+        samples = _count((waiting for _, waiting in best.values()), whole)
+        if secure or whole:
+            samples.append(Sample("apt_security_upgrades_pending", NONE, float(len(secure))))
+        return Updates(samples, notices)
 
     def _release(self, name: str, releases: dict[str, str]) -> _Release:
         """The release whose lists begin as this one does."""
@@ -148,12 +152,12 @@ def _offer(newer: Iterable[tuple[tuple[bytes, bytes], str, _Installed]], origin:
             best[key] = version, _Waiting(package.held, package.arch.decode("utf-8", "replace"), origin)
 
 
-def _count(waiting: Iterator[_Waiting]) -> list[Sample]:
+def _count(waiting: Iterator[_Waiting], whole: bool) -> list[Sample]:
     counts = Counter(waiting)
     made = []
     for name, held in (("apt_upgrades_pending", False), ("apt_upgrades_held", True)):
         found = [(each, count) for each, count in counts.items() if each.held is held]
         made += [Sample(name, labels(arch=each.arch, origin=each.origin), float(count)) for each, count in found]
-        if not found:  # as the script: none is told as 0
+        if whole and not found:  # as the script: none is told as 0
             made.append(Sample(name, NONE, 0.0))
     return made

@@ -26,6 +26,8 @@ _NAMES = ("rpmdb.sqlite", "Packages", "Packages.db")
 """SQLite (rpm 4.16 and later), Berkeley DB (before), ndb (SUSE), which is not read."""
 CUT_OFF = 3600.0
 """Seconds after which a transaction of rpm that is still open counts as cut off."""
+_LISTS = (".xml", *(f".xml{end}" for end in PACKED))
+"""Ends of the names of lists that are read."""
 _MODULE = ".module"
 """Stands in the release of what was built for a module."""
 
@@ -88,15 +90,18 @@ class Dnf:
         for repository in self._repositories.enabled(notices):
             lists = self._repositories.lists(repository)
             primary, updateinfo = lists.get("primary", ""), lists.get("updateinfo", "")
-            if not _readable(primary):
-                notices.append(_unreadable(repository, primary))
+            if not self._readable(primary):
+                notices.append(_unreadable(repository, primary, "updates"))
                 continue
             for elements in self._elements(primary, b"</package>"):
                 for package in filter(None, map(_rpm.offered, elements)):
                     _offer(package, repository, newest, best)
                 yield
             self._counted.append((repository.list_of_lists, primary))
-            if not _readable(updateinfo):
+            if not updateinfo:  # most repositories of others have no advisories
+                continue
+            if not self._readable(updateinfo):
+                notices.append(_unreadable(repository, updateinfo, "advisories"))
                 continue
             advised = {} if advised is None else advised
             for elements in self._elements(updateinfo, b"</update>"):
@@ -104,14 +109,19 @@ class Dnf:
                     if package.name in newest:
                         advised.setdefault(package.name, []).append(package)
                 yield
-        self._samples = list(_count("yum_upgrades_pending", best.values())) if self._counted else []
+        # What was not read may hold an update: then there is a number of what was found, and no 0.
+        whole = not notices
+        self._samples = list(_count("yum_upgrades_pending", best.values(), whole)) if self._counted else []
         if advised is not None:
             secure = [waiting for waiting in best.values() if _advised(waiting, advised.get(waiting.held.name, ()))]
-            self._samples += _count("yum_security_upgrades_pending", secure)
+            self._samples += _count("yum_security_upgrades_pending", secure, whole)
         return Updates(self._samples, notices)
 
     def _elements(self, path: str, end: bytes) -> Iterator[list[bytes]]:
         return parts(pieces(partial(self._root.piece, path), path), end)
+
+    def _readable(self, path: str) -> bool:
+        return path.endswith(_LISTS) and self._root.info(path) is not None
 
     def _database(self) -> str | None:
         """The database of rpm, in a format that is read or in another."""
@@ -158,23 +168,26 @@ def _same_arch(one: _rpm.Package, other: _rpm.Package) -> bool:
     return one.arch == other.arch or "noarch" in (one.arch, other.arch)
 
 
-def _count(name: str, waiting: Iterable[_Waiting]) -> Iterator[Sample]:
+def _count(name: str, waiting: Iterable[_Waiting], whole: bool) -> Iterator[Sample]:
     counts = Counter(each.origin for each in waiting)
     for origin, count in counts.items():
         yield Sample(name, labels(origin=origin), float(count))
-    if not counts:  # as the script: none is told as 0
+    if whole and not counts:  # as the script: none is told as 0
         yield Sample(name, NONE, 0.0)
 
 
-def _readable(path: str) -> bool:
-    return path.endswith((".xml", *(f".xml{end}" for end in PACKED)))
-
-
-def _unreadable(repository: Repository, path: str) -> Notice:
-    named = f"packed in a way that is not read ({path.rpartition('/')[2]:.80})" if path else "not named in its index"
+def _unreadable(repository: Repository, path: str, what: str) -> Notice:
+    file = path.rpartition("/")[2]
+    if not path:
+        why = "is not named in its index"
+    elif path.endswith(_LISTS):
+        why = f"is not there ({file:.80})"
+    else:
+        why = f"is packed in a way that is not read ({file:.80})"
     return Notice(
-        f"the list of repository {repository.name:.80} is {named}: its updates are not counted (have it made with"
-        " gzip or xz, or let the timer that runs dnf check-update write a file for the textfile collector)"
+        f"the list of {what} of repository {repository.name:.80} {why}: they are not counted (run dnf makecache; have"
+        " the list made with gzip or xz; or let the timer that runs dnf check-update write a file for the textfile"
+        " collector)"
     )
 
 

@@ -142,13 +142,34 @@ def test_what_is_not_read_is_said(tmp_path: Path) -> None:
     items = gather(packages.build(packages.Options(), host))
     assert f'{PENDING}{{origin="base"}}' in table(items)
     said = "\n".join(notices(items))
-    assert "repository extra is packed in a way that is not read (ab-primary.xml.zst)" in said
+    assert "list of updates of repository extra is packed in a way that is not read (ab-primary.xml.zst)" in said
     assert "repository new has no list in /var/cache/dnf (run dnf makecache, or disable it)" in said
     assert "dnf's configuration: File contains no section headers. file: '/etc/yum.repos.d/zzz.repo'" in said
     other = plant(tmp_path / "b", {"var/lib/rpm/Packages.db": "x", f"{CACHE}/base-{'0' * 16}/repodata/repomd.xml": ""})
     items = gather(packages.build(packages.Options(), other))
     assert table(items) == {}
     assert "/var/lib/rpm/Packages.db is a database of rpm in a format that is not read" in notices(items)[0]
+
+
+def test_none_is_told_only_where_everything_was_read(tmp_path: Path) -> None:
+    host = rpm_host(tmp_path)
+    cache(tmp_path, "base", "<x/>", advisory("security", ("bash", "0", "5.0", "1", "x86_64")))
+    cache(tmp_path, "extra", "<x/>")
+    assert {name: value for name, value in collected(host).items() if PENDING in name or SECURITY in name} == {
+        PENDING: 0, SECURITY: 0,
+    }  # fmt: skip
+    of_extra = tmp_path / CACHE / f"extra-{'0' * 16}/repodata"
+    (of_extra / "ab-primary.xml.gz").unlink()
+    items = gather(packages.build(packages.Options(), host))
+    assert list(table(items)) == ["yum_package_cache_timestamp_seconds"], "an update of what was not read may wait"
+    (said,) = notices(items)
+    assert "the list of updates of repository extra is not there (ab-primary.xml.gz)" in said
+    cache(tmp_path, "extra", "<x/>", "<y/>")
+    index = of_extra / "repomd.xml"
+    index.write_text(index.read_text().replace("updateinfo.xml.gz", "updateinfo.xml.zst"))
+    items = gather(packages.build(packages.Options(), host))
+    assert not [name for name in table(items) if SECURITY in name]
+    assert "the list of advisories of repository extra is packed in a way that is not read" in notices(items)[0]
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

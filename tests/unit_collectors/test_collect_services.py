@@ -253,6 +253,15 @@ def test_nothing_waits_is_0_and_compressed_lists_are_said(tmp_path: Path) -> Non
     assert "compressed lists (h_main_binary-amd64_Packages.lz4...), which are not read" in notices(items)[0]
 
 
+def test_nothing_is_told_as_0_while_a_list_is_not_read(tmp_path: Path) -> None:
+    tree = {path: text for path, text in LISTS.items() if "security" not in path}
+    tree["var/lib/dpkg/status"] = "Package: other\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n"
+    tree["var/lib/apt/lists/h_security_main_binary-amd64_Packages.lz4"] = "x"
+    items = gather(packages.build(packages.Options(), plant(tmp_path, tree)))
+    assert list(table(items)) == ["apt_package_cache_timestamp_seconds"], "one of security may wait"
+    assert len(notices(items)) == 1
+
+
 def test_a_restart_is_asked_for_by_a_package_or_by_a_kernel(tmp_path: Path) -> None:
     host = plant(tmp_path, {"boot/vmlinuz-6.1.0": "", "boot/vmlinuz-6.2.0-rt": "", "boot/config-7": ""})
     collector = reboot.build(reboot.Options(), host)
