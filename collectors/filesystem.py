@@ -8,10 +8,9 @@ returns. A mount in error has only ``readonly`` and ``device_error``; absent is 
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +19,7 @@ from collectors._filter import NameFilter
 from collectors._host import HostFS
 from collectors._labels import missing
 from collectors._model import CollectorError, Labels, Notice, Sample, gauge, labels
+from collectors._mountinfo import Mount, parse, reachable
 from collectors._workers import Batch, Call, Workers
 
 MOUNT_POINTS_EXCLUDE = r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
@@ -44,7 +44,6 @@ METRICS = (
     gauge("node_filesystem_device_error", "Whether the statistics of the given device could not be had.", *_LABELS),
     gauge("node_filesystem_mount_info", "Mount information; always 1.", "device", "mountpoint", "major", "minor"),
 )
-_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,35 +78,6 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description="Mount points that ought to be there; a missing one is a warning", examples=[["/data"]]),
     ] = ()
-
-
-class Mount(NamedTuple):
-    """One line of mountinfo, escapes undone."""
-
-    device: str
-    mountpoint: str
-    fstype: str
-    readonly: bool
-    major: str
-    minor: str
-
-
-def parse(text: str) -> Iterator[Mount]:
-    for line in text.splitlines():
-        fields = line.split(" ")
-        try:
-            separator = fields.index("-", 6)
-            fstype, device, super_options = fields[separator + 1 : separator + 4]
-            major, minor = fields[2].split(":")
-            options = {*fields[5].split(","), *super_options.split(",")}
-        except ValueError as error:
-            raise CollectorError(f"mountinfo: a line is not as in proc(5): {line!r:.120}") from error
-        readonly = not options.isdisjoint(("ro", "emergency_ro"))
-        yield Mount(_unescape(device), _unescape(fields[4]), fstype, readonly, major, minor)
-
-
-def _unescape(text: str) -> str:
-    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text) if "\\" in text else text
 
 
 class _MountLabels:
@@ -156,7 +126,7 @@ class Filesystem:
             return
         mounts: dict[Mount, _MountLabels] = {}
         seen: set[Labels] = set()
-        for mount in parse(text):
+        for mount in reachable(parse(text)):
             if not (self._points.keeps(mount.mountpoint) and self._types.keeps(mount.fstype)):
                 continue
             made = self._mounts.get(mount) or _MountLabels(mount)

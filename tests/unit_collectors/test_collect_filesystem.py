@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from golden_host import MOUNTINFO, GoldenHost, gather, healthy, notices, plant, table
 
-from collectors import filesystem
+from collectors import _mountinfo, filesystem
 from collectors.api import CollectorError, Scraper
 
 ROOT = 'device="/dev/sda1",fstype="ext4",mountpoint="/"'
@@ -165,4 +165,30 @@ def test_our_own_mount_table_stands_in(tmp_path: Path) -> None:
 )
 def test_a_line_that_is_not_a_mount(line: str) -> None:
     with pytest.raises(CollectorError, match=r"mountinfo: a line is not as in proc\(5\)"):
-        list(filesystem.parse(line + "\n"))
+        list(_mountinfo.parse(line + "\n"))
+
+
+def mounts(*lines: tuple[int, int, str]) -> list[str]:
+    """The devices (named after their ids) of those mounts (id, parent, mount point) that are reachable."""
+    text = "".join(f"{ident} {parent} 0:{ident} / {point} rw - xfs d{ident} rw\n" for ident, parent, point in lines)
+    return [mount.device for mount in _mountinfo.reachable(_mountinfo.parse(text))]
+
+
+def test_a_mount_that_others_hide_is_not_told_with_their_values() -> None:
+    assert mounts((1, 0, "/"), (2, 1, "/data"), (3, 2, "/data/sub"), (4, 2, "/data"), (5, 4, "/data/sub")) == [
+        "d1", "d4", "d5",
+    ]  # fmt: skip
+    # over a folder in which others are mounted, and what stands upon those
+    assert mounts((1, 0, "/"), (2, 1, "/a/b"), (3, 2, "/a/b/c"), (4, 1, "/a"), (5, 1, "/ab")) == ["d1", "d4", "d5"]
+    assert mounts((1, 0, "/"), (3, 2, "/a/b/c"), (2, 1, "/a/b"), (4, 1, "/a")) == ["d1", "d4"], "in any order"
+    assert mounts((1, 0, "/"), (2, 1, "/a"), (3, 2, "/a/b/c"), (4, 3, "/a/b/c/d")) == ["d1", "d2", "d3", "d4"]
+    assert mounts((1, 0, "/"), (2, 1, "/"), (3, 1, "/data")) == ["d1", "d2", "d3"], "nobody's root is hidden"
+    assert mounts((5, 4, "/a"), (4, 5, "/b")) == ["d5", "d4"], "what the kernel never writes"
+
+
+def test_a_mount_upon_another_is_told_alone(tmp_path: Path) -> None:
+    upon = "40 28 0:9 / /tmp rw - xfs /dev/sdb rw\n"
+    got = table(gather(make(real_time(tmp_path, MOUNTINFO + upon))))
+    at_tmp = [key for key in got if 'mountpoint="/tmp"' in key]
+    assert at_tmp
+    assert all('device="/dev/sdb"' in key for key in at_tmp)
