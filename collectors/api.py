@@ -17,7 +17,14 @@ scheduler that measures each at an interval of its own.
 
 from __future__ import annotations
 
-from collectors._devices import DeviceVerdict, examine_devices
+from collectors._devices import (
+    CannotAskError,
+    DeviceVerdict,
+    RecordedWrongError,
+    examine_devices,
+    record_device,
+    replayed_device,
+)
 from collectors._filter import NameFilter, compile_pattern
 from collectors._host import HostFS, Tree
 from collectors._importing import CannotImportError, Imported, import_profiles
@@ -58,6 +65,7 @@ __all__ = [
     "TARGET_METRICS",
     "TRAPS",
     "Absent",
+    "CannotAskError",
     "CannotImportError",
     "Collector",
     "CollectorError",
@@ -74,6 +82,7 @@ __all__ = [
     "Notice",
     "Octets",
     "OptionProblem",
+    "RecordedWrongError",
     "Reveal",
     "Sample",
     "Scrape",
@@ -101,6 +110,8 @@ __all__ = [
     "load_targets",
     "on_by_default",
     "present",
+    "record_device",
+    "replayed_device",
     "target_kinds",
     "trap_collector",
     "trap_settings",

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from agent.cli._config import add_config, load_or_fail
-from agent.cli._data import read_data
+from agent.cli._data import read_data, read_walks
 from agent.cli._errors import NO_INPUT, CommandError
 from agent.cli._output import add_format, clean, moment, print_json, print_table, span, wants_json
 from agent.cli._progress import Progress
@@ -21,8 +21,14 @@ Your rules, routes, classification and policy on an OpenMetrics dump with timest
 Nothing leaves this machine: every integration is an embedded desk in memory. A pass comes as often as the
 dump has samples, or every --interval. The machine is the one most series name as their instance, or --host.
 
+A network device is replayed from recordings (tocsin snmp walk, or of snmpsim): its profiles are chosen, and
+it is polled at the time of each. A single recording is polled every minute for half an hour, so that rules
+with a 'for' have their say; its counters stand still.
+
 examples:
   tocsin replay --data night.om
+  tocsin replay --walk sw1.snmprec --config new.yaml --explain
+  tocsin replay --walk before.snmprec --walk after.snmprec --host sw1
   tocsin replay --data night.om --config new.yaml --explain
   promtool tsdb dump-openmetrics data/ | tocsin replay --data - --format json
 
@@ -33,7 +39,15 @@ exit status:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DUMP.om", required=True, help="the samples, - for standard input")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", metavar="DUMP.om", help="the samples, - for standard input")
+    what.add_argument(
+        "--walk",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a recording of a device (.snmprec; may be repeated)",
+    )
     add_config(parser)
     parser.add_argument("--interval", metavar="S", help="time between two passes: 15s (default: that of the samples)")
     parser.add_argument("--host", metavar="NAME", help="the machine, as its series name it in the label instance")
@@ -45,7 +59,7 @@ def execute(args: argparse.Namespace) -> int:
     from agent.scenario.replay import TooLong, host_of, interval_of, replay  # noqa: PLC0415 - the whole daemon
 
     loaded = load_or_fail(args.config)
-    window = read_data(args.data)
+    window = read_walks(args.walk, args.host or "", loaded) if args.walk else read_data(args.data)
     interval = interval_of(window) if args.interval is None else to_step(args.interval)
     with Progress("replaying", 100) as bar:
         try:

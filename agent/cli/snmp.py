@@ -6,13 +6,14 @@ import argparse
 from importlib import import_module
 from types import ModuleType
 
-SUMMARY = "Import profiles for network devices."
+SUMMARY = "Record network devices, and import profiles for them."
 DETAILS = """\
 examples:
+  tocsin snmp walk sw1 --out sw1.snmprec               all that a device shows, as a recording
   tocsin snmp import generator.yml --module if_mib     a profile from snmp_exporter's generator
   tocsin snmp import --help                            what is in the way, and where MIBs are looked for
 """
-ACTIONS = ("import",)
+ACTIONS = ("walk", "import")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

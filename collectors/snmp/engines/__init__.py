@@ -43,6 +43,13 @@ def open_session(address: Address, credential: Credential, timeout: float, choic
     return PysnmpSession(address, credential, timeout)
 
 
+def open_for_recording(address: Address, credential: Credential, timeout: float, tags: dict[str, int]) -> Session:
+    """A session that puts the BER tag of each value that comes into ``tags``, by OID; slow."""
+    from collectors.snmp.engines.pysnmp import PysnmpSession  # noqa: PLC0415 - each only where it is used
+
+    return PysnmpSession(address, credential, timeout, tags)
+
+
 @cache
 def _gufo_is_there() -> bool:
     return find_spec("gufo") is not None and find_spec("gufo.snmp") is not None

@@ -20,9 +20,12 @@ from collectors.snmp.port import Address, Engine, Row, Value
 
 
 class PysnmpSession:
-    """Contract: ``port.Session``."""
+    """Contract: ``port.Session``. ``tags``, if given, takes the BER tag of each value that comes, by OID."""
 
-    def __init__(self, address: Address, credential: Credential, timeout: float) -> None:
+    def __init__(
+        self, address: Address, credential: Credential, timeout: float, tags: dict[str, int] | None = None
+    ) -> None:
+        self._tags = tags
         self._address = address
         self._credential = credential
         self._timeout = timeout
@@ -78,7 +81,10 @@ class PysnmpSession:
         reply = await self._exchange(pdu)
         try:
             status, index = int(v2c.apiPDU.get_error_status(reply)), int(v2c.apiPDU.get_error_index(reply))
-            rows = [(str(oid), _value(value)) for oid, value in v2c.apiPDU.get_varbinds(reply)]
+            bindings = v2c.apiPDU.get_varbinds(reply)
+            rows = [(str(oid), _value(value)) for oid, value in bindings]
+            if self._tags is not None:
+                self._tags.update((str(oid), _tag(value)) for oid, value in bindings if _has_value(value))
         except Exception as error:  # noqa: BLE001 - pyasn1 decodes some values only now, and fails in many ways
             raise _refusal.unreadable(self._address, type(error).__name__) from None
         if status not in (Status.NO_ERROR, Status.NO_SUCH_NAME):
@@ -155,3 +161,12 @@ def _value(value: Any) -> Value | _End | None:
     if isinstance(value, univ.ObjectIdentifier):
         return str(value)
     return int(value)
+
+
+def _has_value(value: Any) -> bool:
+    return not isinstance(value, univ.Null)  # which endOfMibView is one of
+
+
+def _tag(value: Any) -> int:
+    """The first byte of the value in BER (X.690); a pyasn1 tag is class, form and number."""
+    return sum(value.tagSet[0])
