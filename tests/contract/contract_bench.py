@@ -67,6 +67,10 @@ class Bench(abc.ABC):
     can_twin = True
     """Whether two tickets of one id and one episode can come to be; False where a key at the server forbids it."""
 
+    def priority_of(self, wanted: Ticket) -> int:
+        """What the server makes of the wish; another number where it computes the priority from impact and urgency."""
+        return wanted.priority
+
     @abc.abstractmethod
     async def look(self) -> list[Seen]:
         """Every ticket that exists, oldest first, deleted ones left out."""

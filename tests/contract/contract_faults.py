@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from contract_bench import KEY, OTHER_KEY, Bench, HttpBench, wish
 from contract_cases import RESOLVED
-from fakes.fake_http import Answer, FakeHttp, Fault
+from fakes.fake_http import WRITES, Answer, FakeHttp, Fault
 from fakes.hostile import HOSTILE
 
 from integrations.api import (
@@ -32,7 +32,6 @@ from integrations.api import (
 )
 
 NOTED = wish(notes=(Note("n/1", "still full"),))
-WRITES = ("POST", "PUT")
 
 
 # Any backend

@@ -16,6 +16,9 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 
+WRITES = ("POST", "PUT", "PATCH")
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     method: str
@@ -96,15 +99,15 @@ class FakeHttp:
 
     def lose_reply_after_commit(self, n: int = 1) -> None:
         """The next ``n`` writes are done, and the connection breaks before the reply."""
-        self.fault(Fault(commit=True, reset=True, times=n, methods=("POST", "PUT")))
+        self.fault(Fault(commit=True, reset=True, times=n, methods=WRITES))
 
     def lose_before_commit(self, n: int = 1) -> None:
         """The next ``n`` writes arrive, are not done, and the connection breaks."""
-        self.fault(Fault(reset=True, times=n, methods=("POST", "PUT")))
+        self.fault(Fault(reset=True, times=n, methods=WRITES))
 
     def late_commit(self, n: int = 1) -> None:
         """The connection of the next ``n`` writes breaks; they are done when ``commit_late`` is called."""
-        self.fault(Fault(reset=True, late=True, times=n, methods=("POST", "PUT")))
+        self.fault(Fault(reset=True, late=True, times=n, methods=WRITES))
 
     def commit_late(self) -> None:
         late, self._late = self._late, []
