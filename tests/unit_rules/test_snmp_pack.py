@@ -178,7 +178,7 @@ FAULTS = {
     "dell-switch": {"SnmpFanFailed"},
     "eaton-ups": {"SnmpUpsBatteryLow", "SnmpUpsOnBattery"},
     "fortigate": {"SnmpFirewallOutOfSync", "SnmpSensorAlarm", "SnmpVpnTunnelDown"},
-    "h3c-switch": {"SnmpPowerSupplyFailed"},
+    "h3c-switch": {"SnmpFanFailed", "SnmpPowerSupplyFailed"},
     "hp-procurve": {"SnmpSensorAlarm"},
     "huawei-ce": {"SnmpFanFailed", "SnmpPowerSupplyFailed"},
     "juniper-router": {
