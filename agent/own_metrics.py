@@ -9,6 +9,7 @@ _DELIVERY_HELP = {
     "applied": "Updates of tickets that succeeded.",
     "adopted": "Tickets found by correlation id instead of being created.",
     "reopened": "Ended tickets taken up again by policy.",
+    "refreshed": "Open tickets told again to a backend that forgets them otherwise.",
     "superseded": "Wishes replaced by a newer one before they were sent.",
     "not_sent": "Attempts that provably changed nothing.",
     "in_doubt": "Writes whose outcome was unknown.",

@@ -144,8 +144,8 @@ class Http:
         headers: Mapping[str, str] = NO_HEADERS,
         accept: Collection[int] = (),
     ) -> Reply:
-        """Write JSON."""
-        body = msgspec.json.encode(payload)
+        """Write JSON; ``payload`` given as bytes is sent as it is, with the type that ``headers`` name."""
+        body = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
         more = {"Content-Type": "application/json", **headers}
         return await self._request(method, path, Effect.WRITE, body, more, accept=accept)
 
@@ -172,7 +172,7 @@ class Http:
 
         authorization = self._authorize()
         check_header(self._name, authorization)
-        what = f"{self._name}: {method} {self.url}{path.partition('?')[0]}"
+        what = redact(f"{self._name}: {method} {self.url}{path.partition('?')[0]}", authorization)
         progress = _Progress()
         try:
             async with (
@@ -184,7 +184,7 @@ class Http:
                     headers={
                         "Accept": "application/json",
                         "Accept-Encoding": "gzip",
-                        "Authorization": authorization.header,
+                        **({"Authorization": authorization.header} if authorization.header else {}),
                         **headers,
                     },
                     allow_redirects=False,

@@ -17,7 +17,10 @@ from integrations.api import CredentialRef, Ports, Secret, Unauthorised
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Authorization:
-    """The value of the header, and every text in it that must never be shown. Made anew for each request."""
+    """The value of the header (empty: none is sent), and every text of the request that must never be shown.
+
+    Made anew for each request.
+    """
 
     header: str
     secrets: tuple[str, ...]

@@ -177,6 +177,12 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     ``uncertainty`` is the window W in seconds after which a search that finds nothing proves that a doubtful create did
     not happen: 0 with a server-side key, 120 where search reads its own writes, 420 where search lags.
+
+    Some backends only take messages: they cannot be searched or read back (``readable`` is False). There ``find``,
+    ``list_open`` and ``read`` answer from the agent's own book of what it sent, ask the server nothing, and so prove
+    neither that it is reachable nor what people did. What happens in doubt depends on ``idempotent``: with a key by
+    which the server folds repetitions the same request is simply sent again; without one, an opening, a reopening and
+    an end are sent again and say that they are a repetition, and a note is not sent again (at most once).
     """
 
     uncertainty: float
@@ -184,6 +190,17 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     title_limit: int = 255
     body_limit: int = 65535
     note_limit: int = 65535
+    """0: the backend takes no notes."""
+    readable: bool = True
+    idempotent: bool = True
+    """Only looked at where not ``readable``."""
+    refresh: float = 0.0
+    """Seconds after which an open ticket must be told again, because the backend forgets it otherwise; 0: never.
+    Delivery then calls ``apply`` this often; what it sends is idempotent and expires by itself."""
+    rate: float = 0.0
+    """Most calls per second that the product allows; 0: delivery's own limit is enough."""
+    burst: int = 0
+    """Most calls at once, where ``rate`` is given."""
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -63,3 +63,5 @@ class DeliveryStats(msgspec.Struct):
     strays: int = 0
     reads: int = 0
     audits: int = 0
+    refreshed: int = 0
+    """Open tickets told again to a backend that forgets them otherwise."""

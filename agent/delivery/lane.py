@@ -95,6 +95,8 @@ class Lane:
         return result
 
     def _answered(self, call: Call) -> None:
+        if call is Call.READ and not self.integration.capabilities.readable:
+            return  # our own book answered, which says nothing about the backend
         if self.gate.answered(self.now(), call):
             self.recovered = True
             self.wake.set()

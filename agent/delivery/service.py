@@ -15,8 +15,9 @@ from agent.delivery.gate import Gate, GateState
 from agent.delivery.lane import Lane
 from agent.delivery.ledger import Disk, Key, Ledger
 from agent.delivery.poller import Poller
+from agent.delivery.refresh import Refresher
 from agent.delivery.worker import Worker
-from integrations.api import Integration, Ticket, TicketState
+from integrations.api import Capabilities, Integration, Ticket, TicketState
 
 STOP_GRACE = 10.0
 
@@ -57,7 +58,8 @@ class BackendStatus:
 
 
 class Delivery:
-    """Owns the outbox and one worker, poller and audit for each backend.
+    """Owns the outbox and one worker for each backend; a poller and an audit where it can be read, a refresher where it
+    forgets.
 
     ``on_remote`` and ``on_stray`` are called on the event loop and must not block; an exception from them ends ``run``.
     ``random`` gives numbers in [0, 1), ``now`` timeline milliseconds.
@@ -74,18 +76,22 @@ class Delivery:
         self.ledger = Ledger(disk, rows, now(), self.wake)
         self._lanes = {
             name: Lane(
-                name, integration, Gate(options.rate, options.burst),
+                name, integration, _gate(options, integration.capabilities),
                 now=now, random=random, on_remote=on_remote, deadline=options.deadline,
             )
             for name, integration in integrations.items()
         }  # fmt: skip
         self._workers = [Worker(lane, self.ledger, options.parallel) for lane in self._lanes.values()]
-        self.pollers = [Poller(lane, self.ledger, options.poll_interval) for lane in self._lanes.values()]
+        readable = [lane for lane in self._lanes.values() if lane.integration.capabilities.readable]
+        self.pollers = [Poller(lane, self.ledger, options.poll_interval) for lane in readable]
         self.audits = [
             Audit(
                 lane, self.ledger, environment=environment, cis=cis, on_stray=on_stray, interval=options.audit_interval
             )
-            for lane in self._lanes.values()
+            for lane in readable
+        ]
+        self._refreshers = [
+            Refresher(lane, self.ledger) for lane in self._lanes.values() if lane.integration.capabilities.refresh
         ]
         self._background: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -123,7 +129,9 @@ class Delivery:
                 return
             async with asyncio.TaskGroup() as group:
                 self._background = [
-                    group.create_task(part.run()) for parts in (self.pollers, self.audits) for part in parts
+                    group.create_task(part.run())
+                    for parts in (self.pollers, self.audits, self._refreshers)
+                    for part in parts
                 ]
                 for worker in self._workers:
                     group.create_task(worker.run())
@@ -179,3 +187,10 @@ class Delivery:
             open_tickets=sum(row.ref is not None and row.wish.state is TicketState.OPEN for row in rows),
             oldest_queued_at=min((row.queued_at for row in rows if row.unsettled), default=None), stats=lane.stats,
         )  # fmt: skip
+
+
+def _gate(options: DeliveryOptions, product: Capabilities) -> Gate:
+    """As fast as delivery may, and not faster than the product allows."""
+    if not product.rate:
+        return Gate(options.rate, options.burst)
+    return Gate(min(options.rate, product.rate), min(options.burst, product.burst or options.burst))

@@ -64,10 +64,11 @@ class FakeBackend:
     """An Integration. ``fault`` is asked before each call, by the name of the method."""
 
     def __init__(
-        self, now: Callable[[], int], *, uncertainty: float = 120, search_lag_ms: int = 0, late_ms: int = 60_000
-    ) -> None:
+        self, now: Callable[[], int], *, uncertainty: float = 120, search_lag_ms: int = 0, late_ms: int = 60_000,
+        capabilities: Capabilities | None = None,
+    ) -> None:  # fmt: skip
         self.name = "fake"
-        self.capabilities = Capabilities(uncertainty=uncertainty)
+        self.capabilities = capabilities or Capabilities(uncertainty=uncertainty)
         self.tickets: dict[int, Stored] = {}
         self.calls: Counter[str] = Counter()
         self.times: list[tuple[str, int]] = []
