@@ -220,11 +220,15 @@ class TargetScheduler:
 
     def inherit(self, old: TargetScheduler) -> None:
         """After a reload: what the targets that stay knew."""
+        done: set[int] = set()
         for source, live in self._live.items():
             before = old._live.get(source)
             live.known = before is not None
-            if live.target.state is not None and before is not None and before.target.state is not None:
-                live.target.state.inherit(before.target.state)
+            state = live.target.state
+            if state is None or before is None or before.target.state is None or id(state) in done:
+                continue
+            state.inherit(before.target.state)
+            done.add(id(state))
 
     async def aclose(self) -> None:
         self._queue.clear()

@@ -87,6 +87,10 @@ class Counters:
         self.dropped: dict[Reason, int] = {}
 
     @property
+    def bits(self) -> int:
+        return 32 if self._narrow else 64
+
+    @property
     def held(self) -> int:
         """How many are held back at present."""
         return sum(each.held >= 0 for each in self._counters.values())

@@ -19,14 +19,13 @@ from collectors._targets import Incomplete, Lost
 from collectors.snmp import select
 from collectors.snmp.counters import Reason
 from collectors.snmp.errors import NoReply, SnmpError
+from collectors.snmp.known import Knowledge
 from collectors.snmp.plans import Plans
 from collectors.snmp.port import Value
 from collectors.snmp.profile import Every
 from collectors.snmp.reading import Reading
-from collectors.snmp.reboot import ENGINE_BOOTS, ENGINE_TIME, SYS_OBJECT_ID, UPTIME, Uptime, restarted, uptime
-from collectors.snmp.scalars import Scalars
-from collectors.snmp.table import Table
-from collectors.snmp.walker import Memory, Walker
+from collectors.snmp.reboot import ENGINE_BOOTS, ENGINE_TIME, SYS_OBJECT_ID, UPTIME, restarted, uptime
+from collectors.snmp.walker import Walker
 from collectors.snmp.way import Way
 
 _AGE = (UPTIME, ENGINE_BOOTS, ENGINE_TIME)
@@ -41,7 +40,7 @@ _FOR_VALUES = 0.6
 
 
 class About(msgspec.Struct, frozen=True):
-    """What identifies a device: another one, or one that is asked otherwise, knows nothing of what this one knew."""
+    """Which device, and how it is asked."""
 
     name: str
     host: str
@@ -56,33 +55,6 @@ class About(msgspec.Struct, frozen=True):
     """Seconds that a poll may take."""
     patience: float = 30.0
     """Seconds that asking whether it is there may take, finding out why not included."""
-
-
-class Knowledge:
-    """What is known of a device from poll to poll; it outlives a reload."""
-
-    def __init__(self) -> None:
-        self.memory = Memory()
-        self.age: Uptime | None = None
-        self.restarts = 0
-        self.sys_object_id = ""
-        self.chosen: select.Chosen | None = None
-        self.chosen_after = -1
-        """How often the device had started anew when its profiles were chosen."""
-        self.chosen_at = 0.0
-        self.given: set[str] = set()
-        """Scalars and columns, by OID, for which something came since then."""
-        self.read: set[Every] = set()
-        """The classes that were read since then."""
-        self.tables: list[Table] = []
-        self.scalars: list[Scalars] = []
-        self.failures = 0
-        self.silent_since: float | None = None
-        self.ask_again = 0.0
-        self.answered: float | None = None
-        self.error = ""
-        self.problems: dict[str, str] = {}
-        """By poll what it could not read."""
 
 
 class Device:
@@ -102,8 +74,18 @@ class Device:
     # The state of a target
 
     def inherit(self, other: Any) -> None:
-        if isinstance(other, Device) and other.about == self.about and other._plans.profiles == self._plans.profiles:
-            self.known = other.known
+        """Counters go on, whatever has changed: a published counter that began again would be a spike to ``rate()``."""
+        if not isinstance(other, Device):
+            return
+        self.known, self._polling = other.known, other._polling
+        known, about, before = self.known, self.about, other.about
+        known.ask_again = 0.0  # somebody may have mended how it is asked
+        if other._plans.profiles == self._plans.profiles:
+            self._plans = other._plans
+        if not self._settled:
+            known.read.clear()
+        if (about.host, about.port, about.credential) != (before.host, before.port, before.credential):
+            known.is_another()
 
     def stir(self) -> None:
         self.known.ask_again = 0.0
@@ -171,7 +153,7 @@ class Device:
         known.failures, known.silent_since, known.error, known.answered = 0, None, "", now
         self._grew_older(values, now)
         alive = Every.LIVENESS
-        samples = [each for own in known.scalars for each in own.samples(alive, values, now, known.restarts).samples]
+        samples = [each for own in known.scalars for each in own.samples(alive, values, now, known.turns).samples]
         return [*samples, *self._about_poll(Every.LIVENESS, walker, now), *self._own()]
 
     async def poll(self, every: Every) -> list[Sample | Notice]:
@@ -204,16 +186,16 @@ class Device:
         walker = self._walker(retries=self.about.retries)
         reading = Reading(walker, now)
         header = await self._header(every, reading)
-        restarts = known.restarts
+        turns = known.turns
         known.given.update(header)
         items: list[Sample | Notice] = []
         problems: list[str] = []
         for scalars in known.scalars:
-            given = scalars.samples(every, header, now, restarts)
+            given = scalars.samples(every, header, now, turns)
             items += given.samples
             problems += (f"{name}: the value is not of its type" for name in given.wrong)
         made = await self._tables(every, reading, header, problems)
-        if known.restarts != restarts:
+        if known.turns != turns:
             raise SnmpError("it started anew while it was read; what was read is not used")
         items += made
         items += self._about_poll(every, walker, now)
@@ -239,7 +221,7 @@ class Device:
             wanted = (oid for own in known.scalars for oid in own.reads(every))
             header = await reading.get(tuple(dict.fromkeys((*_AGE, *changes, *wanted))))
             self._grew_older(header, reading.at)
-            if known.chosen_after == known.restarts:
+            if self._settled:
                 return header
 
     async def _tables(
@@ -277,7 +259,7 @@ class Device:
         for table, rows, own in verified:
             without = own | table.renamed(rows, reading)
             try:
-                made, wrong = await table.samples(every, rows, reading, restarts=known.restarts, without=without)
+                made, wrong = await table.samples(every, rows, reading, turns=known.turns, without=without)
             except NoReply as error:
                 problems.append(str(error))
                 break
@@ -292,16 +274,18 @@ class Device:
 
     # What it is
 
+    @property
+    def _settled(self) -> bool:
+        """Whether its profiles were chosen from these, and since it started."""
+        known = self.known
+        return known.chosen_after == known.turns and known.chosen_from == (self._plans, self.about.profiles)
+
     async def _choose(self, reading: Reading) -> None:
         """Its profiles: once, again after it started anew, and now and then."""
         known = self.known
-        if (
-            known.chosen is not None
-            and known.chosen_after == known.restarts
-            and reading.at - known.chosen_at < _CHOOSE_EVERY
-        ):
+        if self._settled and reading.at - known.chosen_at < _CHOOSE_EVERY:
             return
-        after = known.restarts
+        after = known.turns
         values = await reading.get((SYS_OBJECT_ID,))
         sys_object_id = str(values.get(SYS_OBJECT_ID, ""))
         profiles = self._plans.profiles
@@ -314,18 +298,9 @@ class Device:
                 if (rows and (rows[0][0] + ".").startswith(oid + ".")) or oid in await reading.get((oid,)):
                     answered.add(oid)
             chosen = select.automatic(profiles, sys_object_id, answered)
-        if known.chosen is None or chosen.names != known.chosen.names:
-            plans = [self._plans.of(name) for name in chosen.names]
-            kept = {id(table.whole): table for table in known.tables}
-            known.tables = [kept.get(id(plan)) or Table(plan) for each in plans for plan in each.tables]
-            old = {id(scalars.plan): scalars for scalars in known.scalars}
-            known.scalars = [old.get(id(plan)) or Scalars(plan) for plan in plans]
-        known.sys_object_id, known.chosen, known.chosen_after, known.chosen_at = (
-            sys_object_id,
-            chosen,
-            after,
-            reading.at,
-        )
+        known.follow([self._plans.of(name) for name in chosen.names])
+        known.sys_object_id, known.chosen, known.chosen_after = sys_object_id, chosen, after
+        known.chosen_from, known.chosen_at = (self._plans, self.about.profiles), reading.at
         known.given.clear()
         known.read.clear()
 
@@ -341,8 +316,7 @@ class Device:
         known, age = self.known, uptime(values, now)
         if known.age is not None and restarted(known.age, age):
             known.restarts += 1
-            for table in known.tables:
-                table.forget_labels()
+            known.turn()
         known.age = age
 
     def _failed(self, error: SnmpError) -> None:

@@ -12,6 +12,7 @@ from collectors.snmp.select import Profiles
 class Plan(msgspec.Struct, frozen=True):
     """One profile. ``counters``: its scalars that count, by OID."""
 
+    name: str
     scalars: ScalarsPlan
     counters: dict[str, Object]
     tables: tuple[TablePlan, ...]
@@ -25,10 +26,10 @@ class Plans:
     def of(self, name: str) -> Plan:
         plan = self._made.get(name)
         if plan is None:
-            plan = self._made[name] = _plan(self.profiles[name])
+            plan = self._made[name] = _plan(name, self.profiles[name])
         return plan
 
 
-def _plan(profile: Profile) -> Plan:
+def _plan(name: str, profile: Profile) -> Plan:
     counters = {each.oid: each for each in profile.scalars if each.type is Syntax.COUNTER}
-    return Plan(ScalarsPlan(profile.scalars), counters, tuple(map(TablePlan, profile.tables)))
+    return Plan(name, ScalarsPlan(profile.scalars), counters, tuple(map(TablePlan, profile.tables)))

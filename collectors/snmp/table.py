@@ -72,6 +72,11 @@ class Table:
             for reason, count in each.dropped.items():
                 into[reason] = into.get(reason, 0) + count
 
+    def take_over(self, other: Table) -> None:
+        """Go on counting where ``other``, the same table by another plan, has come to; its names are checked first."""
+        self._counters = other._counters
+        self._labels, self._breaks, self._polled = other._labels, other._breaks, other._polled
+
     def forget_labels(self) -> None:
         """The device started anew: nothing is published before the labels have been read again."""
         self._stale = True
@@ -152,18 +157,18 @@ class Table:
         return other
 
     async def samples(
-        self, every: Every, rows: Mapping[str, Sequence[Row]], reading: Reading, *, restarts: int, without: set[str]
+        self, every: Every, rows: Mapping[str, Sequence[Row]], reading: Reading, *, turns: int, without: set[str]
     ) -> tuple[list[Sample], Mapping[str, int]]:
         """What the rows become, and how many had an index or a type that is not the object's, by object.
 
-        ``restarts`` is how often the device has started anew; ``without`` are rows that must not be published.
+        ``turns`` is how often its counters may have started anew; ``without`` are rows that must not be published.
         """
         if self._names is None:
             return [], {}
         if without:
             rows = {root: _left(root, each, without) for root, each in rows.items()}
-        broken = None if self._polled.get(every, restarts) == restarts else EVERY_ROW
-        self._polled[every] = restarts
+        broken = None if self._polled.get(every, turns) == turns else EVERY_ROW
+        self._polled[every] = turns
         believed = dict(rows)
         for column in self._plan.columns.values():
             if column.type is Syntax.COUNTER and column.oid in rows:
@@ -175,7 +180,7 @@ class Table:
         self, column: Object, rows: Sequence[Row], broken: Container[str] | None, reading: Reading
     ) -> list[Row]:
         counters = self._counters.get(column.oid)
-        if counters is None:
+        if counters is None or counters.bits != column.bits:
             octets = bool(column.speed) and column.bits_each == 8
             counters = self._counters[column.oid] = Counters(column.oid, column.bits, octets=octets)
             counters.limit(self._limits(column))

@@ -13,6 +13,7 @@ import pytest
 from fakes.snmp_virtual import IF_ENTRY, IFX_ENTRY, Port, Switch, VirtualSession
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import collectors.snmp
 from collectors._model import CollectorError, Sample
@@ -397,13 +398,69 @@ def test_profiles_are_chosen_by_what_the_device_is_and_again_after_a_reboot() ->
     assert "bgpPeerState" in {each.name for each in rig.last}
 
 
-def test_over_a_reload_a_device_that_stays_the_same_goes_on() -> None:
-    rig, other = Rig(Switch(ports())).poll(3), Rig(Switch(ports()))
-    other.device.inherit(rig.device)
-    assert other.device.known is rig.device.known
-    elsewhere = Device(msgspec.structs.replace(rig.device.about, host="10.0.0.2"), rig.device._way, PLANS, lambda: 0.0)
-    elsewhere.inherit(rig.device)
-    assert elsewhere.known is not rig.device.known
+@pytest.mark.parametrize("change", ["nothing", "interval", "credential", "host", "profiles", "own profile"])
+def test_a_reload_gives_no_spike(change: str) -> None:
+    """Counters that have wrapped, and go on far above what the device itself shows."""
+    switch = Switch([Port("Fa0/1", 1, 500_000, start=(1 << 32) - 10**8, mbit=100)], wide=False)
+    rig = Rig(switch).poll(12)
+    assert rig.by_name("ifInOctets")["Fa0/1"] > 1 << 32
+    about, plans = rig.device.about, PLANS
+    match change:
+        case "interval":
+            about = replace(about, budget=30.0, pause=15.0)
+        case "credential":
+            about = replace(about, credential="other")
+        case "host":
+            about = replace(about, host="10.0.0.2")
+        case "profiles":
+            about = replace(about, profiles=("system", "interfaces", "ethernet"))
+        case "own profile":
+            mine = all_shipped()["interfaces"]
+            (table,) = (each for each in mine.tables if each.name == "interfaces")
+            fewer = replace(table, columns=table.columns[:-1])
+            others = tuple(each for each in mine.tables if each is not table)
+            plans = Plans({**all_shipped(), "interfaces": replace(mine, tables=(fewer, *others))})
+    before = rig.device
+    rig.device = Device(about, before._way, plans, lambda: switch.now)
+    rig.device.inherit(before)
+    rig.device.status()
+    for _ in range(6):
+        rig.poll()
+        assert not rig.error
+        assert rig.rates() == pytest.approx({"Fa0/1": 500_000}, rel=0.01)
+    assert rig.device.known.restarts == 0
+    names = [name for name in rig.device.status()["profiles"].split(", ") if name in plans.profiles]
+    assert len(rig.device.known.tables) == sum(len(plans.profiles[name].tables) for name in names)
+
+
+def test_another_device_in_place_of_one_is_no_spike_and_is_asked_as_a_stranger() -> None:
+    rig = Rig(Switch(ports())).poll(6)
+    old, switch = rig.device, rig.switch
+    old.known.memory.repetitions = 3
+    switch.booted -= 5e6
+    for port in switch.ports:
+        port.start += 7 * 10**13
+    rig.device = Device(replace(old.about, host="10.0.0.2"), old._way, PLANS, lambda: switch.now)
+    rig.device.inherit(old)
+    for _ in range(8):
+        rig.poll()
+        true_to_their_names(rig)
+    assert rig.device.known.memory.repetitions > 3
+    assert rig.rates() == pytest.approx({f"Gi0/{n}": 100_000 * n for n in range(1, 7)})
+
+
+def test_after_a_reload_a_silent_device_is_asked_at_once() -> None:
+    rig = Rig(Switch(ports())).poll(2)
+    rig.session.silent = True
+    for _ in range(5):
+        with pytest.raises(NoReply):
+            rig.alive()
+        rig.switch.now += STEP
+    rig.session.silent = False
+    old = rig.device
+    rig.device = Device(old.about, old._way, PLANS, lambda: rig.switch.now)
+    rig.device.inherit(old)
+    assert rig.alive()
 
 
 async def test_a_name_that_leads_nowhere_is_said_and_one_that_did_is_remembered(
@@ -454,7 +511,8 @@ def test_a_reload_hands_on_what_is_known_of_the_devices_that_stay() -> None:
     old, new = TargetScheduler(before, limit=1), TargetScheduler(after, limit=1)
     new.inherit(old)
     kept = [one.state.known is other.state.known for one, other in zip(before, after, strict=True)]  # type: ignore[union-attr]
-    assert kept == [True] * 3 + [False] * 3
+    assert kept == [True] * 6
+    assert [each.state.known.turns for each in after] == [0] * 3 + [1] * 3  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
