@@ -111,7 +111,7 @@ class Rig:
     ) -> None:  # fmt: skip
         self.now = 1_000.0
         self.own = OwnEngine(OWN_ID, 3, 400.0)
-        self.peers = Peers({}, self.now)
+        self.peers = Peers({})
         self.memory = memory or Memory()
         self.polls = Polls()
         self.receiver = Receiver(

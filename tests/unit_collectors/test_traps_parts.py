@@ -124,6 +124,16 @@ def test_all_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rig.memory.ledger._entries <= 100 + 20
 
 
+def test_strangers_leave_room_for_the_series_of_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "_MOST_ENTRIES", 100)
+    rig = Rig()
+    for number in range(30):
+        for index in range(20):
+            rig.give(v2c(pdu(variables=link(index))), f"198.51.100.{number}")
+    rig.give(v2c(pdu(variables=link(7))), SWITCH)
+    assert rig.series()["snmp_traps_total", "switch", "linkDown", "noAuthNoPriv", "ifIndex=7"] == 1
+
+
 def test_names_of_targets_are_looked_up_and_keep_what_they_had() -> None:
     targets = [watched("a", "192.0.2.49", "a.example"), watched("b", "b.example"), watched("c", SWITCH)]
     addresses: dict[str, Sequence[str]] = {}
@@ -146,51 +156,68 @@ def test_names_of_targets_are_looked_up_and_keep_what_they_had() -> None:
 
 def test_each_start_is_one_more_and_what_others_said_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "engine.json"
-    own, peers, why = engine.start(path, 10.0)
+    own, peers, why = engine.start(path, 10.0, float)
     assert (own.boots, why) == (1, "")
     assert 5 <= len(own.id) <= 32
     assert path.stat().st_mode & 0o777 == 0o600
     assert peers.is_fresh(THEIR_ID, 7, 5_000, 10.0)
-    engine.write(path, own, peers)
-    again, peers, why = engine.start(path, 0.0)
+    engine.write(path, own, peers, float)
+    again, peers, why = engine.start(path, 0.0, float)
     assert (again.id, again.boots, why) == (own.id, 2, "")
     assert not peers.is_fresh(THEIR_ID, 7, 4_000, 0.0), "recorded before the restart"
     assert not peers.is_fresh(THEIR_ID, 6, 9_000, 0.0)
     assert peers.is_fresh(THEIR_ID, 7, 5_001, 0.0)
 
 
+def test_what_was_recorded_before_a_restart_is_past_after_it(tmp_path: Path) -> None:
+    """The other engine grew older while nobody listened, whatever our own clock began at."""
+    path = tmp_path / "engine.json"
+    own, peers, _ = engine.start(path, 10.0, float)
+    assert peers.is_fresh(THEIR_ID, 7, 5_000, 10.0)
+    engine.write(path, own, peers, float)
+
+    def hour_later(at: float) -> float:
+        return at + 3_610.0
+
+    _, peers, _ = engine.start(path, 0.0, hour_later)
+    assert not peers.is_fresh(THEIR_ID, 7, 5_000, 0.0), "the very last one, sent again"
+    assert peers.is_fresh(THEIR_ID, 7, 8_590, 1.0), "another hour"
+    _, peers, _ = engine.start(path, 0.0, lambda at: at + 1e9)
+    assert peers.is_fresh(THEIR_ID, 7, 5_001, 0.0), "our calendar was set years ahead: newer is newer"
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"engine_id": "00", "boots": 1}', '{"engine_id": "zz", "boots": 1}', "[]"])
 def test_an_engine_whose_file_is_no_good_has_a_new_id(tmp_path: Path, text: str) -> None:
     path = tmp_path / "engine.json"
-    first, _, _ = engine.start(path, 0.0)
+    first, _, _ = engine.start(path, 0.0, float)
     path.write_text(text)
-    own, _, why = engine.start(path, 0.0)
+    own, _, why = engine.start(path, 0.0, float)
     assert own.id != first.id
     assert own.boots == 1
     assert why.startswith(str(path)) or text.startswith('{"engine_id": "00"')
-    assert engine.start(path, 0.0)[0].boots == 2
+    assert engine.start(path, 0.0, float)[0].boots == 2
 
 
 def test_an_engine_that_cannot_write_down_its_start_is_a_new_one(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "engine.json"
-    first, _, why = engine.start(path, 0.0)
+    first, _, why = engine.start(path, 0.0, float)
     assert "cannot be written" in why
-    assert engine.start(path, 0.0)[0].id != first.id
+    assert engine.start(path, 0.0, float)[0].id != first.id
 
 
 def test_an_engine_that_has_started_too_often_has_a_new_id(tmp_path: Path) -> None:
     path = tmp_path / "engine.json"
     path.write_text('{"engine_id": "80007ed905aabbcc", "boots": 2147483646}')
-    own, _, _ = engine.start(path, 0.0)
+    own, _, _ = engine.start(path, 0.0, float)
     assert own.boots == 1
 
 
 def test_engines_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_MOST_PEERS", 10)
-    peers = engine.Peers({}, 0.0)
+    peers = engine.Peers({})
     for number in range(50):
         peers.is_fresh(b"engine%d" % number, 1, 1, 0.0)
-    assert len(peers.as_written()) == 10
+    assert len(peers.as_written(float)) == 10
 
 
 def test_a_forged_message_teaches_nothing() -> None:
@@ -199,7 +226,7 @@ def test_a_forged_message_teaches_nothing() -> None:
     forged[-1] ^= 1
     rig.give(bytes(forged), FOREIGN)
     assert rig.dropped == {Drop.AUTHENTICATION: 1}
-    assert rig.peers.as_written() == {}
+    assert rig.peers.as_written(float) == {}
     rig.give(v3(boots=5))
     assert rig.taken == 1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -23,13 +23,18 @@ _ENTERPRISE = 32473
 """Set aside by IANA for those without a number of their own (RFC 5612); the random rest of an id makes it unique."""
 _MOST_PEERS = 10_000
 
+AtWall = Callable[[float], float]
+"""A moment of our clock as Unix time, the only one that goes on between two processes."""
+
 
 class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the file holds: our id (hex), starts, and starts and time of other engines by id (hex)."""
+    """What the file holds: our id (hex) and starts; of other engines, by id (hex), starts, time, and the Unix time at
+    which that was heard.
+    """
 
     engine_id: str
     boots: int
-    peers: dict[str, tuple[int, int]] = {}
+    peers: dict[str, tuple[int, int, float]] = {}
 
 
 class OwnEngine(msgspec.Struct, frozen=True):
@@ -45,10 +50,10 @@ class OwnEngine(msgspec.Struct, frozen=True):
 
 
 class Peers:
-    """Engines whose messages were authentic, the one heard of last at the end."""
+    """Engines whose messages were authentic, the one heard of last at the end: starts, time, when that was heard."""
 
-    def __init__(self, known: Mapping[bytes, tuple[int, int]], now: float) -> None:
-        self._known = OrderedDict((engine, (boots, time, now)) for engine, (boots, time) in known.items())
+    def __init__(self, known: Mapping[bytes, tuple[int, int, float]]) -> None:
+        self._known = OrderedDict(known)
         self.moved = False
         """Whether something should be written soon: a new engine, or a new start of one."""
         self.heard = False
@@ -66,21 +71,27 @@ class Peers:
                 self._known.popitem(last=False)
         return boots == held[0] != LAST_BOOTS and time >= held[1] + (now - held[2]) - WINDOW
 
-    def as_written(self) -> dict[str, tuple[int, int]]:
+    def as_written(self, at_wall: AtWall) -> dict[str, tuple[int, int, float]]:
         """What the file shall remember: the last time that was heard, which is the earliest it can be."""
         self.moved = self.heard = False
-        return {engine.hex(): (boots, time) for engine, (boots, time, _) in self._known.items()}
+        return {engine.hex(): (boots, time, at_wall(at)) for engine, (boots, time, at) in self._known.items()}
 
 
-def start(path: Path, now: float) -> tuple[OwnEngine, Peers, str]:
+def start(path: Path, now: float, at_wall: AtWall) -> tuple[OwnEngine, Peers, str]:
     """Our engine with one start more, written down before it is used; and why not, where that failed.
 
     Where the file is no good or cannot be written, the engine has a new id: of that nobody has recorded anything.
+
+    Other engines have grown older meanwhile, so that what was recorded before is past. Should the wall clock be wrong,
+    this errs by refusing what is late; what is newer than all before is taken whatever it says.
     """
     why = ""
     try:
         held = msgspec.json.decode(path.read_bytes(), type=Remembered)
-        peers = {bytes.fromhex(engine): seen for engine, seen in held.peers.items()}
+        peers = {
+            bytes.fromhex(engine): (boots, time, now - max(0.0, at_wall(now) - heard))
+            for engine, (boots, time, heard) in held.peers.items()
+        }
         own = OwnEngine(bytes.fromhex(held.engine_id), held.boots + 1, now)
     except FileNotFoundError:
         peers, own = {}, _new_engine(now)
@@ -89,18 +100,18 @@ def start(path: Path, now: float) -> tuple[OwnEngine, Peers, str]:
         peers, own = {}, _new_engine(now)
     if not 5 <= len(own.id) <= 32 or not 0 < own.boots < LAST_BOOTS:
         own = _new_engine(now)
-    known = Peers(peers, now)
+    known = Peers(peers)
     try:
-        write(path, own, known)
+        write(path, own, known, at_wall)
     except OSError as error:
         why = f"{path} cannot be written, so the SNMP engine has a new id at each start: {error.strerror}"
         own = _new_engine(now)
     return own, known, why
 
 
-def write(path: Path, own: OwnEngine, peers: Peers) -> None:
+def write(path: Path, own: OwnEngine, peers: Peers, at_wall: AtWall) -> None:
     """Replace the file as a whole; OSError leaves the old one."""
-    text = msgspec.json.encode(Remembered(own.id.hex(), own.boots, peers.as_written()))
+    text = msgspec.json.encode(Remembered(own.id.hex(), own.boots, peers.as_written(at_wall)))
     replace(path, text)
 
 

@@ -31,6 +31,7 @@ _PER_SENDER = 512
 """Series of one sender, beyond which its events lose their labels and their name."""
 _MOST_STRANGERS = 512
 _MOST_ENTRIES = 20_000
+"""Series of all, half of which strangers cannot have: who makes up senders takes no target's series."""
 _FORGOTTEN = 3_600.0
 """Seconds of silence after which a stranger may be forgotten, when there is no room for another."""
 _REST = "other"
@@ -89,7 +90,8 @@ class Ledger:
         key = (event.trap, event.labels, security, believed)
         entry = book.entries.get(key)
         if entry is None:
-            if len(book.entries) >= _PER_SENDER or self._entries >= _MOST_ENTRIES:
+            room = _MOST_ENTRIES if book.known else _MOST_ENTRIES // 2
+            if len(book.entries) >= _PER_SENDER or self._entries >= room:
                 key = (_REST, (), security, believed)
             entry = book.entries.get(key) or self._enter(sender, book, key)
         entry.count += 1

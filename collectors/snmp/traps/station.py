@@ -243,7 +243,7 @@ class Station:
 
     def _begin(self, now: float) -> tuple[engine.OwnEngine, engine.Peers]:
         """Read what the last process kept, and write down that this one has begun."""
-        own, peers, self._keeping_trouble = engine.start(self._state / files.ENGINE, now)
+        own, peers, self._keeping_trouble = engine.start(self._state / files.ENGINE, now, self._at_wall)
         path = self._state / files.TRAPS
         try:
             if path.stat().st_size <= _MOST_KEPT:
@@ -260,7 +260,7 @@ class Station:
             return
         kept = self.memory.ledger.kept(self._at_wall)
         try:
-            await asyncio.to_thread(engine.write, self._state / files.ENGINE, *self._engine)
+            await asyncio.to_thread(engine.write, self._state / files.ENGINE, *self._engine, self._at_wall)
             await asyncio.to_thread(files.replace, self._state / files.TRAPS, msgspec.json.encode(kept))
         except OSError as error:
             self._keeping_trouble = f"{self._state} cannot be written: {os.strerror(error.errno or 0)}"
