@@ -45,7 +45,9 @@ class Answer:
 
     @property
     def length(self) -> int:
-        """Content-Length; -1 when the answer does not say or is sent in chunks."""
+        """Content-Length; -1 when the answer does not say or is sent in chunks, 0 where there never is a body."""
+        if self.status < 200 or self.status in _NO_BODY:
+            return 0
         text = self.first("content-length")
         if "chunked" in self.first("transfer-encoding").lower() or not text.isascii() or not text.isdigit():
             return -1
@@ -69,21 +71,35 @@ async def receive(connection: Connection, method: str) -> Answer:
             break
     else:
         raise ProbeFailed("the server sends nothing but interim answers")
+    _must_have_one_length(answer)
     # The answer to CONNECT has no body either, only what the tunnel brings.
     empty = method in ("HEAD", "CONNECT") or answer.status in _NO_BODY
     answer.body = None if empty else _body(connection, answer)
     return answer
 
 
+def _must_have_one_length(answer: Answer) -> None:
+    """Where the end of the answer is in doubt, so is what stands in it (RFC 9112, 6.3)."""
+    lengths = {*answer.all("content-length")} - {""}
+    if len(lengths) > 1 or (lengths and answer.length < 0 and not answer.all("transfer-encoding")):
+        told = ", ".join(sorted(lengths))
+        raise ProbeFailed(f"the answer has a Content-Length that is none: {told[:_SHOWN]!a}")
+
+
 async def _head(connection: Connection) -> Answer:
     try:
         line = (await connection.line()).decode("latin-1")
         answer = _status(line)
-        size = 0
+        size = lines = 0
         while line := (await connection.line()).decode("utf-8", "surrogateescape"):
             size += len(line)
-            if size > HEAD_LIMIT or len(answer.headers) >= HEADER_COUNT:
+            lines += 1
+            if size > HEAD_LIMIT or lines > HEADER_COUNT:
                 raise ProbeFailed(f"the head of the answer is larger than {HEAD_LIMIT} bytes or {HEADER_COUNT} lines")
+            if line[0] in " \t" and answer.headers:  # the header before it goes on (RFC 9112, 5.2)
+                before, value = answer.headers.pop()
+                answer.headers.append((before, f"{value} {line.strip()}".strip()))
+                continue
             name, colon, value = line.partition(":")
             if not colon or not name or name != name.strip():
                 raise ProbeFailed(f"the answer has a header that is none: {line[:_SHOWN]!a}")

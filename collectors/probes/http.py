@@ -167,7 +167,7 @@ class HttpProber:
             if equals and name.strip().isprintable() and value.strip().isprintable():
                 visit.cookies[visit.url.hostname or "", name.strip()] = value.strip()
         try:
-            visit.url = parsed(urljoin(visit.url.geturl(), location))
+            visit.url = parsed(urljoin(visit.url.geturl(), location.replace(" ", "%20")))  # as browsers read it
         except ValueError as error:
             raise ProbeFailed(f"the server redirects to where nobody can go: {error}") from None
         if answer.status not in _KEPT:

@@ -58,6 +58,13 @@ async def test_phases_and_facts_of_an_answer() -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n", {}, "a chunk of the body is longer than it says"),  # noqa: E501
         (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 600, {}, "the head of the answer is larger than 262144 bytes or 500 lines"),  # noqa: E501
         (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 100_000, {}, "the answer has a line longer than 65536 bytes"),
+        (b"HTTP/1.1 200 OK\r\nA: b\r\n" + b" c\r\n" * 600, {}, "the head of the answer is larger than 262144 bytes or 500 lines"),  # noqa: E501
+        (b"HTTP/1.1 200 OK\r\n b\r\n\r\n", {}, "the answer has a header that is none: ' b'"),
+        (b"HTTP/1.1 200 OK\r\nX: a\r\n\t b\r\nContent-Length: 0\r\n\r\n", {"fail_if_header_not_matches": [{"header": "x", "regexp": "^a b$"}]}, ""),  # noqa: E501
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", {}, "the answer has a Content-Length that is none: '5, 6'"),  # noqa: E501
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello", {}, "the answer has a Content-Length that is none: '-5'"),  # noqa: E501
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", {"fail_if_body_not_matches_regexp": ["^hello$"]}, ""),  # noqa: E501
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", {"fail_if_body_not_matches_regexp": ["^hello$"]}, ""),  # noqa: E501
         (b"HTTP/1.1 100 Continue\r\n\r\n" + ok(), {}, ""),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 20, {}, "the server sends nothing but interim answers"),
         (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", {"fail_if_body_not_matches_regexp": ["end$"]}, ""),
@@ -158,6 +165,25 @@ async def test_redirects_are_followed_with_cookies_and_counted() -> None:
         stay = module("http", follow_redirects=False, valid_status_codes=[303])
         assert (await probe(stay, f"127.0.0.1:{port}/")).ok
         assert (await probe(module("http", no_follow_redirects=True), f"127.0.0.1:{port}/")).why == "the status is 303"
+
+
+@pytest.mark.parametrize("head", [b"204 No", b"204 No\r\nContent-Length: 5", b"304 Not Modified\r\nContent-Length: 5"])
+async def test_an_answer_that_never_has_a_body_has_a_length_of_0(head: bytes) -> None:
+    async with serve(http(b"HTTP/1.1 " + head + b"\r\n\r\n")) as port:
+        found = await probe(module("http", valid_status_codes=[204, 304]), f"127.0.0.1:{port}/")
+    assert found.ok
+    assert found["probe_http_content_length"] == 0
+
+
+async def test_a_blank_in_a_location_is_sent_as_browsers_send_it() -> None:
+    seen: list[Asked] = []
+
+    def answer(asked: Asked) -> bytes:
+        return ok() if "two" in asked.line else ok(b"", "Location: /one two?a b#c d", status="302 Found")
+
+    async with serve(http(answer, seen)) as port:
+        assert (await probe(module("http"), f"127.0.0.1:{port}/")).ok
+    assert seen[1].line == "GET /one%20two?a%20b HTTP/1.1"
 
 
 async def test_secrets_go_where_the_probe_began_and_nowhere_else(tmp_path: Path) -> None:
