@@ -18,7 +18,7 @@ from collectors._model import Notice, Sample
 from collectors._targets import Incomplete, Lost
 from collectors.snmp import select
 from collectors.snmp.counters import Reason
-from collectors.snmp.errors import NoReply, SnmpError
+from collectors.snmp.errors import Fault, NoReply, Refused, SnmpError
 from collectors.snmp.known import Knowledge
 from collectors.snmp.plans import Plans
 from collectors.snmp.port import Value
@@ -31,6 +31,10 @@ from collectors.snmp.way import Way
 _AGE = (UPTIME, ENGINE_BOOTS, ENGINE_TIME)
 _LONGEST_PAUSE = 300.0
 """Seconds between two requests to a device that does not answer, at the most; they are doubled with each."""
+_SURELY_SILENT = 3
+"""Failures in a row until which a request is repeated as usual: on a bad line one packet alone seldom comes through."""
+_LOOK_UP_EVERY = 600.0
+"""Seconds after which the name of a device that answers is looked up again: it may have got another address."""
 _CHOOSE_EVERY = 3600.0
 """Seconds after which a device is asked again what it has: a first BGP session needs no restart."""
 Explain = Callable[[SnmpError], Awaitable[str]]
@@ -80,6 +84,7 @@ class Device:
         self.known, self._polling = other.known, other._polling
         known, about, before = self.known, self.about, other.about
         known.ask_again = 0.0  # somebody may have mended how it is asked
+        self._way.go_on(other._way)
         if other._plans.profiles == self._plans.profiles:
             self._plans = other._plans
         if not self._settled:
@@ -141,16 +146,25 @@ class Device:
         known, now = self.known, self._clock()
         if known.failures and now < known.ask_again:
             raise NoReply(known.error)
-        walker = self._walker(retries=0 if known.failures else self.about.retries)
+        if now - known.looked_up > _LOOK_UP_EVERY:
+            known.looked_up = now
+            await self._way.follow_name()
+        walker = self._walker(retries=self.about.retries if known.failures < _SURELY_SILENT else 0)
         wanted = [oid for own in known.scalars for oid in own.reads(Every.LIVENESS)]
+        until = now + self.about.patience
         try:
-            values = await walker.get(tuple(dict.fromkeys((*_AGE, *wanted))))
+            async with asyncio.timeout(self.about.patience):
+                values = await walker.get(tuple(dict.fromkeys((*_AGE, *wanted))))
         except SnmpError as error:
-            self._failed(error)
-            if known.failures == 1:
-                await self._find_out(error, now + self.about.patience)
-            raise type(error)(known.error, error.fault) from None
-        known.failures, known.silent_since, known.error, known.answered = 0, None, "", now
+            raise await self._failed(error, until) from None
+        except TimeoutError:
+            where, seconds = f"{self.about.host}:{self.about.port}", self.about.patience
+            late = NoReply(f"{where} did not answer within {seconds:g} s, repetitions included", Fault.SILENCE)
+            raise await self._failed(late, until) from None
+        known.failures, known.error, known.answered = 0, "", now
+        if known.address not in ("", self._way.address):
+            known.is_another()
+        known.address = self._way.address
         self._grew_older(values, now)
         alive = Every.LIVENESS
         samples = [each for own in known.scalars for each in own.samples(alive, values, now, known.turns).samples]
@@ -164,7 +178,7 @@ class Device:
             try:
                 return await self._poll(every)
             except SnmpError as error:
-                if isinstance(error, NoReply) and not await self._is_there():
+                if isinstance(error, NoReply | Refused) and not await self._is_there():
                     raise Lost(self.known.error) from None
                 self.known.problems[every.value] = str(error)
                 raise
@@ -187,14 +201,15 @@ class Device:
         reading = Reading(walker, now)
         header = await self._header(every, reading)
         turns = known.turns
-        known.given.update(header)
+        given = set(header)
         items: list[Sample | Notice] = []
         problems: list[str] = []
         for scalars in known.scalars:
-            given = scalars.samples(every, header, now, turns)
-            items += given.samples
-            problems += (f"{name}: the value is not of its type" for name in given.wrong)
-        made = await self._tables(every, reading, header, problems)
+            said = scalars.samples(every, header, now, turns)
+            items += said.samples
+            problems += (f"{name}: the value is not of its type" for name in said.wrong)
+        made = await self._tables(every, reading, header, problems, given)
+        known.given |= given
         if known.turns != turns:
             raise SnmpError("it started anew while it was read; what was read is not used")
         items += made
@@ -210,7 +225,7 @@ class Device:
         known.problems[every.value] = "; ".join(problems)
         if problems:
             raise Incomplete("; ".join(problems[:5]), items)
-        return items
+        return [*items, *map(Notice, self._no_more(every, given))]
 
     async def _header(self, every: Every, reading: Reading) -> Mapping[str, Value]:
         """Its age, its scalars, and what tells of changes in its tables; its profiles are settled by then."""
@@ -225,7 +240,7 @@ class Device:
                 return header
 
     async def _tables(
-        self, every: Every, reading: Reading, header: Mapping[str, Value], problems: list[str]
+        self, every: Every, reading: Reading, header: Mapping[str, Value], problems: list[str], given: set[str]
     ) -> list[Sample]:
         """The values of all tables first, then the names that they are checked against, then samples."""
         known = self.known
@@ -240,7 +255,7 @@ class Device:
                 await table.prepare(reading, header)
                 rows = await table.values(every, reading)
                 found.append((table, rows))
-                known.given.update(root for root, given in rows.items() if given)
+                given.update(root for root, some in rows.items() if some)
             except NoReply as error:
                 problems.append(str(error))
                 break  # it is silent: the rest would only wait as long
@@ -303,6 +318,7 @@ class Device:
         known.chosen_from, known.chosen_at = (self._plans, self.about.profiles), reading.at
         known.given.clear()
         known.read.clear()
+        known.had.clear()
 
     def _silent(self) -> tuple[str, ...]:
         """Its profiles of which it has nothing; none before all of them were read."""
@@ -310,6 +326,18 @@ class Device:
         if known.chosen is None or not {Every.FAST, Every.SLOW} <= known.read:
             return ()
         return select.silent(self._plans.profiles, known.chosen, known.given)
+
+    def _no_more(self, every: Every, given: set[str]) -> Iterable[str]:
+        """Of which profiles it has shown something since they were chosen, and shows nothing now."""
+        had = self.known.had.setdefault(every, set())
+        missing = had - given
+        had |= given
+        if not missing or self.known.chosen is None:
+            return
+        for name in self.known.chosen.names:
+            own = had.intersection(select.objects(self._plans.profiles[name]))
+            if own and own <= missing:
+                yield f"it shows nothing of the profile {name} any more: look at the view of its credential"
 
     def _grew_older(self, values: Mapping[str, Value], now: float) -> None:
         """Notice that it started anew: labels, profiles and counters are not what they were."""
@@ -319,18 +347,21 @@ class Device:
             known.turn()
         known.age = age
 
-    def _failed(self, error: SnmpError) -> None:
-        known, now = self.known, self._clock()
-        known.error = str(error)
-        if not known.failures:
-            known.silent_since = now
+    async def _failed(self, error: SnmpError, until: float) -> SnmpError:
+        """Note that it does not answer; the error with what is behind it, found out once for each kind of failure."""
+        known = self.known
+        other = not known.failures or error.fault is not known.fault
         pause = min(_LONGEST_PAUSE, self.about.pause * 2.0 ** min(known.failures, 10))
         known.failures += 1
-        known.ask_again = now + pause * 0.9  # the poll that comes about then is not to miss it by a little
+        known.ask_again = self._clock() + pause * 0.9  # the poll that comes about then is not to miss it by a little
         self._way.close()  # its name may lead elsewhere by then, and its key be another
+        if other:
+            known.error, known.fault = str(error), error.fault
+            await self._find_out(error, until)
+        return type(error)(known.error, error.fault)
 
     async def _find_out(self, error: SnmpError, until: float) -> None:
-        """Say what is behind a silence that has just begun; without the time for it, what shows by itself stays."""
+        """Say what is behind a failure that has just begun; without the time for it, what shows by itself stays."""
         if self._explain is not None and (left := until - self._clock()) > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from collectors.snmp import select
+from collectors.snmp.errors import Fault
 from collectors.snmp.plans import Plan, Plans
 from collectors.snmp.profile import Every
 from collectors.snmp.reboot import Uptime
@@ -33,13 +34,19 @@ class Knowledge:
         """Scalars and columns, by OID, for which something came since then."""
         self.read: set[Every] = set()
         """The classes that were read since then."""
+        self.had: dict[Every, set[str]] = {}
+        """By class the objects, by OID, for which something came since then."""
         self.tables: list[Table] = []
         self.scalars: list[Scalars] = []
         self.failures = 0
-        self.silent_since: float | None = None
         self.ask_again = 0.0
         self.answered: float | None = None
         self.error = ""
+        self.fault = Fault.OTHER
+        self.address = ""
+        """Where it was when it answered last."""
+        self.looked_up = 0.0
+        """When its name was looked up last."""
         self.problems: dict[str, str] = {}
         """By poll what it could not read."""
 

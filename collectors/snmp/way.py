@@ -27,6 +27,8 @@ class Way:
         self._hosts = hosts or Hosts()
         self._session: Session | None = None
         self.engine: Engine | None = None
+        self.address = ""
+        """Where the host was last; empty before it was looked for."""
         self._lock = asyncio.Lock()
 
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
@@ -44,15 +46,26 @@ class Way:
         async with self._lock:
             return await (self._session or await self._connect()).ended(oid)
 
+    def go_on(self, other: Way) -> None:
+        """After a reload: a name that nobody answers for just then leads where it led before."""
+        if other.address and other._host == self._host:
+            self.address = other.address
+            self._hosts.remember(self._host, other.address)
+
+    async def follow_name(self) -> None:
+        """Close the session when the host's name leads elsewhere by now; what has its address may be another device."""
+        if self._session is not None and not await self._hosts.leads(self._host, self.address):
+            self.close()
+
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None
 
     async def _connect(self) -> Session:
-        address = Address(await self._hosts.address(self._host), self._port)
+        self.address = await self._hosts.address(self._host)
         try:
-            self._session = self._open(address)
+            self._session = self._open(Address(self.address, self._port))
         except ValueError as error:
             raise SnmpError(str(error), Fault.SECRET) from None
         return self._session

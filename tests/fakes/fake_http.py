@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-
 WRITES = ("POST", "PUT", "PATCH")
 
 

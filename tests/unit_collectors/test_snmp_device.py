@@ -351,8 +351,8 @@ def test_a_dead_device_costs_a_packet_at_growing_intervals_and_no_polls() -> Non
             rig._one(Every.FAST)
             assert "does not answer" in rig.error
     assert asked[0] == 3, "the first time it is asked again, as a datagram may have been lost"
-    assert max(asked[1:]) == 1
-    assert sum(asked) < 40
+    assert [each for each in asked if each][:4] == [3, 3, 3, 1], "and twice more, as the line may be bad"
+    assert sum(asked) < 44
     rig.session.silent = False
     with pytest.raises(NoReply):
         rig.alive()  # it is not asked: its pause is not over
