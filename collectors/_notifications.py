@@ -49,6 +49,13 @@ def trap_station(state: Path, passed: Sequence[socket]) -> TrapStation:
 
 def trap_collector(station: TrapStation) -> tuple[Collector, tuple[Metric, ...]]:
     """The receiver as a collector for one frame, and what it declares."""
-    from collectors.snmp.traps.station import METRICS, TrapCollector  # noqa: PLC0415
+    from collectors.snmp.traps.station import TrapCollector  # noqa: PLC0415
 
-    return TrapCollector(station), METRICS
+    return TrapCollector(station), trap_metrics()
+
+
+def trap_metrics() -> tuple[Metric, ...]:
+    """What the receiver declares."""
+    from collectors.snmp.traps.station import METRICS  # noqa: PLC0415
+
+    return METRICS

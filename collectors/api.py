@@ -42,7 +42,15 @@ from collectors._model import (
     labels,
     untyped,
 )
-from collectors._notifications import TRAPS, TrapStation, trap_collector, trap_settings, trap_station, wants_traps
+from collectors._notifications import (
+    TRAPS,
+    TrapStation,
+    trap_collector,
+    trap_metrics,
+    trap_settings,
+    trap_station,
+    wants_traps,
+)
 from collectors._options import CredentialRef, Octets, OptionProblem, Reveal, Secret, Unsupported
 from collectors._presence import Absent, present
 from collectors._registry import (
@@ -114,6 +122,7 @@ __all__ = [
     "replayed_device",
     "target_kinds",
     "trap_collector",
+    "trap_metrics",
     "trap_settings",
     "trap_station",
     "untyped",

@@ -419,6 +419,22 @@ def test_what_a_pack_misses_is_one_finding() -> None:
     assert len(found(one("node_load5 > node_procs_running"), off)) == 2, "in a file of people each is one"
 
 
+def test_what_a_pack_misses_without_targets_is_one_finding() -> None:
+    text = one("node_load1 > 1") + one("sysUpTime / 100 < 900").partition("rules:\n")[2]
+    text += one("ifOperStatus == 2 and ifAdminStatus == 1").partition("rules:\n")[2]
+    text += one("increase(snmp_traps_total[10m]) > 5").partition("rules:\n")[2]
+
+    def said(config: Config) -> list[tuple[int, str]]:
+        problems = lint([Subject(rule_file(text, "pack:mine"), text)], config)
+        return [(each.line, each.message) for each in problems if each.check == "lint/metric"]
+
+    cannot = "A: %d rules of this pack cannot fire: there are no targets that give what they read"
+    assert said(configured("collect: {interval: 15s}")) == [(5, cannot % 3)]
+    traps = "collect: {snmp: {traps: {communities: [{credential: traps}]}}}"
+    assert said(configured(traps)) == [(5, cannot % 2)], "notifications come without targets"
+    assert len(found(one("ifOperStatus == 2 and ifAdminStatus == 1"))) == 2, "in a file of people each is one"
+
+
 def test_names_of_the_usual_scripts_are_known_where_text_files_are_read() -> None:
     assert names("smartmon_device_smart_healthy == 0") == names("ipmi_fan_speed_state == 2") == []
     assert names("smartmom_device_smart_healthy == 0") == ["metric"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import collectors.api
 from agent.config.lints._known import OPEN_LABELS, OPTIONAL_LABELS
@@ -57,6 +58,7 @@ def metrics_of(collector: str) -> tuple[Metric, ...]:
         return ()
 
 
+@cache
 def target_kind_of(name: str) -> str:
     """The kind of target that would give this metric, were there any; "" when there is none."""
     kinds = collectors.api.target_kinds()
@@ -76,7 +78,11 @@ def _targets(config: Config) -> Iterator[Origin]:
     """Their series carry the labels of their target besides."""
     for kind in collectors.api.target_kinds():
         options = getattr(config.collect, kind).options
-        if options is None or not options.targets:
+        if options is None:
+            continue
+        if not options.targets:  # notifications come from whoever sends them
+            declared = collectors.api.trap_metrics() if collectors.api.wants_traps(options) else ()
+            yield from (_origin(metric, options.job, config.collect.interval) for metric in declared)
             continue
         interval = max(target.interval or options.interval for target in options.targets)
         module = collectors.api.load_targets(kind)

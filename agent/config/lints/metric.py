@@ -1,5 +1,5 @@
-"""A metric that nothing on this agent gives. What a pack misses because collectors are off is one finding, not one for
-each of its rules.
+"""A metric that nothing on this agent gives. What a pack misses because collectors are off, or because there are no
+targets, is one finding, not one for each of its rules.
 """
 
 from __future__ import annotations
@@ -32,6 +32,15 @@ def check(rule: RuleContext) -> Iterator[Finding]:
             way = f"remove '{off}: off' from" if switched_off else f"write '{off}: on' under"
             hint = f"turn the collector on: {way} collect.host"
         elif kind := target_kind_of(name):
+            if rule.file.file.startswith(PREFIX):
+                lines = _without_targets(rule, kind)
+                if lines[0] == rule.rule.line:
+                    yield Finding(
+                        at(read.selector),
+                        f"{_rules(lines)} of this pack cannot fire: there are no targets that give what they read",
+                        f"list them under collect.{kind}, or leave the pack out of rules.packs",
+                    )
+                return
             hint = f"there are no targets that give it: list them under collect.{kind}"
         elif near := world.nearest(name):
             hint = f"did you mean '{near}'?"
@@ -51,9 +60,24 @@ def _missed(rule: RuleContext) -> tuple[int, str, str]:
         if lacking:
             lines.append(each.line)
             off |= lacking
-    rules = "rule" if len(lines) == 1 else "rules"
     return (
         lines[0],
-        f"{len(lines)} {rules} of this pack cannot fire, for these collectors are off: {', '.join(sorted(off))}",
+        f"{_rules(lines)} of this pack cannot fire, for these collectors are off: {', '.join(sorted(off))}",
         "turn them on under collect.host, or leave the pack out of rules.packs",
     )
+
+
+def _without_targets(rule: RuleContext, kind: str) -> list[int]:
+    """Lines of the rules of the pack that read what only targets of this kind would give."""
+    return [
+        each.line
+        for each in rule.file.rules
+        if any(
+            (name := metric_name(read.selector)) and not rule.world.is_known(name) and target_kind_of(name) == kind
+            for read in reads(each.expr)
+        )
+    ]
+
+
+def _rules(lines: list[int]) -> str:
+    return f"{len(lines)} {'rule' if len(lines) == 1 else 'rules'}"
