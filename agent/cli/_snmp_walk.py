@@ -24,7 +24,7 @@ examples:
   tocsin snmp walk sw1 --redact --out for-the-vendor.snmprec
 
 exit status:
-  0 complete   1 not complete (what came is written)   69 no answer   73 cannot write   78 the configuration is wrong
+  0 complete   1 not complete (what came is written)   69 no answer   73 cannot write
 """
 
 

@@ -22,7 +22,7 @@ alone, also with other protocols and levels of it. Probes are measured once. The
 clock, the limit on open files, and the collectors that the configuration mentions. Nothing is changed.
 
 NAME is a check (snmp, probes, collectors, state, clock, files) or one device or probe by its name. Run it as the
-agent's user, from the machine it runs on: an access list may know no other.
+as the agent's user, from the machine it runs on: an access list may know no other.
 
 examples:
   tocsin doctor
@@ -30,7 +30,7 @@ examples:
   sudo -u tocsin tocsin doctor snmp --format json
 
 exit status:
-  0 nothing is wrong   1 something is   2 there is nothing of that name   78 the configuration is wrong
+  0 nothing is wrong   1 something is   2 nothing has that name   78 the configuration is wrong
 """
 
 

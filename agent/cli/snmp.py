@@ -6,14 +6,15 @@ import argparse
 from importlib import import_module
 from types import ModuleType
 
-SUMMARY = "Record network devices, and import profiles for them."
+SUMMARY = "Find network devices, record them, and import profiles for them."
 DETAILS = """\
 examples:
+  tocsin snmp discover 10.0.0.0/24 --format yaml       the devices of a network, as targets
   tocsin snmp walk sw1 --out sw1.snmprec               all that a device shows, as a recording
   tocsin snmp import generator.yml --module if_mib     a profile from snmp_exporter's generator
   tocsin snmp import --help                            what is in the way, and where MIBs are looked for
 """
-ACTIONS = ("walk", "import")
+ACTIONS = ("discover", "walk", "import")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -46,8 +46,9 @@ class Session(Protocol):
     opened with; over SNMPv3 there may be two exchanges before its own, in which the engine is found.
     """
 
-    engine: Engine | None
-    """As of the last discovery; None before it, and over SNMPv1 and v2c."""
+    @property
+    def engine(self) -> Engine | None:
+        """As of the last discovery; None before it, and over SNMPv1 and v2c."""
 
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         """The values that are there, by OID. Over SNMPv1, too, one that is not there does not hide the others."""

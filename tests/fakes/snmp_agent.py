@@ -81,7 +81,7 @@ class SnmpAgent:
 
     def __init__(
         self, mib: dict[str, bytes] | None = None, *, behave: Behaviour = honest, community: bytes = b"public",
-        host: str = "127.0.0.1", largest: int = 65_000,
+        host: str = "127.0.0.1", port: int = 0, largest: int = 65_000,
     ) -> None:  # fmt: skip
         self.mib = dict(mib or {})
         self.behave = behave
@@ -94,7 +94,7 @@ class SnmpAgent:
         self._numbers: list[tuple[int, ...]] = []
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.bind((host, 0))
+        self._socket.bind((host, port))
         self._other = socket.socket(family, socket.SOCK_DGRAM)
         self._other.bind((host, 0))
         self.port = int(self._socket.getsockname()[1])

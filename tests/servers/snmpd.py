@@ -43,15 +43,22 @@ class Snmpd:
         config: str,
         *,
         host: str = "127.0.0.1",
+        port: int = 0,
         environment: dict[str, str] | None = None,
     ) -> None:
         self.host = host
-        self.port = free_port(host)
-        self.folder = folder / f"snmpd-{self.port}"
+        self.port = port or free_port(host)
+        self.folder = folder / f"snmpd-{host}-{self.port}".replace(":", "_")
         self._program = program
         self._config = config
         self._extra = environment or {}
         self._process: Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
 
     def __enter__(self) -> Self:
         (self.folder / "state").mkdir(parents=True)

@@ -140,7 +140,7 @@ def test_who_cannot_be_asked(tmp_path: Path) -> None:
 
     assert "Connection refused" in asked(lab, "sw1")
     assert "no credential 'x'; there are lab" in asked(lab, "sw1", credential="x")
-    assert "add one to collect.snmp.credentials" in asked(None, "10.0.0.1")
+    assert "add a credential to collect.snmp.credentials" in asked(None, "10.0.0.1")
     assert "is no address or host name" in asked(lab, "-f/etc")
 
 
