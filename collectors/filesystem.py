@@ -47,23 +47,39 @@ METRICS = (
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which mounts are told, and how long one may take to answer."""
+    """Which mounts are told, by an include or an exclude for each, not both, and how long one may take to answer."""
 
     mount_points_exclude: Annotated[
-        str,
+        str | None,
         Meta(
-            description="RE2 searched for in mount points; those that match are left out. Empty: nothing is left out",
+            description="RE2 searched for in mount points; those that match are left out. Not set: those of the "
+            "system's own and of containers, unless there is an include. Empty: nothing is left out",
             examples=["^/(dev|proc|sys|mnt/backup)($|/)"],
         ),
-    ] = MOUNT_POINTS_EXCLUDE
-    fs_types_exclude: Annotated[
+    ] = None
+    mount_points_include: Annotated[
         str,
         Meta(
-            description="RE2 searched for in file system types; mounts that match are left out. Empty: nothing is "
-            "left out",
+            description="RE2 searched for in mount points; only those that match are told. Empty: all but the excluded",
+            examples=["^/(srv|var)($|/)"],
+        ),
+    ] = ""
+    fs_types_exclude: Annotated[
+        str | None,
+        Meta(
+            description="RE2 searched for in file system types; mounts that match are left out. Not set: those that "
+            "hold no files on a disk, unless there is an include. Empty: nothing is left out",
             examples=["^(tmpfs|overlay|squashfs)$"],
         ),
-    ] = FS_TYPES_EXCLUDE
+    ] = None
+    fs_types_include: Annotated[
+        str,
+        Meta(
+            description="RE2 searched for in file system types; only mounts that match are told. Empty: all but the "
+            "excluded",
+            examples=["^(ext4|xfs)$"],
+        ),
+    ] = ""
     mount_timeout_seconds: Annotated[
         float,
         Meta(
@@ -195,6 +211,14 @@ def _emit(mount: Mount, made: _MountLabels, answer: os.statvfs_result | str) -> 
 
 
 def build(options: Options, host: HostFS) -> Filesystem:
-    points = NameFilter.of("mount_points", exclude=options.mount_points_exclude, shipped=MOUNT_POINTS_EXCLUDE)
-    types = NameFilter.of("fs_types", exclude=options.fs_types_exclude, shipped=FS_TYPES_EXCLUDE)
+    points = _filter("mount_points", options.mount_points_include, options.mount_points_exclude, MOUNT_POINTS_EXCLUDE)
+    types = _filter("fs_types", options.fs_types_include, options.fs_types_exclude, FS_TYPES_EXCLUDE)
     return Filesystem(options, host, points, types)
+
+
+def _filter(name: str, include: str, exclude: str | None, shipped: str) -> NameFilter:
+    if include and exclude:
+        raise ValueError(f"{name}_include and {name}_exclude cannot both be given; keep one")
+    if exclude is None:
+        exclude = "" if include else shipped
+    return NameFilter.of(name, include=include, exclude=exclude, shipped=shipped)

@@ -154,6 +154,20 @@ def test_a_mount_table_that_changes_is_read_anew(tmp_path: Path) -> None:
     assert any('mountpoint="/data"' in key for key in table(items))
 
 
+def test_only_what_is_included_is_told(tmp_path: Path) -> None:
+    def told(**options: object) -> set[str]:
+        found = gather(make(real_time(tmp_path), **options))
+        return {key.split("mountpoint=")[1].rstrip("}") for key in table(found) if "readonly" in key}
+
+    assert told(mount_points_include="^/tmp$") == {'"/tmp"'}
+    assert told(fs_types_include="^(proc|ext4)$") == {'"/"'}, "the shipped mount points are still left out"
+    assert told(fs_types_include="^proc$", mount_points_exclude="") == {'"/proc"'}
+    assert told(fs_types_exclude="", mount_points_include="^/proc$") == {'"/proc"'}
+    for name in ("mount_points", "fs_types"):
+        with pytest.raises(ValueError, match=f"{name}_include and {name}_exclude cannot both be given; keep one"):
+            told(**{f"{name}_include": "a", f"{name}_exclude": "b"})
+
+
 def test_our_own_mount_table_stands_in(tmp_path: Path) -> None:
     plant(tmp_path, {"proc/self/mountinfo": "27 1 8:1 / / rw - ext4 /dev/sda1 rw\n"})
     (tmp_path / "proc/1/mountinfo").mkdir(parents=True)  # there, but it cannot be read
