@@ -21,7 +21,7 @@ too slow, no 64-bit counters, a clock that is off. To find out, a device is aske
 alone, also with other protocols and levels of it. Probes are measured once. Then the state directory, the
 clock, the limit on open files, and the collectors that the configuration mentions. Nothing is changed.
 
-NAME is a check (snmp, probes, collectors, state, clock, files) or one device or probe by its name. Run it as the
+NAME is a check (snmp, probes, collectors, state, clock, files), or a device or probe by its name. Run it as
 as the agent's user, from the machine it runs on: an access list may know no other.
 
 examples:
