@@ -12,15 +12,19 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from rules.buckets import MANY, ByLabel
 from rules.history import Part, Stretch
 from rules.model import Labels
 from rules.origin import Origin, RawSample, Slot
 from rules.promql.ast import Matcher
 from rules.promql.match import SeriesMatcher
 from rules.staleness import STALE
+from rules.sweep import Sweep
 from rules.timeline import Series, Timeline
 
 _SWEEP_EVERY = 60_000
+_SLICE, _SLICES = 1_000, 32
+"""Series that one ``ingest`` sweeps at the least, and in how many calls all of them are swept at the latest."""
 _SERIES_BYTES = 900
 """Measured: the fixed cost of one series with four labels, its values apart (tests/unit_rules/test_series.py)."""
 
@@ -53,11 +57,14 @@ class SeriesWindow:
         self._retention: Mapping[str, int] = {}
         self._series: dict[tuple[str, Labels], Series] = {}
         self._names: dict[str, list[Series]] = {}
+        self._by_label = ByLabel()
         self._generations: dict[str, int] = {}
         self._generation = 0
         self._sources: dict[str, Origin] = {}
         self._samples = 0
         self._swept_at: int | None = None
+        self._sweep: Sweep | None = None
+        """The one under way."""
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         self._unclaimed: set[str] = set()
 
@@ -95,7 +102,7 @@ class SeriesWindow:
         the source does not fail. ``at`` must be later than the source's last cycle: otherwise all are
         counted out of order.
         """
-        self._sweep_if_due(at)
+        self._sweep_on(at)
         origin = self._sources.get(source)
         if origin is None:
             origin = self._sources[source] = Origin(target, honor_labels)
@@ -222,37 +229,36 @@ class SeriesWindow:
         timelines |= {id(series.timeline): series.timeline for series in self._series.values()}
         for timeline in timelines.values():
             timeline.shift(delta_ms)
+        self._sweep = None  # its times are not those of the samples any more
         if self._swept_at is not None:
             self._swept_at += delta_ms
 
-    def _sweep_if_due(self, now: int) -> None:
+    def _sweep_on(self, now: int) -> None:
+        """Sweep a part of all series, and begin anew every minute: so the work is spread over many calls."""
         if self._swept_at is None:
             self._swept_at = now
-        elif now - self._swept_at >= _SWEEP_EVERY:
+        if self._sweep is None and now - self._swept_at >= _SWEEP_EVERY:
             self._swept_at = now
-            self.sweep(now)
+            self._sweep = self._new_sweep(now)
+        if self._sweep is not None:
+            self._advance(self._sweep, max(_SLICE, len(self._series) // _SLICES))
 
     def sweep(self, now: int) -> None:
         """Forget samples older than their retention, and series without any; ``ingest`` does so every minute."""
-        floors: dict[int, int] = {}
-        dead: list[Series] = []
-        for series in self._series.values():
-            timeline = series.timeline
-            horizon = now - self.kept(series.name)
-            self._samples -= series.trim(timeline.after(horizon))
-            if not series.values and series.lost and timeline.times:
-                self._samples += series.linger()
-            if not series.values:
-                dead.append(series)
-            else:
-                floors[id(timeline)] = min(series.first, floors.get(id(timeline), series.first))
-                if not timeline.shared:
-                    timeline.trim(series.first)
-        for name in list(self._sources):
-            timeline = self._sources[name].timeline
-            timeline.trim(floors.get(id(timeline), timeline.stop - 1))
-        if dead:
-            self._bury(dead)
+        self._advance(self._new_sweep(now), max(1, len(self._series)))
+
+    def _new_sweep(self, now: int) -> Sweep:
+        timelines = (origin.timeline for origin in self._sources.values())
+        return Sweep(self._series.values(), timelines, self._retention, self._default_retention, now)
+
+    def _advance(self, sweep: Sweep, count: int) -> None:
+        self._samples -= sweep.advance(count)
+        if sweep.done:
+            self._sweep = None
+            dead, trimmed = sweep.emptied()
+            self._samples -= trimmed
+            if dead:
+                self._bury(dead)
 
     def _bury(self, dead: Iterable[Series]) -> None:
         names: set[str] = set()
@@ -265,6 +271,7 @@ class SeriesWindow:
                 self._names[name] = left
             else:
                 del self._names[name]
+                self._by_label.forget(name)
             self._touch(name)
         for source in list(self._sources):
             origin = self._sources[source]
@@ -353,9 +360,16 @@ class SeriesWindow:
     def select(self, matchers: SeriesMatcher | Sequence[Matcher]) -> Sequence[Series]:
         """The series that match, in the order they were first seen. May be kept until ``generation`` changes."""
         wanted = matchers if isinstance(matchers, SeriesMatcher) else SeriesMatcher(matchers)
-        family: Iterable[Series]
-        family = self._series.values() if wanted.name is None else self._names.get(wanted.name, ())
+        family: Iterable[Series] = self._series.values() if wanted.name is None else self._named(wanted)
         return [series for series in family if wanted.matches(series.name, series.labels)]
+
+    def _named(self, wanted: SeriesMatcher) -> Sequence[Series]:
+        """The series of a metric among which those that match are."""
+        name = wanted.name or ""
+        family = self._names.get(name, ())
+        if len(family) < MANY or not wanted.equal:
+            return family
+        return self._by_label.narrowed(name, family, self._generations[name], wanted.equal)
 
     def find(
         self, selectors: Iterable[Sequence[Matcher]], start: int | None = None, end: int | None = None

@@ -203,12 +203,11 @@ class Series:
                     self.fell = place
         return added + len(values) - 1
 
-    def linger(self) -> int:
-        """Stay, with one stale marker for the newest cycle and nothing else; returns how many were added."""
+    def linger(self) -> None:
+        """Stay, with one stale marker for the newest cycle and nothing else."""
         self.first = self.moved = self.fell = self.timeline.stop - 1
-        self.values.append(STALE)
+        self.values = array("d", (STALE,))
         self.nan = True
-        return 1
 
     @property
     def lives(self) -> bool:

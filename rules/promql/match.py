@@ -84,20 +84,25 @@ _REGEX: Final = 500
 
 
 class SeriesMatcher:
-    """A selector's matchers, compiled. ``name`` is the metric name when one is demanded, for lookup by index."""
+    """A selector's matchers, compiled. ``name`` is the metric name when one is demanded, for lookup by index, and so is
+    ``equal``: labels that must have one value, which is not empty.
+    """
 
-    __slots__ = ("_tests", "name", "slow")
+    __slots__ = ("_tests", "equal", "name", "slow")
 
     def __init__(self, matchers: Iterable[Matcher]) -> None:
         self.name: str | None = None
         self.slow = False
         """Whether a regex engine is asked about each series."""
         self._tests: list[tuple[str, Predicate]] = []
+        self.equal: list[tuple[str, str]] = []
         for matcher in matchers:
             if matcher.name == "__name__" and matcher.op is MatchOp.EQ and self.name is None:
                 self.name = matcher.value
             else:
                 self._tests.append((matcher.name, _predicate(matcher)))
+                if matcher.op is MatchOp.EQ and matcher.value and matcher.name != "__name__":
+                    self.equal.append((matcher.name, matcher.value))
                 self.slow |= matcher.op in (MatchOp.RE, MatchOp.NRE) and not _is_simple(matcher.value)
 
     def matches(self, name: str, labels: Labels) -> bool:
@@ -120,7 +125,7 @@ class TimedMatcher(SeriesMatcher):
     __slots__ = ("_tick",)
 
     def __init__(self, matcher: SeriesMatcher, tick: Callable[[int], None]) -> None:
-        self.name, self.slow, self._tests = matcher.name, matcher.slow, matcher._tests
+        self.name, self.slow, self.equal, self._tests = matcher.name, matcher.slow, matcher.equal, matcher._tests
         self._tick = tick
 
     def matches(self, name: str, labels: Labels) -> bool:
