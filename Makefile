@@ -37,6 +37,7 @@ bench: $(VENV)/.dev ## Footprint and speed beside the peers, on this host
 	$(BIN)/python tests/bench/bench_snmp_samples.py
 	$(BIN)/python tests/bench/bench_traps.py
 	$(BIN)/python tests/bench/bench_rules.py
+	$(BIN)/python tests/bench/bench_rules_snmp.py
 	$(BIN)/python tests/bench/bench_rules_peer.py
 	$(BIN)/python tests/bench/bench_check.py
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 from rules import lookback
 from rules.alerting import Hit
@@ -17,6 +17,8 @@ from rules.template.evaluator import Template
 from rules.template.functions import Scope
 from rules.template.lexer import TemplateError
 from rules.template.printing import Element as TemplateElement
+
+_AT_A_TIME = 12
 
 
 class AlertTexts:
@@ -45,15 +47,24 @@ class AlertTexts:
                 except ExprError:
                     continue  # told when the template is expanded, in its text
 
-    def hits(self, elements: Sequence[Element], at: int) -> dict[Labels, Hit]:
-        """The alerts of a result on data as of ``at``, by their labels. Two of the same labels raise EvalError."""
+    def hits(self, elements: Sequence[Element], at: int) -> Generator[None, None, dict[Labels, Hit]]:
+        """The alerts of a result on data as of ``at``, by their labels. Two of the same labels raise EvalError.
+
+        It stops after each dozen texts that had to be made: those of a storm of alerts take long.
+        """
         hits: dict[Labels, Hit] = {}
         texts: dict[Labels, tuple[float, Labels, dict[str, str]]] = {}
         self._asking = None
+        made = 0
         for element in elements:
             known = self._known.get(element.labels)
             if known is None or not (self._constant or (self._pure and known[0] == element.value)):
                 known = (element.value, *self._expand(element, at))
+                made += 1
+                if made % _AT_A_TIME == 0:
+                    left = self._settings.left()
+                    yield
+                    self._settings.go_on(left)
             texts[element.labels] = known
             if known[1] in hits:
                 raise EvalError("vector contains metrics with the same labelset after applying alert labels")

@@ -151,7 +151,7 @@ class Engine:
                 return evaluation
 
     def evaluating(self, at: int, *, complete: bool = True) -> Generator[None, None, Evaluation]:
-        """``evaluate_due`` in steps of one rule, for a caller who has other things to do in between.
+        """``evaluate_due`` in steps of a rule, or of some alerts of one, for who has other things to do in between.
 
         ``complete`` says that everything that is measured was measured at least once: before, nothing is counted, and
         nothing is missed.
@@ -191,7 +191,7 @@ class Engine:
                     run.waits = True
                     waiting += 1
                     continue
-                outcome = runner.evaluate(at, self._offset(run.group), run.group.limit)
+                outcome = yield from runner.evaluating(at, self._offset(run.group), run.group.limit)
                 evaluated += 1
                 alerts.extend(outcome.alerts)
                 if outcome.error:

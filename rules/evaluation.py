@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
@@ -22,6 +22,8 @@ from rules.promql.compile import compile_expr
 from rules.promql.errors import EvalError
 from rules.promql.values import Element, ScalarResult, Vector
 from rules.settings import Recovery, Settings
+
+Steps = Generator[None, None, list[Alert]]
 
 
 class Health(Enum):
@@ -70,20 +72,36 @@ class Runner:
         self._settings = settings
         self._query = compile_expr(rule.expr, settings.pool)
 
-    def evaluate(self, at: int, offset: int, limit: int) -> Outcome:
-        """Evaluate at ``at`` on data as of ``at - offset``; an error changes nothing and is told, never raised."""
-        started = time.perf_counter()
+    def evaluating(self, at: int, offset: int, limit: int) -> Generator[None, None, Outcome]:
+        """Evaluate at ``at`` on data as of ``at - offset``; an error changes nothing and is told, never raised.
+
+        In steps, for a caller who has other things to do in between; the state of the rule changes with the last.
+        """
         self.waiting = None
-        try:
-            outcome = Outcome(self._apply(self._elements(at - offset), at, offset, limit))
-            self.health, self.error = Health.OK, ""
-        except (EvalError, RecursionError) as error:
-            deep = "expression is nested too deeply; split it with recording rules"
-            self.health, self.error = Health.ERR, str(error) if isinstance(error, EvalError) else deep
-            outcome = Outcome([], self.error)
+        work = self._work(at, offset, limit)
+        seconds = 0.0
+        while True:
+            began = time.perf_counter()
+            try:
+                next(work)
+            except StopIteration as done:
+                outcome = Outcome(done.value)
+                self.health, self.error = Health.OK, ""
+                break
+            except (EvalError, RecursionError) as error:
+                deep = "expression is nested too deeply; split it with recording rules"
+                self.health, self.error = Health.ERR, str(error) if isinstance(error, EvalError) else deep
+                outcome = Outcome([], self.error)
+                break
+            finally:
+                seconds += time.perf_counter() - began
+            yield
         self.evaluated_at = at
-        self.seconds = time.perf_counter() - started
+        self.seconds = seconds
         return outcome
+
+    def _work(self, at: int, offset: int, limit: int) -> Steps:
+        return (yield from self._apply(self._elements(at - offset), at, offset, limit))
 
     def wait(self, waiting: Waiting) -> None:
         """Note that the rule was passed over because too little is known for it."""
@@ -121,7 +139,7 @@ class Runner:
     def _source(self) -> str:
         return f"rule {self.key.file} {self.key.group} {self.key.rule} {self.key.nth} {self.key.labels}"
 
-    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
+    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps:
         raise NotImplementedError
 
 
@@ -133,7 +151,7 @@ class RecordingRunner(Runner):
         self.rule = rule
         self._labels = dict(rule.labels)
 
-    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
+    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps:
         if limit and len(elements) > limit:
             raise EvalError(f"exceeded limit of {limit} with {len(elements)} series")
         name = self.rule.name
@@ -145,6 +163,7 @@ class RecordingRunner(Runner):
         self._settings.results.clear()
         if taken.refused:
             raise EvalError(f"no room for {taken.refused} of the {len(samples)} series: the storage is full")
+        yield from ()
         return []
 
     def read_again(self, rule: RecordingRule) -> None:
@@ -213,17 +232,17 @@ class AlertingRunner(Runner):
             if row.state is AlertState.PENDING:
                 self.rows[labels] = msgspec.structs.replace(row, since=row.since + gap)
 
-    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
+    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps:
         if not elements and not self.rows and not self._marked:
             return []
         try:
-            return self._step(elements, at, offset, limit)
+            return (yield from self._step(elements, at, offset, limit))
         finally:
             self._looks.clear()
 
-    def _step(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> list[Alert]:
+    def _step(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps:
         time_of_data = at - offset
-        hits = self._texts.hits(elements, time_of_data)
+        hits = yield from self._texts.hits(elements, time_of_data)
         if limit and len(hits) > limit:
             raise EvalError(f"exceeded limit of {limit} with {len(hits)} alerts")
         before = self.rows

@@ -65,6 +65,14 @@ class Settings:
             )
         return known
 
+    def left(self) -> float | None:
+        """Seconds that the rule being evaluated still has, if its time has begun to run."""
+        return None if self._end is None else self._end - time.thread_time()
+
+    def go_on(self, left: float | None) -> None:
+        """Go on with a rule that had so much time left: what others did in between is not its own."""
+        self._end = None if left is None else time.thread_time() + left
+
     def _late(self) -> bool:
         """CPU time, not wall time: a starved host must not make rules fail."""
         now = time.thread_time()
