@@ -23,19 +23,18 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import ssl
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from integrations._login import Authorization, check_header, redact
+from integrations._login import NO_AUTHORIZATION, Authorization, Login, basic, check_header, redact
+from integrations._session import Connection, Pace, Progress, check, new_session
 from integrations._text import clean_line, cut
 from integrations.api import InDoubt, IntegrationError, NotSent, Ports, Rejected, Unauthorised
 
@@ -48,7 +47,6 @@ T = TypeVar("T")
 
 BODY_LIMIT = 1 << 20
 """Most bytes of a reply that are read, before and after decompression."""
-CONNECT_DEADLINE = 5.0
 RETRY_AFTER_CAP = 3600.0
 _SAID_LIMIT = 500
 _UNAVAILABLE = 503
@@ -62,15 +60,6 @@ class Effect(Enum):
 
     READ = "read"
     WRITE = "write"
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Files for the connection; empty: the system's authorities, no client certificate. TLS 1.2 is the least."""
-
-    ca_file: str = ""
-    client_certificate: str = ""
-    client_key: str = ""
 
 
 def segment(text: str) -> str:
@@ -88,6 +77,11 @@ class Reply:
     _what: str
     _effect: Effect
     _body: bytes
+    _now: int
+
+    def text(self) -> str:
+        """The body as text without surrounding blanks; what is no UTF-8 in it is replaced."""
+        return self._body.decode(errors="replace").strip()
 
     def json(self, shape: type[T]) -> T:
         """The body as ``shape``; what does not fit was not said by the server's API (NotSent or InDoubt by effect)."""
@@ -99,6 +93,10 @@ class Reply:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise self.unexpected(f"answered with something else than its API says ({error})") from None
 
+    def error(self) -> IntegrationError:
+        """What the door would have raised for the status, had the caller not accepted it."""
+        return _status_error(self, self._effect, self._what, self._now)
+
     def unexpected(self, problem: str) -> IntegrationError:
         """The error for a reply that is not what the API would say."""
         text = f"{self._what}: the server {problem}; is this the right address, or is a login page or proxy in between?"
@@ -107,24 +105,25 @@ class Reply:
         return InDoubt(text) if self._effect is Effect.WRITE else NotSent(text)
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How far one request came; filled in by aiohttp's tracing."""
-
-    connected: bool = False
-
-
 class Http:
     """Requests to one server, for one integration called ``name``. No I/O before the first request."""
 
     def __init__(
-        self, name: str, url: str, authorize: Callable[[], Authorization], ports: Ports, tls: Tls | None = None
+        self,
+        name: str,
+        url: str,
+        login: Login,
+        ports: Ports,
+        connection: Connection = Connection(),  # noqa: B008 - frozen
     ) -> None:
+        check(connection)
         self.url = url
         self._name = name
-        self._authorize = authorize
+        self._login = login
         self._ports = ports
-        self._tls = tls or Tls()
+        self._connection = connection
+        self._secure = url.startswith("https:") or login.secure
+        self._pace = Pace(connection.requests_per_minute)
         self._session: aiohttp.ClientSession | None = None
         self._resolver: Resolver | None = None
 
@@ -144,12 +143,13 @@ class Http:
         headers: Mapping[str, str] = NO_HEADERS,
         accept: Collection[int] = (),
     ) -> Reply:
-        """Write JSON; ``payload`` given as bytes is sent as it is, with the type that ``headers`` name."""
+        """Write JSON; bytes are sent as they are, and ``headers`` says what they are."""
         body = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
         more = {"Content-Type": "application/json", **headers}
         return await self._request(method, path, Effect.WRITE, body, more, accept=accept)
 
     async def aclose(self) -> None:
+        await self._login.release(self._ask)
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -167,27 +167,59 @@ class Http:
         *,
         accept: Collection[int],
     ) -> Reply:
+        url = self.url + path
+        authorization = await self._login.authorization(self._ask)
+        reply = await self._exchange(method, url, effect, authorization, body=body, headers=headers)
+        if reply.status == 401 and 401 not in accept and self._login.refused(authorization):
+            # Refused is provably not done, so it may be sent a second time; with a new token, and once.
+            authorization = await self._login.authorization(self._ask)
+            reply = await self._exchange(method, url, effect, authorization, body=body, headers=headers)
+        if reply.status not in accept and not 200 <= reply.status < 300:
+            raise reply.error()
+        return reply
+
+    async def _ask(self, url: str, form: bytes, authorization: Authorization) -> Reply:
+        """Posts a login's form. It changes no ticket, so nothing about it is ever in doubt."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        reply = await self._exchange("POST", url, Effect.READ, authorization, body=form, headers=headers)
+        if reply.status not in (400, 401, 403) and not 200 <= reply.status < 300:
+            raise reply.error()
+        return reply
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        effect: Effect,
+        authorization: Authorization,
+        *,
+        body: bytes | None,
+        headers: Mapping[str, str],
+    ) -> Reply:
+        """One request and its whole reply, whatever its status."""
         import aiohttp  # noqa: PLC0415 - only a configuration with a remote ITSM pays for it
         from yarl import URL  # noqa: PLC0415 - the same
 
-        authorization = self._authorize()
         check_header(self._name, authorization)
-        what = redact(f"{self._name}: {method} {self.url}{path.partition('?')[0]}", authorization)
-        progress = _Progress()
+        what = redact(f"{self._name}: {method} {url.partition('?')[0]}", authorization)
+        await self._wait_for_turn(what)
+        more = {"Authorization": authorization.header} if authorization.header else {}
+        proxy, proxy_authorization = self._proxy()
+        to_proxy = {"Proxy-Authorization": proxy_authorization.header} if proxy_authorization.header else {}
+        if url.startswith("http:"):
+            more |= to_proxy  # there is no CONNECT that could carry it
+        progress = Progress()
         try:
             async with (
                 asyncio.timeout(self._ports.deadline),
                 self._open_session().request(
                     method,
-                    URL(self.url + path, encoded=True),
+                    URL(url, encoded=True),
                     data=body,
-                    headers={
-                        "Accept": "application/json",
-                        "Accept-Encoding": "gzip",
-                        **({"Authorization": authorization.header} if authorization.header else {}),
-                        **headers,
-                    },
+                    headers={"Accept": "application/json", "Accept-Encoding": "gzip", **more, **headers},
                     allow_redirects=False,
+                    proxy=proxy,
+                    proxy_headers=to_proxy,
                     trace_request_ctx=progress,
                 ) as response,
             ):
@@ -195,18 +227,35 @@ class Http:
                 status, reply_headers = response.status, response.headers.copy()
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, TimeoutError, ValueError) as error:
             # The cause is cut off: some of aiohttp's errors carry the request's headers.
-            detail = redact(clean_line(str(error) or type(error).__name__), authorization)
+            detail = redact(redact(clean_line(str(error) or type(error).__name__), authorization), proxy_authorization)
             raise self._failure(what, effect, progress, type(error).__name__, detail) from None
         content, problem = _inflate(raw, reply_headers.get("Content-Encoding", ""))
-        said = cut(redact(clean_line(content[: 4 * _SAID_LIMIT].decode(errors="replace")), authorization), _SAID_LIMIT)
-        reply = Reply(status, reply_headers, said, what, effect, content)
-        if status not in accept and not 200 <= status < 300:
-            raise _status_error(reply, effect, what, self._ports.now())
-        if problem:
+        said = redact(clean_line(content[: 4 * _SAID_LIMIT].decode(errors="replace")), authorization)
+        said = cut(redact(said, proxy_authorization), _SAID_LIMIT)
+        reply = Reply(status, reply_headers, said, what, effect, content, self._ports.now())
+        if problem and 200 <= status < 300:
             raise reply.unexpected(problem)
         return reply
 
-    def _failure(self, what: str, effect: Effect, progress: _Progress, kind: str, detail: str) -> IntegrationError:
+    async def _wait_for_turn(self, what: str) -> None:
+        wait = self._pace.wait(asyncio.get_running_loop().time(), self._ports.deadline)
+        if wait is None:
+            raise NotSent(
+                f"{what}: requests_per_minute leaves no room within {self._ports.deadline:g} s; nothing was sent",
+                retry_after=self._ports.deadline,
+            )
+        if wait:
+            await asyncio.sleep(wait)
+
+    def _proxy(self) -> tuple[str | None, Authorization]:
+        login = self._connection.proxy_login
+        if not self._connection.proxy or login is None:
+            return self._connection.proxy or None, NO_AUTHORIZATION
+        authorization = basic(login.user, self._ports.credential(login.password.credential))
+        check_header(self._name, authorization)
+        return self._connection.proxy, authorization
+
+    def _failure(self, what: str, effect: Effect, progress: Progress, kind: str, detail: str) -> IntegrationError:
         if not progress.connected:
             return NotSent(
                 f"{what}: no connection ({kind}: {detail}); look at the address, the network and the certificates"
@@ -220,76 +269,9 @@ class Http:
 
             self._resolver = Resolver()
             self._session = new_session(
-                self._name,
-                self._tls,
-                self._resolver,
-                secure=self.url.startswith("https:"),
-                seen=self._ports.certificate,
+                self._name, self._connection, self._resolver, secure=self._secure, seen=self._ports.certificate
             )
         return self._session
-
-
-def new_session(
-    name: str, tls: Tls, resolver: Resolver, *, secure: bool, seen: Callable[[str, float], None]
-) -> aiohttp.ClientSession:
-    """A session as the door needs it. NotSent when the files of the TLS settings cannot be used.
-
-    ``seen`` is told the name and the end of the server's certificate after each handshake.
-    """
-    import aiohttp  # noqa: PLC0415 - as above
-
-    context: ssl.SSLContext | bool = True
-    if secure:
-        try:
-            context = ssl.create_default_context(cafile=tls.ca_file or None)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            context.sslobject_class = _noting(partial(seen, name))
-            if tls.client_certificate:
-                context.load_cert_chain(tls.client_certificate, tls.client_key or None)
-        except (OSError, ValueError) as error:
-            raise NotSent(
-                f"{name}: a certificate file cannot be used ({error}); look at ca_file, client_certificate, client_key"
-            ) from error
-    trace = aiohttp.TraceConfig()
-
-    async def connecting(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
-        # aiohttp sends GET and PUT a second time when the server hangs up before it answers. Whether a request is
-        # repeated is not for the library to say.
-        if context.trace_request_ctx.connected:
-            raise aiohttp.ServerDisconnectedError("the server hung up before it answered")
-
-    async def connected(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
-        context.trace_request_ctx.connected = True
-
-    trace.on_connection_create_start.append(connecting)
-    trace.on_connection_create_end.append(connected)
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=context, force_close=True, limit=4, resolver=resolver, use_dns_cache=False),
-        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_DEADLINE),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-        trace_configs=[trace],
-        max_line_size=16_384,
-        max_field_size=16_384,
-        read_bufsize=65_536,
-    )
-
-
-def _noting(ends: Callable[[float], None]) -> type[ssl.SSLObject]:
-    """The class of connections that tell ``ends`` when the certificate of their server ends.
-
-    A connection that has answered in one piece is gone before aiohttp could be asked for its certificate.
-    """
-
-    class Noting(ssl.SSLObject):
-        def do_handshake(self) -> None:
-            super().do_handshake()
-            until = (self.getpeercert() or {}).get("notAfter")
-            if isinstance(until, str):
-                ends(float(ssl.cert_time_to_seconds(until)))
-
-    return Noting
 
 
 def retry_after(value: str | None, date: str | None, now: int) -> float | None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from integrations._login import Auth
+from integrations._session import Connection
 from integrations.api import RemoteState
 
 _DEFAULT_LIFECYCLE = {
@@ -50,27 +51,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ]
     queue: Annotated[str, Meta(description="Name of the queue that receives the tickets", examples=["Operations"])]
     auth: Annotated[Auth, Meta(description="How to log in", examples=[{"token": {"credential": "rt-token"}}])]
-    ca_file: Annotated[
-        str,
-        Meta(
-            description="PEM file of the CAs to trust. Empty: those of the system", examples=["/etc/tocsin/rt-ca.pem"]
-        ),
-    ] = ""
-    client_certificate: Annotated[
-        str,
-        Meta(description="PEM file of a TLS client certificate. Empty: none", examples=["/etc/tocsin/rt-client.pem"]),
-    ] = ""
-    client_key: Annotated[
-        str,
-        Meta(
-            description="PEM file of its key. Empty: the key is in the certificate's file",
-            examples=["/etc/tocsin/rt-client.key"],
-        ),
-    ] = ""
-    allow_plaintext: Annotated[
-        bool,
-        Meta(description="Confirms that `http://` to another machine is wanted; the credential is readable on the way"),
-    ] = False
+    connection: Annotated[Connection, Meta(description="How the server is reached")] = Connection()
     fields: Annotated[Fields, Meta(description="Names of the queue's custom fields")] = Fields()
     impacts: Annotated[
         tuple[str, str, str],

@@ -22,7 +22,7 @@ from typing import TypeVar
 import msgspec
 
 from integrations._footer import Footer, parse_footer
-from integrations._http import Http, Tls
+from integrations._http import Http
 from integrations._login import authorizer, checked_url
 from integrations._rt_options import Options, check
 from integrations._rt_rest import RtRest, RtTicket, quote
@@ -54,9 +54,9 @@ _FOOTERS_OF_ENDED = 5
 
 def build(name: str, options: Options, ports: Ports) -> RequestTracker:
     check(options)
-    url = checked_url(options.url, allow_plaintext=options.allow_plaintext)
-    tls = Tls(options.ca_file, options.client_certificate, options.client_key)
-    return RequestTracker(name, options, Http(name, url, authorizer(options.auth, "token", ports), ports, tls))
+    url = checked_url(options.url, allow_plaintext=options.connection.allow_plaintext)
+    login = authorizer(options.auth, "token", ports)
+    return RequestTracker(name, options, Http(name, url, login, ports, options.connection))
 
 
 class RequestTracker:

@@ -94,7 +94,7 @@ def test_a_door_refuses_a_strangers_certificate_and_takes_that_of_its_ca_file(tm
 import agent.light, asyncio, ssl, sys, pathlib
 import trustme
 from aiohttp import web
-from integrations._http import new_session, Tls
+from integrations._session import new_session, Connection
 from integrations._resolver import Resolver
 folder = pathlib.Path(sys.argv[1])
 ca = trustme.CA()
@@ -123,7 +123,7 @@ async def main():
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     url = "https://127.0.0.1:%d/" % runner.addresses[0][1]
-    print(await ask(url, Tls()), await ask(url, Tls(ca_file=str(folder / "ca.pem"))))
+    print(await ask(url, Connection()), await ask(url, Connection(ca_file=str(folder / "ca.pem"))))
     await runner.cleanup()
 asyncio.run(main())
 """

@@ -18,8 +18,19 @@ from fakes.fake_http import Answer, FakeHttp, Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrations._http import BODY_LIMIT, Http, Tls, retry_after
-from integrations._login import Auth, Authorization, BasicAuth, authorizer, basic, checked_url, redact, with_scheme
+from integrations._http import BODY_LIMIT, Http, Reply, retry_after
+from integrations._login import (
+    Auth,
+    Authorization,
+    BasicAuth,
+    Fixed,
+    authorizer,
+    basic,
+    checked_url,
+    redact,
+    with_scheme,
+)
+from integrations._session import Connection
 from integrations.api import (
     CredentialRef,
     InDoubt,
@@ -48,8 +59,8 @@ def token() -> Authorization:
     return with_scheme("token", Secret(SECRET))
 
 
-def door(url: str, tls: Tls | None = None, deadline: float = 15.0) -> Http:
-    return Http("desk-1", url, token, ports(deadline), tls)
+def door(url: str, connection: Connection = Connection(), deadline: float = 15.0) -> Http:  # noqa: B008 - frozen
+    return Http("desk-1", url, Fixed(token), ports(deadline), connection)
 
 
 class Echo(FakeHttp):
@@ -179,7 +190,7 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 
 
 async def test_a_certificate_of_our_authority_is_accepted(authority: trustme.CA, ca_file: str) -> None:
-    async with tls_server(authority) as (server, _), opened(door(server.url, Tls(ca_file))) as http:
+    async with tls_server(authority) as (server, _), opened(door(server.url, Connection(ca_file))) as http:
         assert (await http.get("/x")).status == 200
 
 
@@ -188,10 +199,10 @@ async def test_the_end_of_the_certificate_is_told(authority: trustme.CA, ca_file
     told: list[tuple[str, float]] = []
     listening = msgspec.structs.replace(ports(), certificate=lambda name, until: told.append((name, until)))
     async with tls_server(authority, not_after=ends) as (server, _):
-        async with opened(Http("rt", server.url, token, listening, Tls(ca_file))) as http:
+        async with opened(Http("rt", server.url, Fixed(token), listening, Connection(ca_file))) as http:
             assert (await http.get("/x")).status == 200
         assert told == [("rt", ends.timestamp())]
-        async with opened(Http("rt", server.url, token, listening)) as http:
+        async with opened(Http("rt", server.url, Fixed(token), listening)) as http:
             with pytest.raises(NotSent):
                 await http.get("/x")
     assert len(told) == 1
@@ -211,7 +222,7 @@ async def test_a_wrong_certificate_is_refused(authority: trustme.CA, ca_file: st
     name = "127.0.0.1" if case == "expired" else "elsewhere.example"
     async with (
         tls_server(authority, name, **(wrong if case == "expired" else {})) as (server, _),
-        opened(door(server.url, Tls(ca_file))) as http,
+        opened(door(server.url, Connection(ca_file))) as http,
     ):
         with pytest.raises(NotSent, match="certificate"):
             await http.send("POST", "/x", {})
@@ -219,7 +230,7 @@ async def test_a_wrong_certificate_is_refused(authority: trustme.CA, ca_file: st
 
 
 async def test_old_tls_is_refused(authority: trustme.CA, ca_file: str) -> None:
-    async with tls_server(authority) as (server, context), opened(door(server.url, Tls(ca_file))) as http:
+    async with tls_server(authority) as (server, context), opened(door(server.url, Connection(ca_file))) as http:
         context.set_ciphers("ALL:@SECLEVEL=0")
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             context.minimum_version = ssl.TLSVersion.TLSv1
@@ -235,15 +246,15 @@ async def test_a_client_certificate_is_shown(authority: trustme.CA, ca_file: str
     async with tls_server(authority) as (server, context):
         context.verify_mode = ssl.CERT_REQUIRED
         authority.configure_trust(context)
-        async with opened(door(server.url, Tls(ca_file, str(pair)))) as http:
+        async with opened(door(server.url, Connection(ca_file, str(pair)))) as http:
             assert (await http.get("/x")).status == 200
-        async with opened(door(server.url, Tls(ca_file))) as http:
+        async with opened(door(server.url, Connection(ca_file))) as http:
             with pytest.raises(NotSent):
                 await http.get("/x")
 
 
-@pytest.mark.parametrize("tls", [Tls(ca_file="/no/such/file"), Tls(client_certificate="/no/such/file")])
-async def test_missing_certificate_files_are_named(tls: Tls) -> None:
+@pytest.mark.parametrize("tls", [Connection(ca_file="/no/such/file"), Connection(client_certificate="/no/such/file")])
+async def test_missing_certificate_files_are_named(tls: Connection) -> None:
     async with opened(door("https://rt.example.net", tls)) as http:
         with pytest.raises(NotSent, match="ca_file, client_certificate"):
             await http.send("POST", "/x", {})
@@ -277,21 +288,26 @@ def test_addresses_that_are_taken(url: str) -> None:
     assert checked_url("http://10.0.0.1", allow_plaintext=True) == "http://10.0.0.1"
 
 
-def test_one_way_to_log_in() -> None:
+async def no_asking(_url: str, _form: bytes, _authorization: Authorization) -> Reply:
+    raise AssertionError("a login that needs no request asked for one")
+
+
+async def test_one_way_to_log_in() -> None:
     reference = CredentialRef("x")
     for wrong in (Auth(), Auth(token=reference, basic=BasicAuth("me", reference))):
         with pytest.raises(ValueError, match="exactly one"):
             authorizer(wrong, "token", ports())
-    assert authorizer(Auth(token=reference), "token", ports())().header == f"token {SECRET}"
+    login = authorizer(Auth(token=reference), "token", ports())
+    assert (await login.authorization(no_asking)).header == f"token {SECRET}"
     # RFC 7617's own example of a password that is not ASCII
     assert basic("test", Secret("123\u00a3")).header == "Basic dGVzdDoxMjPCow=="
 
 
-def test_a_rotated_credential_is_picked_up() -> None:
+async def test_a_rotated_credential_is_picked_up() -> None:
     secrets = iter(["old", "new"])
     rotating = Ports(lambda _: Secret(next(secrets)), NoDatabase(), lambda: NOW)  # type: ignore[arg-type]  # never used
-    authorize = authorizer(Auth(token=CredentialRef("x")), "token", rotating)
-    assert [authorize().header, authorize().header] == ["token old", "token new"]
+    login = authorizer(Auth(token=CredentialRef("x")), "token", rotating)
+    assert [(await login.authorization(no_asking)).header for _ in range(2)] == ["token old", "token new"]
 
 
 def test_a_login_does_not_print_itself() -> None:

@@ -334,7 +334,7 @@ async def test_an_impact_out_of_range_is_refused(pair: Pair, level: int) -> None
         ({"reopen_status": "resolved"}, "does not map to new or in_progress"),
         ({"url": "http://rt.example.net"}, "allow_plaintext"),
         ({"url": "https://a:canary@rt.example.net"}, "name a credential"),
-        ({"auth": {}}, "exactly one of token and basic"),
+        ({"auth": {}}, "exactly one of token, basic and oauth"),
     ],
 )  # fmt: skip
 def test_options_that_contradict_each_other(section: dict[str, object], complaint: str) -> None:
