@@ -21,4 +21,4 @@ def test_an_integration_without_enrolment_is_noticed() -> None:
 
 
 def test_the_registry_finds_what_is_there() -> None:
-    assert {"desk", "rt"} <= set(available())
+    assert {"desk", "jira_cloud", "jira_dc", "rt"} <= set(available())
