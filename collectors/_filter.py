@@ -76,6 +76,12 @@ class NameFilter:
         exclude = compile_pattern(option, pattern, shipped=shipped) if pattern else None
         return cls(None, exclude, "" if pattern == shipped else option)
 
+    @classmethod
+    def choosing(cls, option: str, pattern: str, *, shipped: str) -> NameFilter:
+        """From one option that says what is told."""
+        include = compile_pattern(option, pattern, shipped=shipped)
+        return cls(include, None, "" if pattern == shipped else option)
+
     def all_left_out(self, what: str) -> Iterator[Notice]:
         """A notice when a pattern somebody chose leaves nothing of all the names there are; ``what`` is their noun."""
         if self._chosen and self._verdicts and not any(self._verdicts.values()):

@@ -12,7 +12,7 @@ from msgspec import Meta
 from collectors._filter import NameFilter
 from collectors._host import HostFS
 from collectors._labels import OneLabel
-from collectors._model import CollectorError, Sample, gauge
+from collectors._model import CollectorError, Notice, Sample, gauge
 
 METRICS = (gauge("node_arp_entries", "IPv4 neighbours of an interface.", "device"),)
 _DEVICE = 5
@@ -32,10 +32,11 @@ class Arp:
         self._keep = keep
         self._device = OneLabel("device")
 
-    def collect(self) -> Iterator[Sample]:
+    def collect(self) -> Iterator[Sample | Notice]:
         for device, entries in parse(self._proc.read("net/arp")).items():
             if self._keep.keeps(device):
                 yield Sample("node_arp_entries", self._device[device], float(entries))
+        yield from self._keep.all_left_out("interface with neighbours")
 
 
 def parse(text: str) -> Counter[str]:

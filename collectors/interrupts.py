@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from collectors._filter import NameFilter
 from collectors._host import HostFS
-from collectors._model import CollectorError, Labels, Sample, counter, labels
+from collectors._model import CollectorError, Labels, Notice, Sample, counter, labels
 from collectors._numbers import counts
 
 METRICS = (counter("node_interrupts_total", "Interrupts.", "cpu", "type", "info", "devices"),)
@@ -54,7 +54,7 @@ class Interrupts:
         self._zeros = zeros
         self._labels: dict[tuple[str, str, str, str], Labels] = {}
 
-    def collect(self) -> Iterator[Sample]:
+    def collect(self) -> Iterator[Sample | Notice]:
         known = self._labels
         for cpus, each in parse(self._proc.read("interrupts")):
             if not self._keep.keeps(f"{each.type};{each.info};{each.devices}"):
@@ -69,6 +69,7 @@ class Interrupts:
                         known.clear()
                     pairs = known[key] = labels(cpu=cpu, type=each.type, info=each.info, devices=each.devices)
                 yield Sample("node_interrupts_total", pairs, float(count))
+        yield from self._keep.all_left_out("interrupt")
 
 
 def parse(text: str) -> Iterator[tuple[list[str], Interrupt]]:

@@ -12,10 +12,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from collectors._filter import NameFilter, compile_pattern
+from collectors._filter import NameFilter
 from collectors._host import HostFS
 from collectors._labels import NONE
-from collectors._model import CollectorError, Sample, untyped
+from collectors._model import CollectorError, Notice, Sample, untyped
 
 FIELDS = (
     "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)"
@@ -57,10 +57,11 @@ class Netstat:
         self._lines: dict[str, str | None] = {}
         """By name in snmp6: the metric, or None when it is not wanted."""
 
-    def collect(self) -> Iterator[Sample]:
+    def collect(self) -> Iterator[Sample | Notice]:
         for file in ("net/netstat", "net/snmp"):
             yield from self._pairs(file, self._proc.read(file))
         yield from self._single(self._proc.find("net/snmp6") or "")
+        yield from self._keep.all_left_out("field")
 
     def _pairs(self, file: str, text: str) -> Iterator[Sample]:
         lines = text.splitlines()
@@ -107,4 +108,4 @@ def _number(text: str, file: str) -> float:
 
 
 def build(options: Options, host: HostFS) -> Netstat:
-    return Netstat(host, NameFilter(compile_pattern("fields", options.fields, shipped=FIELDS), None))
+    return Netstat(host, NameFilter.choosing("fields", options.fields, shipped=FIELDS))

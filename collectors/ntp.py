@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -64,6 +64,13 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 60
 
 
+class NoServer:
+    """In the place of a collector that could ask nobody: seen by ``tocsin check`` as well, which asks nobody."""
+
+    def collect(self) -> Iterator[Notice]:
+        yield Notice("no `server` is given, so none is asked")
+
+
 class Ntp:
     def __init__(self, options: Options, host: HostFS) -> None:
         self._options = options
@@ -75,9 +82,7 @@ class Ntp:
         self._answered = 0.0
         self._problem = ""
 
-    async def collect(self) -> Iterable[Sample | Notice]:
-        if not self._options.server:
-            return [Notice("no `server` is given, so none is asked")]
+    async def collect(self) -> Iterable[Sample]:
         now = self._monotonic()
         due = self._asked is None or now - self._asked >= self._options.interval
         if due and (self._task is None or self._task.done()):
@@ -147,5 +152,5 @@ class _Conversation(asyncio.DatagramProtocol):
             self._done.set_exception(exc)
 
 
-def build(options: Options, host: HostFS) -> Ntp:
-    return Ntp(options, host)
+def build(options: Options, host: HostFS) -> Ntp | NoServer:
+    return Ntp(options, host) if options.server else NoServer()

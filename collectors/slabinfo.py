@@ -11,7 +11,7 @@ from msgspec import Meta
 from collectors._filter import NameFilter
 from collectors._host import HostFS
 from collectors._labels import OneLabel
-from collectors._model import CollectorError, Sample, gauge
+from collectors._model import CollectorError, Notice, Sample, gauge
 from collectors._numbers import counts
 
 METRICS = (
@@ -37,7 +37,7 @@ class Slabinfo:
         self._keep = keep
         self._slab = OneLabel("slab")
 
-    def collect(self) -> Iterator[Sample]:
+    def collect(self) -> Iterator[Sample | Notice]:
         for line in self._proc.read("slabinfo").splitlines()[_TITLES:]:
             name, _, rest = line.partition(" ")
             if not self._keep.keeps(name):
@@ -48,6 +48,7 @@ class Slabinfo:
             pairs = self._slab[name]
             for metric, number in zip(METRICS, numbers, strict=True):
                 yield Sample(metric.name, pairs, float(number))
+        yield from self._keep.all_left_out("cache")
 
 
 def build(options: Options, host: HostFS) -> Slabinfo:

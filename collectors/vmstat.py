@@ -8,10 +8,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from collectors._filter import NameFilter, compile_pattern
+from collectors._filter import NameFilter
 from collectors._host import HostFS
 from collectors._labels import NONE
-from collectors._model import CollectorError, Sample, untyped
+from collectors._model import CollectorError, Notice, Sample, untyped
 
 METRICS = (
     untyped("node_vmstat_oom_kill", "Processes ended because memory ran out, a count."),
@@ -41,7 +41,7 @@ class Vmstat:
         self._keep = keep
         self._names: dict[str, str | None] = {}
 
-    def collect(self) -> Iterator[Sample]:
+    def collect(self) -> Iterator[Sample | Notice]:
         names = self._names
         for line in self._proc.read("vmstat").splitlines():
             field, _, text = line.partition(" ")
@@ -56,7 +56,8 @@ class Vmstat:
             if not text.isdecimal():
                 raise CollectorError(f"/proc/vmstat: {field!r:.40} is not followed by a number: {text!r:.40}")
             yield Sample(name, NONE, float(text))
+        yield from self._keep.all_left_out("field")
 
 
 def build(options: Options, host: HostFS) -> Vmstat:
-    return Vmstat(host, NameFilter(compile_pattern("fields", options.fields, shipped=FIELDS), None))
+    return Vmstat(host, NameFilter.choosing("fields", options.fields, shipped=FIELDS))

@@ -9,7 +9,20 @@ import pytest
 from golden_hardware import plant_hardware
 from golden_host import GoldenHost, gather, notices, plant
 
-from collectors import diskstats, filesystem, hwmon, netclass, netdev, powersupplyclass, tapestats
+from collectors import (
+    arp,
+    diskstats,
+    filesystem,
+    hwmon,
+    interrupts,
+    netclass,
+    netdev,
+    netstat,
+    powersupplyclass,
+    slabinfo,
+    tapestats,
+    vmstat,
+)
 from collectors.api import Collector, NameFilter
 
 Build = Callable[[GoldenHost], Collector]
@@ -34,6 +47,26 @@ Build = Callable[[GoldenHost], Collector]
         (
             lambda host: filesystem.build(filesystem.Options(mount_points_exclude="."), host),
             "mount_points_exclude leaves out every mount point there is: ",
+        ),
+        (
+            lambda host: vmstat.build(vmstat.Options(fields="^x"), host),
+            "fields leaves out every field there is: ",
+        ),
+        (
+            lambda host: netstat.build(netstat.Options(fields="^x"), host),
+            "fields leaves out every field there is: ",
+        ),
+        (
+            lambda host: interrupts.build(interrupts.Options(name_include="^x"), host),
+            "name_include leaves out every interrupt there is: ",
+        ),
+        (
+            lambda host: slabinfo.build(slabinfo.Options(slabs_exclude="."), host),
+            "slabs_exclude leaves out every cache there is: ",
+        ),
+        (
+            lambda host: arp.build(arp.Options(device_include="^x"), host),
+            "device_include leaves out every interface with neighbours there is: ",
         ),
     ],
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from golden_host import notices, plant, table
+from golden_host import gather, notices, plant, table
 
 from collectors import _sntp, ntp
 from collectors.api import CollectorError, HostFS
@@ -160,7 +160,7 @@ async def test_closing_does_not_wait_for_an_answer_and_no_server_is_nothing(
     await collector.aclose()
     assert collector._task is not None
     assert collector._task.cancelled()
-    idle = await ntp.build(ntp.Options(), host).collect()
+    idle = gather(ntp.build(ntp.Options(), host))
     assert notices(idle) == ["no `server` is given, so none is asked"]
 
 
