@@ -1,4 +1,5 @@
-"""What a running agent knows, for the shell to complete: names of rules, ids and ticket numbers of incidents.
+"""For the shell to complete: what a running agent knows (names of rules, ids and ticket numbers of incidents), and what
+the configuration has (devices, credentials, checks of ``tocsin doctor``).
 
 Whoever presses a key must not wait, and nothing is said when it fails: an agent that does not answer at once completes
 nothing.
@@ -32,6 +33,35 @@ def rule_names(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 def incident_names(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Ids of incidents, and the numbers of their tickets."""
     return _offered(_incidents, parsed_args)
+
+
+def device_names(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """The network devices of the configuration."""
+    return _configured(parsed_args, lambda options: (target.key for target in options.targets))
+
+
+def credential_names(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """The credentials by which network devices are asked."""
+    return _configured(parsed_args, lambda options: options.credentials)
+
+
+def doctor_names(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """The checks of ``tocsin doctor``, and the devices."""
+    from agent.doctor import names  # noqa: PLC0415 - when a shell asks
+
+    return sorted({*names(), *device_names(parsed_args)})
+
+
+def _configured(parsed_args: argparse.Namespace, ask: Callable[[Any], Iterable[str]]) -> list[str]:
+    from agent.cli._config import config_path  # noqa: PLC0415 - when a shell asks
+    from agent.config.load import load  # noqa: PLC0415
+
+    try:
+        config = load(config_path(parsed_args.config)).config
+    except CommandError:  # no such file
+        return []
+    options = config.collect.snmp.options if config is not None else None
+    return sorted(ask(options)) if options is not None else []
 
 
 def _offered(ask: Callable[[Agent], Iterable[str]], parsed_args: argparse.Namespace) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.cli._complete import completed, credential_names
 from agent.cli._config import add_config, load_or_fail
 from agent.cli._errors import FINDINGS, NO_OUTPUT, UNAVAILABLE, USAGE, CommandError
 from agent.cli._output import clean, print_json, print_table, span
@@ -45,12 +46,9 @@ MOST = 1 << 20
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("networks", nargs="+", metavar="CIDR", help="a network (10.0.0.0/24), or an address")
-    parser.add_argument(
-        "--credential",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="one of collect.snmp.credentials; may be repeated",
+    helped = "one of collect.snmp.credentials; may be repeated"
+    completed(
+        parser.add_argument("--credential", action="append", default=[], metavar="NAME", help=helped), credential_names
     )
     parser.add_argument(
         "--rate", type=float, default=RATE, metavar="N", help=f"packets a second at the most (default: {RATE:g})"
@@ -105,7 +103,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _check_size(addresses: int, names: int, rate: float, *, yes: bool) -> None:
-    takes = span(addresses * names * 2 / rate * 1000)
+    takes = span(addresses * (names * 2 + 1) / rate * 1000)
     if addresses > MOST:
         raise CommandError(f"{addresses} addresses are too many for one search; at most {MOST}", USAGE)
     if addresses > WITHOUT_YES and not yes:

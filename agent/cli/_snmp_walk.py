@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from agent.cli._complete import completed, credential_names, device_names
 from agent.cli._config import add_config, load_or_fail
 from agent.cli._errors import FINDINGS, NO_OUTPUT, UNAVAILABLE, CommandError
 from agent.cli._output import clean
@@ -29,9 +30,12 @@ exit status:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("host", metavar="HOST", help="a target by its name, or an address")
+    completed(parser.add_argument("host", metavar="HOST", help="a target by its name, or an address"), device_names)
     parser.add_argument("roots", nargs="*", metavar="ROOT", help="OIDs below which everything is read (default: all)")
-    parser.add_argument("--credential", default="", metavar="NAME", help="one of collect.snmp.credentials")
+    completed(
+        parser.add_argument("--credential", default="", metavar="NAME", help="one of collect.snmp.credentials"),
+        credential_names,
+    )
     parser.add_argument("--port", type=int, metavar="N", help="UDP port (default: the target's, else 161)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there, a new file (default: standard output)")
     parser.add_argument("--redact", action="store_true", help="leave out what names a machine, a person or a secret")

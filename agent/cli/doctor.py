@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from agent.cli._complete import completed, doctor_names
 from agent.cli._config import add_config, load_or_fail
 from agent.cli._errors import FINDINGS, USAGE, CommandError
 from agent.cli._output import add_format, clean, paint, print_json, state_colour, wants_json
@@ -22,7 +23,7 @@ alone, also with other protocols and levels of it. Probes are measured once. The
 clock, the limit on open files, and the collectors that the configuration mentions. Nothing is changed.
 
 NAME is a check (snmp, probes, collectors, state, clock, files), or a device or probe by its name. Run it as
-as the agent's user, from the machine it runs on: an access list may know no other.
+the agent's user, from the machine it runs on: an access list may know no other.
 
 examples:
   tocsin doctor
@@ -35,7 +36,10 @@ exit status:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only this check, device or probe (default: all)")
+    completed(
+        parser.add_argument("names", nargs="*", metavar="NAME", help="only this check, device or probe (default: all)"),
+        doctor_names,
+    )
     add_config(parser)
     parser.add_argument("--quiet", action="store_true", help="only what is wrong")
     add_format(parser)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,3 +68,18 @@ def test_the_shell_gets_silence_without_an_agent(line: str) -> None:
     assert done.stderr == ""
     assert time.monotonic() - began < 10
     assert "HostMemoryLow" not in done.stdout
+
+
+def test_devices_credentials_and_checks_of_the_configuration_are_offered(tmp_path: Path) -> None:
+    path = tmp_path / "tocsin.yaml"
+    path.write_text(
+        "collect: {snmp: {credentials: {lab: {version: 2, community: {credential: ro}}}, "
+        "targets: [{host: 10.0.0.1, name: sw1, credential: lab}]}}"
+    )
+    given = argparse.Namespace(config=path)
+    assert _complete.device_names(given) == ["sw1"]
+    assert _complete.credential_names(given) == ["lab"]
+    assert {"sw1", "snmp", "state"} <= set(_complete.doctor_names(given))
+    path.write_text("collect: {intervall: 1}")
+    assert _complete.device_names(given) == []
+    assert _complete.device_names(argparse.Namespace(config=tmp_path / "nothing")) == []
