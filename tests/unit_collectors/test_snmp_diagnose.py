@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import ber
-from fakes.snmp_agent import Later, SnmpAgent, silent
+from fakes.snmp_agent import Later, SnmpAgent, parse, respond, silent
 from servers.snmpd import Snmpd, free_port
 from snmp_kit import AUTH_KEY, PRIV_KEY, user
 
@@ -33,6 +35,8 @@ createUser u-sha-aes256 SHA "{AUTH_KEY}" AES-256 "{PRIV_KEY}"
 rouser u-sha-aes256 priv
 createUser u-sha-aes192c SHA "{AUTH_KEY}" AES-192-C "{PRIV_KEY}"
 rouser u-sha-aes192c priv
+createUser u-sha-aes256c SHA "{AUTH_KEY}" AES-256-C "{PRIV_KEY}"
+rouser u-sha-aes256c priv
 createUser u-sha512 SHA-512 "{AUTH_KEY}"
 rouser u-sha512 auth
 createUser nobody SHA-256 "{AUTH_KEY}" AES "{PRIV_KEY}"
@@ -52,6 +56,7 @@ MISTAKES: list[tuple[Credential, bool, Cause, str]] = [
     (user(priv_key=OTHER_KEY), False, Cause.PRIV_KEY, "'tocsin doctor' tries"),
     (user(priv_key=OTHER_KEY), True, Cause.PRIV_KEY, "with any protocol"),
     (User(LONG.name, Auth.SHA, AUTH_KEY, Priv.AES256C, PRIV_KEY), False, Cause.DIALECT, "write priv: aes256 "),
+    (User("u-sha-aes256c", Auth.SHA, AUTH_KEY, Priv.AES256, PRIV_KEY), True, Cause.DIALECT, "write priv: aes256c"),
     (User("u-sha-aes192c", Auth.SHA, AUTH_KEY, Priv.AES192, PRIV_KEY), False, Cause.DIALECT, "write priv: aes192c"),
     (User(BOTH.name, Auth.SHA256, AUTH_KEY, Priv.DES, PRIV_KEY), True, Cause.PRIV_PROTOCOL, "write priv: aes128"),
     (User("u-sha512", Auth.SHA512, AUTH_KEY, Priv.AES128, PRIV_KEY), False, Cause.LEVEL, "compare auth and priv"),
@@ -173,6 +178,36 @@ async def test_an_echo_and_a_connection() -> None:
         assert engine.id == agent.engine_id
     with pytest.raises(ConnectionRefusedError):
         await reach.engine_of(at, 1.0)
+
+
+async def test_another_message_tells_no_engine() -> None:
+    """A report that answers another discovery, late or forged, is not believed."""
+
+    asked: list[int] = []
+
+    class Forger(asyncio.DatagramProtocol):
+        transport: asyncio.DatagramTransport
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport  # type: ignore[assignment]  # of a datagram endpoint
+
+        def datagram_received(self, data: bytes, sender: object) -> None:
+            request = parse(data)
+            asked.append(request.message_id)
+            with SnmpAgent() as agent:
+                for message_id in (request.message_id ^ 1, request.message_id):
+                    agent.engine_id = message_id.to_bytes(4, "big")
+                    reply = respond(replace(request, message_id=message_id), [], pdu=ber.REPORT, agent=agent)
+                    self.transport.sendto(reply, sender)  # type: ignore[arg-type]  # as it came
+
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Forger, local_addr=("127.0.0.1", 0))
+    try:
+        engine = await reach.engine_of(Address("127.0.0.1", transport.get_extra_info("sockname")[1]), 1.0)
+    finally:
+        transport.close()
+    assert engine is not None
+    assert [int.from_bytes(engine.id, "big")] == asked
 
 
 async def test_the_daemon_says_it_with_the_first_failure_and_asks_once() -> None:

@@ -127,7 +127,7 @@ def found(name: str, last: int, *neighbours: str, **other: str) -> DiscoveredDev
 def test_who_is_behind_whom() -> None:
     devices = [
         found("core1", 1, "dist1", "dist2"),
-        found("dist1", 2, "core1", "acc1"),
+        found("dist1", 2, "core1", "acc1", "dist2"),
         found("dist2", 3, "acc1.example.net"),
         found("acc1.example.net", 4),
         found("alone", 5),
