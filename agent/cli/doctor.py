@@ -28,7 +28,8 @@ the agent's user, from the machine it runs on: an access list may know no other.
 examples:
   tocsin doctor
   tocsin doctor sw1 sw2
-  sudo -u tocsin tocsin doctor snmp --format json
+  tocsin doctor snmp --format json
+  sudo CREDENTIALS_DIRECTORY=/etc/tocsin/credentials tocsin doctor      the service's secrets, as root
 
 exit status:
   0 nothing is wrong   1 something is   2 nothing has that name   78 the configuration is wrong

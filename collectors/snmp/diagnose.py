@@ -305,7 +305,10 @@ async def _try(suspect: Suspect, credential: Credential) -> Fault | None:
 
 
 _PLAIN = {
-    Fault.SECRET: (Cause.SECRET, "provide the secret, and let the agent's user read it"),
+    Fault.SECRET: (
+        Cause.SECRET,
+        "provide the secret; by hand, ask as root with CREDENTIALS_DIRECTORY=/etc/tocsin/credentials",
+    ),
     Fault.NAME: (Cause.NAME, "correct host, or the name service of this machine"),
     Fault.ROUTE: (Cause.ROUTE, "look at the address, at this machine's routes and at firewalls between"),
     Fault.PORT: (Cause.PORT, "switch SNMP on there, or correct port of the target"),
