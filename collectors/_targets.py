@@ -39,7 +39,7 @@ _SLOW = 1.0
 """Seconds after which a measurement counts as slow."""
 _BEYOND = 3
 """So many times ``limit`` may go on without a place, because they turned out slow: a bound on what they hold open."""
-_NUDGE_GAP = 5.0
+NUDGE_GAP = 5.0
 """Seconds from the start of a measurement to the next that ``nudge`` asks for, so that no flood of traps makes a flood
 of polls.
 """
@@ -82,7 +82,8 @@ class Target(msgspec.Struct, frozen=True):
     ``measure`` keeps to the timeout itself and reports what it finds as samples; it raises for what it did not foresee.
     ``otherwise`` is what is published when it raised or was stopped: a series that rules rely on must not go missing.
     ``frame`` says whether ``TARGET_METRICS`` are given: of several targets about one instance, only one has them.
-    ``state`` is what it knows between measurements, if anything.
+    ``state`` is what it knows between measurements, if anything. ``nudge_gap`` are the seconds from the start of a
+    measurement to the next that ``nudge`` may ask for.
     """
 
     kind: str
@@ -94,6 +95,7 @@ class Target(msgspec.Struct, frozen=True):
     otherwise: tuple[Sample, ...] = ()
     frame: bool = True
     state: State | None = None
+    nudge_gap: float = NUDGE_GAP
 
     @property
     def source(self) -> str:
@@ -188,7 +190,7 @@ class TargetScheduler:
         return [self._scrape(live, at, present) for live in self._live.values() if live.fresh is not None]
 
     def nudge(self, source: str) -> bool:
-        """Measure a target out of turn, as soon as it is ``_NUDGE_GAP`` old; False when there is none of that name."""
+        """Measure a target out of turn, as soon as its ``nudge_gap`` allows; False when there is none of that name."""
         live = self._live.get(source)
         if live is not None and live.target.state is not None:
             live.target.state.stir()
@@ -196,7 +198,7 @@ class TargetScheduler:
             live.again = True
         elif live is not None and not live.again:
             loop = asyncio.get_running_loop()
-            at = max(loop.time(), live.began + _NUDGE_GAP)
+            at = max(loop.time(), live.began + live.target.nudge_gap)
             if (
                 live.nudged is None or live.nudged.when() > at
             ):  # the first measurement after a start may be set for later

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from collectors._model import Notice, Sample
 from collectors._options import OptionPath, OptionProblem, Reveal
-from collectors._targets import Target
+from collectors._targets import NUDGE_GAP, Target
 from collectors.snmp import credentials, diagnose, engines, load, select
 from collectors.snmp.check import check_own, unknown
 from collectors.snmp.credentials import Credential, CredentialOptions
@@ -28,6 +28,8 @@ from collectors.snmp.way import Way
 KIND = "snmp"
 SLOW = 240.0
 """Seconds between two polls of what changes slowly: rules look back five minutes."""
+_SLOW_NUDGE = 60.0
+"""Seconds between two of them that notifications ask for: they cost more than the others."""
 _FINDING_OUT = 4.0
 """Seconds in which the cause of a silence is looked for, beside the device's own timeout."""
 _LONGEST = 120.0
@@ -67,13 +69,13 @@ def _targets(given: TargetOptions, options: Options, reveal: Reveal, plans: Plan
     device = Device(about, way, plans, lambda: asyncio.get_running_loop().time(), explain)
     labels = {"instance": given.key, "job": options.job, **given.labels}
     yield Target(KIND, given.key, labels, alive, patience, device.liveness, state=device)
-    for every, pause in ((Every.FAST, interval), (Every.SLOW, SLOW)):
+    for every, pause, gap in ((Every.FAST, interval, NUDGE_GAP), (Every.SLOW, SLOW, _SLOW_NUDGE)):
 
         async def measure(every: Every = every) -> Iterable[Sample | Notice]:
             return await device.poll(every)
 
         name = f"{given.key}:{every.value}"
-        yield Target(KIND, name, labels, pause, min(pause, _LONGEST), measure, frame=False, state=device)
+        yield Target(KIND, name, labels, pause, min(pause, _LONGEST), measure, frame=False, state=device, nudge_gap=gap)
 
 
 async def _explain(error: SnmpError, *, given: TargetOptions, options: Options, reveal: Reveal, hosts: Hosts) -> str:

@@ -227,6 +227,23 @@ def test_a_nudge_measures_at_once_but_not_in_a_flood() -> None:
     run(main)
 
 
+def test_what_costs_much_is_nudged_less_often() -> None:
+    log: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        costly = msgspec.structs.replace(target("a", gives(log=log), interval=240.0), nudge_gap=60.0)
+        scheduler = TargetScheduler([costly], limit=1)
+        scheduler.take(0)
+        begin = loop.time()
+        for _ in range(100):
+            scheduler.nudge("probe/a")
+            await asyncio.sleep(1)
+        assert [moment - begin for moment in log if moment - begin < 100][:2] == pytest.approx([0, 60])
+        await scheduler.aclose()
+
+    run(main)
+
+
 def test_a_nudge_before_the_first_cycle_is_not_forgotten() -> None:
     log: list[float] = []
 

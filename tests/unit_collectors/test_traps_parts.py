@@ -264,7 +264,7 @@ def test_the_section_becomes_settings_and_a_trap_has_a_device_polled() -> None:
     device._way.engine = Engine(THEIR_ID, 1, 1)
     assert made.engines() == {THEIR_ID: "sw1"}
     made.nudge("sw1")
-    assert [name for name, live in frame._live.items() if live.again] == ["snmp/sw1", "snmp/sw1:fast"]
+    assert [name for name, live in frame._live.items() if live.again] == ["snmp/sw1", "snmp/sw1:fast", "snmp/sw1:slow"]
     made.nudge("somebody else")
 
 

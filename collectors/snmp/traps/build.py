@@ -21,7 +21,7 @@ def build(options: Options, reveal: Reveal, targets: TargetScheduler | None) -> 
     """
 
     def nudge(name: str) -> None:
-        for source in (f"{KIND}/{name}", f"{KIND}/{name}:{Every.FAST.value}"):
+        for source in (f"{KIND}/{name}", *(f"{KIND}/{name}:{every.value}" for every in (Every.FAST, Every.SLOW))):
             if targets is not None:
                 targets.nudge(source)
 
