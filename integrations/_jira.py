@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from integrations._footer import parse_footer
-from integrations._http import Http, Tls
+from integrations._http import Http
 from integrations._jira_doctor import examine
 from integrations._jira_moves import Moves
 from integrations._jira_options import JiraOptions, check
@@ -56,9 +56,8 @@ _SHORT = 255
 
 def build(name: str, options: JiraOptions, ports: Ports, edition: Edition, uncertainty: int) -> Jira:
     check(options)
-    url = checked_url(options.url, allow_plaintext=options.allow_plaintext)
-    tls = Tls(options.ca_file, options.client_certificate, options.client_key)
-    http = Http(name, url, authorizer(options.auth, "Bearer", ports), ports, tls)
+    url = checked_url(options.url, allow_plaintext=options.connection.allow_plaintext)
+    http = Http(name, url, authorizer(options.auth, "Bearer", ports), ports, options.connection)
     return Jira(name, options, http, edition, uncertainty)
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from integrations._login import Auth
+from integrations._session import Connection
 from integrations.api import RemoteState
 
 _STATUSES = {
@@ -81,27 +82,7 @@ class JiraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     issue_type: Annotated[
         str, Meta(description="Name of the issue type, or its number", examples=["Incident", "[System] Incident"])
     ] = "Incident"
-    ca_file: Annotated[
-        str,
-        Meta(
-            description="PEM file of the CAs to trust. Empty: those of the system", examples=["/etc/tocsin/jira-ca.pem"]
-        ),
-    ] = ""
-    client_certificate: Annotated[
-        str,
-        Meta(description="PEM file of a TLS client certificate. Empty: none", examples=["/etc/tocsin/jira-client.pem"]),
-    ] = ""
-    client_key: Annotated[
-        str,
-        Meta(
-            description="PEM file of its key. Empty: the key is in the certificate's file",
-            examples=["/etc/tocsin/jira-client.key"],
-        ),
-    ] = ""
-    allow_plaintext: Annotated[
-        bool,
-        Meta(description="Confirms that `http://` to another machine is wanted; the credential is readable on the way"),
-    ] = False
+    connection: Annotated[Connection, Meta(description="How the server is reached")] = Connection()
     fields: Annotated[Fields, Meta(description="Ids of custom fields")] = Fields()
     impacts: Annotated[
         tuple[str, str, str],
