@@ -78,8 +78,8 @@ class FakeJira(FakeHttp):
         self.required: dict[str, str] = {}
         """Fields that a ticket must be created with, and their names."""
         self.resolutions: tuple[str, ...] = ("Done", "Won't Do", "Duplicate")
-        self.resolve_screen: dict[str, dict[str, object]] = {}
-        """More fields on the screen of the resolving transition."""
+        self.resolve_screen: dict[str, str] = {}
+        """More mandatory fields on the screen of the resolving transition, and their names."""
         self.link_types = ["Blocks", "Duplicate"]
         self.denied: set[str] = set()
         """Rights that the account does not have."""
@@ -242,9 +242,10 @@ class FakeJira(FakeHttp):
         fields: dict[str, object] = {}
         if self.statuses[target] == "done" and self.resolutions:
             choices = [{"id": str(n), "name": each} for n, each in enumerate(self.resolutions, 10_000)]
-            fields["resolution"] = {"required": True, "name": "Resolution", "allowedValues": choices}
+            fields["resolution"] = {**_about_field("resolution", "Resolution", required=True), "allowedValues": choices}
             if way == RESOLVE:
-                fields |= self.resolve_screen
+                asked = self.resolve_screen.items()
+                fields |= {field: _about_field(field, words, required=True) for field, words in asked}
         return {"id": number, "name": name, "to": self._status(target), "fields": fields}
 
     def _transition(self, issue: FakeIssue, data: dict[str, Any]) -> Answer:
@@ -363,7 +364,7 @@ class FakeJira(FakeHttp):
             URGENCY: [{"id": str(n), "value": each} for n, each in enumerate(LEVELS, 1)],
         }
         required = name in self.required or name in ("summary", "project", "issuetype")
-        shown: dict[str, object] = {"fieldId": name, "name": self.required.get(name, name), "required": required}
+        shown = {"fieldId": name, **_about_field(name, self.required.get(name, name), required=required)}
         return shown | ({"allowedValues": choices[name]} if name in choices else {})
 
     def _changed(self, issue: FakeIssue) -> None:
@@ -412,6 +413,10 @@ def wiki_text(markup: str) -> str:
     head = re.sub(r"\\(.)", r"\1", head)
     head = re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), head).replace("&amp;", "&")
     return head + last.removesuffix("\n{noformat}") if last else head
+
+
+def _about_field(key: str, name: str, *, required: bool) -> dict[str, object]:
+    return {"key": key, "name": name, "required": required, "operations": ["set"], "schema": {"type": "string"}}
 
 
 def _missing() -> Answer:

@@ -405,7 +405,7 @@ async def test_a_person_is_faster_than_the_transition(
 
 
 async def test_fields_that_the_transition_asks_for(pair: Pair) -> None:
-    pair.server.resolve_screen = {"customfield_9": {"required": True, "name": "Root cause"}}
+    pair.server.resolve_screen = {"customfield_9": "Root cause"}
     jira = pair.adapter()
     remote = await jira.create(wish())
     with pytest.raises(SchemaDrift, match=r"asks for 'Root cause'; give it in resolve_fields"):
