@@ -171,24 +171,19 @@ FAULTS = {
     "aruba-cx": {"SnmpFanFailed", "SnmpPowerSupplyFailed"},
     "cisco-nexus": {"SnmpFanFailed", "SnmpVpcDown"},
     "cisco-stack": {"SnmpFanFailed", "SnmpLagMemberLost", "SnmpPowerSupplyFailed", "SnmpStackMemberNotReady"},
-    "dell-idrac": {
-        "SnmpDiskFailed", "SnmpFanFailed", "SnmpPowerSupplyFailed", "SnmpServerStorageUnwell", "SnmpServerUnwell",
-        "SnmpVirtualDiskDegraded",
-    },
+    "dell-idrac": {"SnmpDiskFailed", "SnmpFanFailed", "SnmpPowerSupplyFailed"},
     "dell-switch": {"SnmpFanFailed"},
     "eaton-ups": {"SnmpUpsBatteryLow", "SnmpUpsOnBattery"},
     "fortigate": {"SnmpFirewallOutOfSync", "SnmpSensorAlarm", "SnmpVpnTunnelDown"},
     "h3c-switch": {"SnmpFanFailed", "SnmpPowerSupplyFailed"},
     "hp-procurve": {"SnmpSensorAlarm"},
     "huawei-ce": {"SnmpFanFailed", "SnmpPowerSupplyFailed"},
-    "juniper-router": {
-        "SnmpBfdSessionDown", "SnmpBgpPeerDown", "SnmpChassisAlarm", "SnmpIsisAdjacencyDown", "SnmpPowerSupplyFailed",
-    },
+    "juniper-router": {"SnmpBfdSessionDown", "SnmpBgpPeerDown", "SnmpIsisAdjacencyDown", "SnmpPowerSupplyFailed"},
     "linux": set(),
     "mikrotik-router": set(),
     "paloalto": set(),
     "printer": set(),
-    "synology-nas": {"SnmpDiskFailed", "SnmpFanFailed", "SnmpVirtualDiskDegraded"},
+    "synology-nas": {"SnmpDiskFailed", "SnmpFanFailed"},
     "unifi-ap": set(),
 }  # fmt: skip
 """What is wrong with each recorded device, and nothing else. Its clock is of the day it was recorded."""
