@@ -234,8 +234,9 @@ class Device:
             await self._choose(reading)
             changes = (table.table.changes for table in known.tables if table.table.changes)
             wanted = (oid for own in known.scalars for oid in own.reads(every))
+            asked = self._clock()
             header = await reading.get(tuple(dict.fromkeys((*_AGE, *changes, *wanted))))
-            self._grew_older(header, reading.at)
+            self._grew_older(header, asked)
             if self._settled:
                 return header
 
@@ -307,18 +308,16 @@ class Device:
         if self.about.profiles:
             chosen = select.named(profiles, self.about.profiles)
         else:
-            answered = set()
             for oid in select.questions(profiles, sys_object_id):
-                rows = await self._way.after(oid, 1)
-                if (rows and (rows[0][0] + ".").startswith(oid + ".")) or oid in await reading.get((oid,)):
-                    answered.add(oid)
+                if oid not in known.answers:  # on a bad line it takes more than one poll
+                    known.answers[oid] = await reading.answers(oid)
+            answered = {oid for oid, is_there in known.answers.items() if is_there}
             chosen = select.automatic(profiles, sys_object_id, answered)
         known.follow([self._plans.of(name) for name in chosen.names])
         known.sys_object_id, known.chosen, known.chosen_after = sys_object_id, chosen, after
         known.chosen_from, known.chosen_at = (self._plans, self.about.profiles), reading.at
-        known.given.clear()
-        known.read.clear()
-        known.had.clear()
+        for each in (known.given, known.read, known.had, known.answers):
+            each.clear()
 
     def _silent(self) -> tuple[str, ...]:
         """Its profiles of which it has nothing; none before all of them were read."""
@@ -339,9 +338,14 @@ class Device:
             if own and own <= missing:
                 yield f"it shows nothing of the profile {name} any more: look at the view of its credential"
 
-    def _grew_older(self, values: Mapping[str, Value], now: float) -> None:
-        """Notice that it started anew: labels, profiles and counters are not what they were."""
-        known, age = self.known, uptime(values, now)
+    def _grew_older(self, values: Mapping[str, Value], asked: float) -> None:
+        """Notice that it started anew: labels, profiles and counters are not what they were.
+
+        What it said to ``liveness`` after this was asked is newer, and seems to be of a time before.
+        """
+        known, age = self.known, uptime(values, self._clock())
+        if known.age is not None and known.age.at > asked:
+            return
         if known.age is not None and restarted(known.age, age):
             known.restarts += 1
             known.turn()

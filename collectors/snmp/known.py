@@ -30,6 +30,8 @@ class Knowledge:
         self.chosen_from: tuple[Plans, tuple[str, ...]] | None = None
         """The profiles that there were, and those that the configuration named."""
         self.chosen_at = 0.0
+        self.answers: dict[str, bool] = {}
+        """Whether there is something at the OIDs that were asked for by then, while profiles are being chosen."""
         self.given: set[str] = set()
         """Scalars and columns, by OID, for which something came since then."""
         self.read: set[Every] = set()
@@ -53,6 +55,7 @@ class Knowledge:
     def turn(self) -> None:
         """Its counters may have started anew, and its rows be called otherwise."""
         self.turns += 1
+        self.answers.clear()
         for table in self.tables:
             table.forget_labels()
 

@@ -20,6 +20,11 @@ class Reading:
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         return await self._walker.get(oids)
 
+    async def answers(self, oid: str) -> bool:
+        """Whether there is something at or below ``oid``."""
+        rows = await self._walker.after(oid)
+        return bool(rows and (rows[0][0] + ".").startswith(oid + ".")) or oid in await self.get((oid,))
+
     async def column(self, root: str) -> list[Row]:
         """The rows of a column. Several tables may ask for the same one: it is walked once."""
         if root not in self._found:

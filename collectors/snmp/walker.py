@@ -110,6 +110,10 @@ class Walker:
             del waiting[: len(some)]
         return found
 
+    async def after(self, oid: str) -> list[Row]:
+        """The row that comes after ``oid``; none at the end of what the device shows."""
+        return await self._again(lambda: self._session.after(oid, 1))
+
     async def walk(self, root: str) -> Walked:
         """Everything under ``root``. An SnmpError when there was no answer at all; later ones end the walk."""
         rows: list[Row] = []

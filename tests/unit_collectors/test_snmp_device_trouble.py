@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+from collections.abc import Sequence
 
 import pytest
 from fakes.snmp_virtual import IF_ENTRY, IFX_ENTRY, Switch, VirtualSession
@@ -11,12 +13,13 @@ from msgspec.structs import replace
 from test_snmp_device import PLANS, Rig, ports
 
 from collectors._model import Notice
-from collectors._targets import Lost
+from collectors._targets import Incomplete, Lost
 from collectors.snmp.device import About, Device
 from collectors.snmp.errors import Fault, NoReply, Refused, SnmpError
 from collectors.snmp.hosts import Hosts
 from collectors.snmp.port import Address, Value
 from collectors.snmp.profile import Every
+from collectors.snmp.reading import Reading
 from collectors.snmp.way import Way
 
 
@@ -105,6 +108,57 @@ async def test_a_question_that_takes_too_long_is_a_failure_like_silence() -> Non
     assert not rig.device.status()["answers"]
     with pytest.raises(Lost):
         await rig.device.poll(Every.FAST)
+
+
+async def test_a_slow_reply_is_no_restart() -> None:
+    """The age belongs to the time of the reply: choosing profiles may take most of a minute on a bad line."""
+    rig = Rig(Switch(ports()), profiles=())
+
+    def wait(_number: int) -> None:
+        rig.switch.now += 2.5
+
+    rig.session.on_request = wait
+    await rig.device.liveness()
+    for _ in range(3):
+        with contextlib.suppress(Incomplete):  # the time was spent on choosing
+            await rig.device.poll(Every.FAST)
+        await rig.device.liveness()
+    assert rig.device.known.restarts == 0
+
+
+async def test_liveness_in_the_middle_of_a_poll_is_no_restart() -> None:
+    rig = Rig(Switch(ports()))
+    await rig.device.poll(Every.FAST)
+    reading = Reading(rig.device._walker(retries=2), rig.switch.now)
+    reading_get = reading.get
+
+    async def slow_get(oids: Sequence[str]) -> dict[str, Value]:
+        found = await reading_get(oids)
+        rig.switch.now += 3
+        await rig.device.liveness()
+        return found
+
+    reading.get = slow_get  # type: ignore[method-assign, assignment]
+    rig.switch.now += 60
+    await rig.device._header(Every.FAST, reading)
+    assert rig.device.known.restarts == 0
+
+
+async def test_on_a_bad_line_profiles_are_chosen_over_several_polls() -> None:
+    rig = Rig(Switch(ports()), profiles=())
+
+    def lose(number: int) -> None:
+        if number % 3:
+            raise NoReply("lost")
+        if number > 30 and rig.device.known.chosen is None and not number % 10:
+            raise Refused("and then it is over for this time")
+
+    rig.session.on_request = lose
+    for _ in range(10):
+        rig.switch.now += 60
+        with contextlib.suppress(SnmpError, Lost):
+            await rig.device.poll(Every.FAST)
+    assert "interfaces" in rig.device.status()["profiles"]
 
 
 @pytest.fixture
