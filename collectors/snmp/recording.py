@@ -42,12 +42,17 @@ _LEFT_OUT = (
     "1.3.6.1.2.1.17.1.1", "1.3.6.1.2.1.17.4", "1.3.6.1.2.1.17.7.1.2",  # who was seen at which port
     "1.3.6.1.2.1.47.1.1.1.1.11", "1.3.6.1.2.1.47.1.1.1.1.15", "1.3.6.1.2.1.47.1.1.1.1.19",  # serial, asset, UUID
     "1.3.6.1.2.1.43.5.1.1.17", "1.3.6.1.4.1.9.3.6.3", "1.3.6.1.4.1.2636.3.1.3", "1.3.6.1.4.1.12356.100.1.1.1",
+    "1.3.6.1.2.1.55.1.8", "1.3.6.1.2.1.55.1.11", "1.3.6.1.2.1.55.1.12",  # IPv6 of old
+    "1.3.6.1.4.1.9.9.187.1.2.5", "1.3.6.1.4.1.9.9.187.1.2.7", "1.3.6.1.4.1.9.9.187.1.2.8", "1.3.6.1.4.1.2636.5.1.1",
+    "1.3.6.1.4.1.2011.5.25.177", "1.3.6.1.4.1.30065.4.1", "1.3.6.1.2.1.15.3", "1.3.6.1.2.1.191.1.9",  # BGP, OSPFv3
+    "1.3.6.1.4.1.9.9.23.1.2.1.1.4",  # CDP
     "1.3.6.1.2.1.25.4", "1.3.6.1.2.1.25.6",  # programs with their arguments, installed software
     "1.3.6.1.6.3.10", "1.3.6.1.6.3.12", "1.3.6.1.6.3.13", "1.3.6.1.6.3.15", "1.3.6.1.6.3.16", "1.3.6.1.6.3.18",
 )  # fmt: skip
 """What tells a customer, a person or a secret, wherever it is; the last line is SNMP's own configuration."""
 _SERIAL = re.compile(rb"\bserial\b|\bs/n\b|\bsn[:#]", re.IGNORECASE)
 _ADDRESS = re.compile(rb"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.])")
+_ADDRESS_V6 = re.compile(rb"(?<![0-9a-z:])[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}(?![0-9a-z:])", re.IGNORECASE)
 _MAC_IN_TEXT = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![0-9a-f])", re.IGNORECASE)
 
 
@@ -125,7 +130,7 @@ def _tells(row: Row, tag: int, indexed: Sequence[str], hidden: Sequence[bytes]) 
         return False
     if (len(value) in (6, 16) and not _PLAIN.fullmatch(value)) or any(secret in value for secret in hidden):
         return True
-    return any(form.search(value) for form in (_SERIAL, _ADDRESS, _MAC_IN_TEXT))
+    return any(form.search(value) for form in (_SERIAL, _ADDRESS, _ADDRESS_V6, _MAC_IN_TEXT))
 
 
 def _written(value: Value, tag: int) -> str:
