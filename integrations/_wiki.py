@@ -19,7 +19,7 @@ _MARKUP = re.compile(
     r"|(?<![A-Za-z0-9])[-_+]|[-_+](?![A-Za-z0-9])"  # within a word they are what they look like
     r"|\?(?=\?)|(?<=\?)\?"
     r"|[:;](?=[()DPp])|\((?=[xyni!/?*+\-]|on\)|off\)|flag)"  # little pictures
-    r"|^#+(?=\s)"
+    r"|#+(?=\s|$)"  # a numbered list
 )
 _HEADING = re.compile(r"^(\s*)(h[1-6]|bq)\.(?=\s)")
 _MACRO = "{noformat}"

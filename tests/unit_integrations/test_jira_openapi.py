@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,7 +128,7 @@ async def exchanges() -> list[tuple[Request, Answer]]:
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[object]:
+def api() -> object:
     import openapi_core
 
     document = json.loads(SPECIFICATION.read_text(encoding="utf-8"))
@@ -136,7 +136,7 @@ def api() -> Iterator[object]:
         for operation in path.values():
             if isinstance(operation, dict):
                 operation["security"] = []  # its kinds are not what is tested here, and the library knows only some
-    yield openapi_core.OpenAPI.from_dict(document, config=openapi_core.Config(spec_validator_cls=None))
+    return openapi_core.OpenAPI.from_dict(document, config=openapi_core.Config(spec_validator_cls=None))
 
 
 async def test_requests_and_replies_are_as_atlassian_describes_them(api: object) -> None:
