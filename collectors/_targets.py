@@ -35,6 +35,8 @@ TARGET_METRICS = (
 """The families the frame adds to every target's own."""
 _SOON = 60.0
 """Seconds after a start until everything has been measured for the first time, however long its interval."""
+_LOST = 5.0
+"""Seconds after a reload until what it interrupted has been measured again."""
 _SLOW = 1.0
 """Seconds after which a measurement counts as slow."""
 _BEYOND = 3
@@ -149,6 +151,8 @@ class _Live:
     again: bool = False
     known: bool = False
     """It was measured before a reload."""
+    lost: bool = False
+    """A reload came between its last measurement and the cycle that would have taken the result."""
     fresh: _Result | None = None
 
 
@@ -225,7 +229,10 @@ class TargetScheduler:
         done: set[int] = set()
         for source, live in self._live.items():
             before = old._live.get(source)
-            live.known = before is not None
+            if before is not None:
+                live.known = before.known or before.began > -math.inf
+                live.lost = before.task is not None or before.waiting or before.fresh is not None
+                live.again = live.again or before.again or (live.known and before.nudged is not None)
             state = live.target.state
             if state is None or before is None or before.target.state is None or id(state) in done:
                 continue
@@ -260,8 +267,9 @@ class TargetScheduler:
             if live.again:
                 live.again = False
                 self.nudge(live.target.source)
-            elif live.due - now > _SOON and not live.known:
-                live.nudged = loop.call_at(now + _SOON * spread(live.target.source), self._nudged, live)
+            elif live.lost or (live.due - now > _SOON and not live.known):
+                within = _LOST if live.lost else _SOON
+                live.nudged = loop.call_at(now + within * spread(live.target.source), self._nudged, live)
 
     def _due(self, live: _Live) -> None:
         """Start a measurement, or count that there is no room for it, and set the next one."""

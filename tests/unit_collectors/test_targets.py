@@ -349,6 +349,60 @@ def test_what_goes_on_beyond_the_limit_is_bounded() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("takes", [0.0, 4.0])
+def test_a_measurement_that_a_reload_interrupts_is_made_again(takes: float) -> None:
+    """Else a table that is read every four minutes has a gap of eight, which rules do not look across."""
+    log: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        seldom = target("seldom", gives(takes=takes, log=log), interval=240.0)
+        old = TargetScheduler([seldom], limit=1)
+        old.take(0)
+        first = 240 * spread("probe/seldom")
+        await asyncio.sleep(first + 242)  # measured or being measured, and no cycle since
+        before = len(log)
+        between = TargetScheduler([seldom], limit=1)  # two reloads in a row
+        between.inherit(old)
+        between.take(0)
+        await old.aclose()
+        new = TargetScheduler([seldom], limit=1)
+        new.inherit(between)
+        new.take(0)
+        await between.aclose()
+        await asyncio.sleep(10)
+        assert len(log) == before + 1
+        (scrape,) = new.take(1)
+        assert values(scrape)["probe_success"] == 1
+        third = TargetScheduler([seldom], limit=1)
+        third.inherit(new)
+        third.take(0)
+        await new.aclose()
+        await asyncio.sleep(100)
+        assert len(log) == before + 1, "what was taken is not measured again"
+        await third.aclose()
+
+    run(main)
+
+
+def test_what_was_not_measured_before_a_reload_is_measured_soon_after_it() -> None:
+    log: list[float] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        seldom = target("seldom", gives(log=log), interval=1000)
+        old = TargetScheduler([seldom], limit=1)
+        old.take(0)
+        await asyncio.sleep(30 * spread("probe/seldom"))
+        new = TargetScheduler([seldom], limit=1)
+        new.inherit(old)
+        new.take(0)
+        await old.aclose()
+        await asyncio.sleep(61)
+        assert len(log) == 1
+        await new.aclose()
+
+    run(main)
+
+
 def test_what_is_measured_seldom_is_measured_soon_after_a_start_but_not_after_a_reload() -> None:
     log: list[float] = []
 
@@ -359,6 +413,7 @@ def test_what_is_measured_seldom_is_measured_soon_after_a_start_but_not_after_a_
         await asyncio.sleep(2000)
         share = spread("probe/seldom")
         assert log == pytest.approx([60 * share, 1000 * share, 1000 * share + 1000])
+        scheduler.take(1)
         again = TargetScheduler([seldom], limit=1)
         again.inherit(scheduler)
         again.take(0)
