@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -181,9 +182,9 @@ def checked_url(url: str, *, allow_plaintext: bool) -> str:
 
 
 def redact(text: str, authorization: Authorization) -> str:
-    """``text`` without any secret of ``authorization``, also where it stands percent-encoded."""
+    """``text`` without any secret of ``authorization``, also where it stands encoded for a URL, a form or JSON."""
     for secret in authorization.secrets:
-        for shape in (secret, quote(secret, safe="")):
+        for shape in (secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]):
             if shape:
                 text = text.replace(shape, "***")
     return text

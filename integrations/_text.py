@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import msgspec
+
 from integrations._footer import render_footer
 from integrations.api import Rejected, Ticket
 
@@ -56,16 +58,29 @@ def cut_bytes(text: str, limit: int) -> str:
     return text[: _boundary(text, kept)] + ELLIPSIS
 
 
-def body_with_footer(ticket: Ticket, limit: int) -> str:
-    """The ticket's body, cut to fit ``limit`` characters together with the footer, which is never cut.
+def body_with_footer(ticket: Ticket, limit: int, tail: str = "") -> str:
+    """The ticket's body and ``tail``, cut to fit ``limit`` characters together with the footer, which is never cut.
 
-    Raises Rejected when the footer alone is too long.
+    Where the product's field is too small for all facts, the longest are left out. Raises Rejected when the facts are
+    too long for any footer, or the rest of the footer for the field.
     """
     try:
         footer = render_footer(ticket)
+        facts = dict(ticket.facts)
+        while len(footer) + 2 > limit and facts:
+            # The fault's key goes last: a stray ticket is adopted by it.
+            del facts[max(facts, key=lambda name: (name != "key", len(facts[name])))]
+            footer = render_footer(msgspec.structs.replace(ticket, facts=facts))
     except ValueError as error:
         raise Rejected(str(error)) from error
-    return cut(clean(ticket.body).rstrip(), max(0, limit - len(footer) - 2)) + "\n\n" + footer
+    room = limit - len(footer) - 2
+    if room < 0:
+        raise Rejected(
+            f"ticket {ticket.correlation_id}: {limit} characters are too few for its footer of {len(footer)}"
+        )
+    after = cut(clean(tail), max(0, min(room - 2, 600)))
+    after = f"\n\n{after}" if after else ""
+    return cut(clean(ticket.body).rstrip(), max(0, room - len(after))) + after + "\n\n" + footer
 
 
 def _boundary(text: str, end: int) -> int:
