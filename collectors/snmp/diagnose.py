@@ -32,6 +32,9 @@ _LONGER = 4.0
 _LONGEST = 10.0
 _MOMENT = 1.0
 """Seconds for what says whether somebody is there."""
+_TRIES = 2
+_TRIES_THOROUGH = 6
+"""How often a device is asked once more as before: what looks like a wrong key may be a line that loses packets."""
 _READ = frozenset((None, Fault.ACCESS))
 """What became of a request that was authentic and could be decrypted."""
 
@@ -46,6 +49,7 @@ class Cause(Enum):
     DEAD = "dead"
     NO_SNMP = "no_snmp"
     SLOW = "slow"
+    LOSS = "loss"
     COMMUNITY = "community"
     VERSION = "version"
     USER = "user"
@@ -140,6 +144,8 @@ async def _silence(suspect: Suspect, *, thorough: bool) -> Diagnosis:
             f"write version: {has} in the credential",
         )
     if engine is not None:
+        if (loss := await _loss(suspect, thorough=thorough)) is not None:
+            return loss
         return Diagnosis(
             Cause.COMMUNITY,
             f"an SNMP agent is at {at} (engine id {engine.id.hex()}) and is silent to this community: it is another "
@@ -176,6 +182,15 @@ async def _slow(suspect: Suspect) -> Diagnosis | None:
     )
 
 
+async def _loss(suspect: Suspect, *, thorough: bool) -> Diagnosis | None:
+    """Of a device that answers the same question when it is asked again."""
+    for _ in range(_TRIES_THOROUGH if thorough else _TRIES):
+        if await _try(suspect, suspect.credential) is None:
+            text = f"{suspect.where} answers now and then: packets get lost on the way, or it is too busy"
+            return Diagnosis(Cause.LOSS, text, "look at the line and at its load; raise retries of the target")
+    return None
+
+
 async def _silence_to_user(suspect: Suspect, user: User, *, thorough: bool) -> Diagnosis:
     """Its digest is right, or there would be a report; so it is encryption, or the user may not ask."""
     at, name = suspect.where, f"user {user.name!a}"
@@ -183,6 +198,8 @@ async def _silence_to_user(suspect: Suspect, user: User, *, thorough: bool) -> D
         return no_context(suspect)
     if thorough and (slow := await _slow(suspect)) is not None:
         return slow
+    if (loss := await _loss(suspect, thorough=thorough)) is not None:
+        return loss
     if user.priv is not None:
         if (found := await _other_priv(suspect, user, thorough=thorough)) is not None:
             return found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes import ber
-from fakes.snmp_agent import Later, SnmpAgent, parse, respond, silent
+from fakes.snmp_agent import Later, Request, SnmpAgent, parse, respond, silent
 from servers.snmpd import Snmpd, free_port
 from snmp_kit import AUTH_KEY, PRIV_KEY, user
 
@@ -221,8 +221,25 @@ async def test_the_daemon_says_it_with_the_first_failure_and_asks_once() -> None
                 await liveness.measure()
         assert liveness.state is not None
         assert "silent to this community" in str(liveness.state.status()["problem"])
-        assert [request.version for request in agent.requests] == [1, 3]
+        assert [request.version for request in agent.requests] == [1, 3, 1, 1]
         liveness.state.close()
+
+
+@pytest.mark.parametrize("credential", [Community(2, "public"), User("anybody")], ids=["community", "user"])
+@pytest.mark.parametrize("thorough", [False, True])
+async def test_a_line_that_loses_packets_is_no_wrong_key(credential: Credential, thorough: bool) -> None:
+    asked: list[bytes] = []
+
+    def lossy(request: Request, reply: bytes) -> list[bytes]:
+        if request.version == 3 and not request.oids:
+            return [reply]  # discovery
+        asked.append(reply)
+        return [] if len(asked) <= 2 + thorough else [reply]
+
+    with SnmpAgent({UPTIME: ber.time_ticks(100)}, behave=lossy) as agent:
+        diagnosis = await found(Suspect(Address("127.0.0.1", agent.port), credential, 0.1), thorough=thorough)
+    assert diagnosis.cause in (Cause.LOSS, Cause.SLOW), diagnosis
+    assert "retries" in diagnosis.fix or diagnosis.cause is Cause.SLOW
 
 
 async def test_a_secret_that_is_missing_is_its_own_cause() -> None:
