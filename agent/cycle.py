@@ -121,6 +121,7 @@ class Cycle:
             for scrape in scrapes:
                 self._series.ingest(scrape.source, scrape.samples, scrape.at, failed=not scrape.ok)
                 self._say(scrape)
+                await self._turn()
             sources = self.scraper.sources
             for gone in self.stats.scrapes.keys() - sources:
                 self._series.stale(gone, at)

@@ -34,13 +34,13 @@ def _is_name(text: str) -> bool:
 
 
 class _Known:
-    """A series that was examined: its final labels, and the last cycle that gave it."""
+    """Labels that were examined: what they became, and by name the last cycle that gave a series with them."""
 
-    __slots__ = ("cycle", "final")
+    __slots__ = ("final", "given")
 
     def __init__(self, final: Labels) -> None:
         self.final = final
-        self.cycle = -1
+        self.given: dict[str, int] = {}
 
 
 class SeriesCache:
@@ -48,18 +48,18 @@ class SeriesCache:
 
     ``instance``, ``job`` and ``extra`` are added. Where a sample has such a label itself it is kept as
     ``exported_instance`` or ``exported_job``, as Prometheus does with ``honor_labels: false``. With ``honor`` it
-    is left as it is, as there with true.
+    is left as it is, as there with true. Metrics of the same labels share what is remembered of these.
     """
 
-    __slots__ = ("_cycle", "_honor", "_known", "_refused", "_shared", "target")
+    __slots__ = ("_count", "_cycle", "_honor", "_known", "_refused", "target")
 
     def __init__(self, job: str, instance: str, extra: Labels = (), *, honor: bool = False) -> None:
         self._honor = honor
         self.target: Labels = tuple(sorted((("instance", instance), ("job", job), *extra)))
         self._cycle = 0
-        self._known: dict[_Key, _Known] = {}
-        self._shared: dict[Labels, Labels] = {}
-        """Final labels, each held once however many metrics have them."""
+        self._count = 0
+        """The series that are known."""
+        self._known: dict[Labels, _Known] = {}
         self._refused: dict[_Key, str] = {}
 
     def admit(self, items: Iterable[Sample | Notice]) -> tuple[list[Sample], list[str], int]:
@@ -73,22 +73,25 @@ class SeriesCache:
         for item in items:
             if type(item) is Sample:
                 name, labels, value, time = item
+                last: int | None = None
+                wrong = ""
                 try:
-                    held = known.get((name, labels))  # the one time it is hashed: that costs more than all the rest
-                    wrong = ""
-                    if held is None:
-                        held, wrong = self._examine((name, labels))
+                    held = known.get(labels)  # the one time they are hashed: that costs more than all the rest
+                    if held is not None:
+                        last = held.given.get(name)
+                    if last is None:
+                        held, wrong = self._examine(name, labels, held)
                 except TypeError:  # labels that cannot be hashed: lists where tuples belong
                     held, wrong = None, "labels are not a tuple of pairs"
                 if held is not None:
                     # As nearly all are: nothing below has anything to say of it.
-                    if held.cycle != cycle and type(value) is float and (time is None or type(time) is int):
-                        held.cycle = cycle
+                    if last != cycle and type(value) is float and (time is None or type(time) is int):
+                        held.given[name] = cycle
                         stored.append(_new((name, held.final, value, time)))
                         continue
-                    if held.cycle == cycle:
+                    if last == cycle:
                         wrong = "given twice in one cycle"
-                    held.cycle = cycle
+                    held.given[name] = cycle
                 if not wrong and type(value) is not float:
                     wrong = "" if type(value) is int else f"value {value!r:.40} is not a number"
                 if not wrong and not (time is None or type(time) is int):
@@ -108,28 +111,28 @@ class SeriesCache:
         self._forget(len(stored) + dropped)
         return stored, warnings, dropped
 
-    def _examine(self, key: _Key) -> tuple[_Known | None, str]:
-        wrong = self._refused.get(key)
+    def _examine(self, name: str, labels: Labels, held: _Known | None) -> tuple[_Known | None, str]:
+        """A series that is not known, ``held`` when its labels are; None with the reason when it is refused."""
+        wrong = self._refused.get((name, labels))
         if wrong is None:
             try:
-                final = self._finalise(*key)
+                _check_name(name)
+                if held is None:
+                    held = self._known[labels] = _Known(self._finalise(labels))
             except (ValueError, TypeError, AttributeError) as error:
-                wrong = self._refused[key] = str(error)
+                wrong = self._refused[name, labels] = str(error)
             else:
-                held = self._known[key] = _Known(self._shared.setdefault(final, final))
+                self._count += 1
                 return held, ""
         return None, wrong
 
-    def _finalise(self, name: str, labels: Labels) -> Labels:
-        """Check a series once. Raises ValueError (or what a wrong type raises) with the reason it is refused."""
-        if not _is_name(name):
-            raise ValueError("not a valid metric name")
-        if name in RESERVED:
-            raise ValueError("the name belongs to the frame")
+    def _finalise(self, labels: Labels) -> Labels:
+        """Check labels once. Raises ValueError (or what a wrong type raises) with the reason they are refused."""
         if len(labels) > _LABEL_LIMIT:
             raise ValueError(f"more than {_LABEL_LIMIT} labels")
-        final: dict[str, str] = {}
-        for label, value in labels:
+        final: dict[str, tuple[str, str]] = {}
+        for pair in labels:
+            label, value = pair
             if not _is_name(label) or label == "__name__":
                 raise ValueError(f"{label!r:.100} is not a valid label name")
             if label in final:
@@ -137,19 +140,31 @@ class SeriesCache:
             if len(value) > _VALUE_LIMIT:
                 raise ValueError(f"the value of label {label} is longer than {_VALUE_LIMIT} characters")
             if value:
-                final[label] = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        for label, value in self.target:
+                clean = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                final[label] = pair if clean == value and type(pair) is tuple else (label, clean)
+        for pair in self.target:
+            label = pair[0]
             if label in final:
                 if self._honor:
                     continue
-                final[f"exported_{label}"] = final[label]
-            final[label] = value
-        return tuple(sorted(final.items()))
+                final[f"exported_{label}"] = (f"exported_{label}", final[label][1])
+            final[label] = pair
+        return tuple(sorted(final.values()))
 
     def _forget(self, given: int) -> None:
         """Keep memory in proportion to what is alive: once most of what is remembered is gone, keep the living."""
-        if len(self._known) > 2 * given + 64:
-            self._known = {key: held for key, held in self._known.items() if held.cycle == self._cycle}
-            self._shared = {held.final: held.final for held in self._known.values()}
+        if self._count > 2 * given + 64:
+            for held in self._known.values():
+                held.given = {name: last for name, last in held.given.items() if last == self._cycle}
+            self._known = {labels: held for labels, held in self._known.items() if held.given}
+            self._count = sum(len(held.given) for held in self._known.values())
         if len(self._refused) > 2 * given + 64:
             self._refused.clear()
+
+
+def _check_name(name: str) -> None:
+    """ValueError, or what a wrong type raises, for what cannot be the name of a collector's series."""
+    if not _is_name(name):
+        raise ValueError("not a valid metric name")
+    if name in RESERVED:
+        raise ValueError("the name belongs to the frame")

@@ -113,9 +113,11 @@ class TargetStats(msgspec.Struct):
 
 
 class _Result(msgspec.Struct, frozen=True):
-    """Times are those of the loop, in seconds."""
+    """What a measurement gave, admitted. Times are those of the loop, in seconds."""
 
-    items: list[Sample | Notice]
+    samples: list[Sample]
+    warnings: tuple[str, ...]
+    dropped: int
     error: str
     began: float
     seconds: float
@@ -347,7 +349,9 @@ class TargetScheduler:
             live.slow = seconds > _SLOW
             live.task = None
             self._fill()
-        live.fresh = _Result(items, error, live.began, seconds, echo)
+        # Here and not when the cycle takes it: of a thousand targets that would be one long piece of work.
+        stored, warnings, dropped = live.series.admit(items)
+        live.fresh = _Result(stored, tuple(warnings), dropped, error, live.began, seconds, echo)
         if live.again:
             live.again = False
             self.nudge(target.source)
@@ -357,15 +361,15 @@ class TargetScheduler:
         if live.fresh is None:
             raise CollectorError("there is no result to publish")
         result, live.fresh = live.fresh, None
-        stored, warnings, dropped = live.series.admit(result.items)
+        stored = result.samples
         labels = live.series.target
         if live.target.frame:
             values = (0.0 if result.error else 1.0, result.seconds, float(len(stored)))
             stored += [Sample(metric.name, labels, value) for metric, value in zip(TARGET_METRICS, values, strict=True)]
         read = min(at, now - round((asyncio.get_running_loop().time() - result.began) * 1000))
         return Scrape(
-            live.target.source, labels, read, tuple(stored), not result.error, result.error, tuple(warnings),
-            result.seconds, dropped, result.echo,
+            live.target.source, labels, read, tuple(stored), not result.error, result.error, result.warnings,
+            result.seconds, result.dropped, result.echo,
         )  # fmt: skip
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from math import isnan
+from operator import itemgetter
 
 from rules.model import Labels
 from rules.timeline import Series, Timeline
 
 RawSample = tuple[str, Labels, float, int | None]
 """Name, labels sorted by name without ``__name__``, value, and time in ms (None: the time of the cycle)."""
+
+
+_told = itemgetter(1)
 
 
 class Slot:
@@ -78,6 +82,10 @@ class Origin:
             values.append(value)
             count += 1
         return count, None
+
+    def keeps(self, labels: Labels) -> bool:
+        """Whether the labels of a sample are those of its series, so that many series can share the one object."""
+        return not self.target and type(labels) is tuple and all(map(_told, labels)) and sorted(labels) == [*labels]
 
     def labelled(self, labels: Labels) -> dict[str, str]:
         """The labels of a sample with those of the target; of two of one name one wins, as ``honor_labels`` says."""

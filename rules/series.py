@@ -137,7 +137,7 @@ class SeriesWindow:
 
     def append(self, name: str, labels: Labels, at: int, value: float) -> bool:
         """Store one sample outside any source, such as a rule's output; False when out of order or over budget."""
-        series = self._series.get((name, labels)) or self._admit(name, dict(labels), None)
+        series = self._series.get((name, labels)) or self._admit(name, self._shared(dict(labels)), None)
         if series is None or self._samples >= self._max_samples:
             self.refused += 1
             return False
@@ -151,7 +151,8 @@ class SeriesWindow:
             slot = origin.lookup.get((name, labels))
             if slot is None:
                 known = len(self._series)
-                series = self._admit(name, origin.labelled(labels), origin.timeline, cycle)
+                final = labels if origin.keeps(labels) else self._shared(origin.labelled(labels))
+                series = self._admit(name, final, origin.timeline, cycle)
                 if series is None:
                     refused += 1
                     continue
@@ -190,9 +191,8 @@ class SeriesWindow:
         self._samples += series.put(series.timeline.push(at), value)
         return True
 
-    def _admit(self, name: str, pairs: Mapping[str, str], timeline: Timeline | None, first: int = 0) -> Series | None:
+    def _admit(self, name: str, labels: Labels, timeline: Timeline | None, first: int = 0) -> Series | None:
         """The series of these labels, made when there is room; on ``timeline``, or on one of its own."""
-        labels = tuple(self._pair(pair) for pair in sorted(pairs.items()) if pair[1])
         series = self._series.get((name, labels))
         if series is not None:
             return series
@@ -205,8 +205,9 @@ class SeriesWindow:
         self._touch(name)
         return series
 
-    def _pair(self, pair: tuple[str, str]) -> tuple[str, str]:
-        return self._pairs.setdefault(pair, pair)
+    def _shared(self, pairs: Mapping[str, str]) -> Labels:
+        """Labels in their canonical form, made of pairs that other series have too."""
+        return tuple(self._pairs.setdefault(pair, pair) for pair in sorted(pairs.items()) if pair[1])
 
     def _touch(self, name: str) -> None:
         self._generation += 1
@@ -325,7 +326,7 @@ class SeriesWindow:
             values = part.values[begin - part.start : end - part.start]
             if not values or self._samples + len(values) > self._max_samples:
                 continue
-            series = self._admit(part.name, dict(part.labels), timeline, first + begin)
+            series = self._admit(part.name, self._shared(dict(part.labels)), timeline, first + begin)
             if series is None or series.timeline is not timeline:
                 continue
             taken += len(values)

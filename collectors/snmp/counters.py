@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from enum import Enum
+from sys import intern
 
 from collectors.snmp.port import Row
 
@@ -44,6 +45,9 @@ class Reason(Enum):
     MOVED = "moved"
     """It went on somewhere else: the published value stands still for this poll."""
     WRONG_TYPE = "wrong_type"
+
+
+_UNKNOWN: Mapping[str, float] = {}
 
 
 class _EveryRow:
@@ -79,7 +83,7 @@ class Counters:
 
     def __init__(self, root: str, bits: int, *, octets: bool = False) -> None:
         self._counters: dict[str, _Counter] = {}
-        self._limits: Mapping[str, float] = {}
+        self._limits = _UNKNOWN
         self._modulus = 1 << bits
         self._narrow = bits == 32
         self._octets = octets
@@ -126,7 +130,7 @@ class Counters:
                 continue
             counter = counters.get(oid)
             if counter is None:
-                counters[oid] = _Counter(raw, at, self._first_bound(oid))
+                counters[intern(oid)] = _Counter(raw, at, self._first_bound(oid))  # many devices have the same OIDs
                 kept.append(row)
                 continue
             grown = raw - counter.raw

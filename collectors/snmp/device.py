@@ -209,7 +209,8 @@ class Device:
             items += said.samples
             problems += (f"{name}: the value is not of its type" for name in said.wrong)
         made = await self._tables(every, reading, header, problems, given)
-        known.given |= given
+        if not given <= known.given:
+            known.given = self._plans.once(known.given | given)
         if known.turns != turns:
             raise SnmpError("it started anew while it was read; what was read is not used")
         items += made
@@ -316,7 +317,8 @@ class Device:
         known.follow([self._plans.of(name) for name in chosen.names])
         known.sys_object_id, known.chosen, known.chosen_after = sys_object_id, chosen, after
         known.chosen_from, known.chosen_at = (self._plans, self.about.profiles), reading.at
-        for each in (known.given, known.read, known.had, known.answers):
+        known.given = frozenset()
+        for each in (known.read, known.had, known.answers):
             each.clear()
 
     def _silent(self) -> tuple[str, ...]:
@@ -328,9 +330,10 @@ class Device:
 
     def _no_more(self, every: Every, given: set[str]) -> Iterable[str]:
         """Of which profiles it has shown something since they were chosen, and shows nothing now."""
-        had = self.known.had.setdefault(every, set())
+        had: frozenset[str] = self.known.had.get(every, frozenset())
         missing = had - given
-        had |= given
+        if not given <= had:
+            had = self.known.had[every] = self._plans.once(had | given)
         if not missing or self.known.chosen is None:
             return
         for name in self.known.chosen.names:

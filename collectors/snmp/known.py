@@ -32,11 +32,11 @@ class Knowledge:
         self.chosen_at = 0.0
         self.answers: dict[str, bool] = {}
         """Whether there is something at the OIDs that were asked for by then, while profiles are being chosen."""
-        self.given: set[str] = set()
+        self.given: frozenset[str] = frozenset()
         """Scalars and columns, by OID, for which something came since then."""
         self.read: set[Every] = set()
         """The classes that were read since then."""
-        self.had: dict[Every, set[str]] = {}
+        self.had: dict[Every, frozenset[str]] = {}
         """By class the objects, by OID, for which something came since then."""
         self.tables: list[Table] = []
         self.scalars: list[Scalars] = []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from sys import intern
+from typing import TypeVar
 
 from collectors._model import Labels
 from collectors.snmp.display_hint import shown
@@ -13,6 +16,7 @@ from collectors.snmp.syntaxes import COMBINED, combined, text
 
 _REMEMBERED = 100_000
 """Rows whose labels are kept, more than a table has: a device that makes up other ones each time shall not fill us."""
+_T = TypeVar("_T")
 Cells = dict[str, Value]
 """The values of a column by index, dotted."""
 
@@ -21,6 +25,18 @@ def cells(root: str, rows: Iterable[Row]) -> Cells:
     """The rows of a column by their index."""
     begin = len(root) + 1
     return {oid[begin:]: value for oid, value in rows}
+
+
+def _kept(root: str, rows: Iterable[Row]) -> Cells:
+    """The same for keeping: many devices have the same indexes and names, which are held once for all of them."""
+    begin = len(root) + 1
+    return {intern(oid[begin:]): _once(value) if type(value) is bytes else value for oid, value in rows}
+
+
+@lru_cache(maxsize=8_192)
+def _once(value: _T) -> _T:
+    """The value that was seen first among equal ones: of one type only, as 1 is equal to 1.0."""
+    return value
 
 
 def before(oid: str) -> str:
@@ -56,7 +72,7 @@ class Names(dict[str, Labels | None]):
         self._table = table
         self._published = [each.label for each in table.indexes if not each.drop]
         self._published += [each.label for each in table.lookups if not each.drop]
-        self.columns: Mapping[str, Cells] = {root: cells(root, columns.get(root, ())) for root in lookup_roots(table)}
+        self.columns: Mapping[str, Cells] = {root: _kept(root, columns.get(root, ())) for root in lookup_roots(table)}
 
     def over(self, columns: Mapping[str, Cells]) -> Names:
         """The same table's, with these of the columns it looks up read anew."""
@@ -86,7 +102,8 @@ class Names(dict[str, Labels | None]):
             found[lookup.label] = "" if value is None else self._text(lookup, key, value)
             if type(value) is int:  # what a lookup after this one goes on from
                 numbers[lookup.label] = str(value)
-        return tuple(sorted((label, found[label]) for label in self._published if found[label]))
+        made: Labels = _once(tuple(sorted(_once((label, found[label])) for label in self._published if found[label])))
+        return made
 
     def _text(self, lookup: Lookup, key: str, value: Value) -> str:
         if lookup.display_hint and isinstance(value, bytes):

@@ -10,6 +10,7 @@ and after. Counters follow the name: a row that is called otherwise starts anew.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from sys import intern
 
 from collectors._model import Sample
 from collectors.snmp.counters import EVERY_ROW, Counters, Reason
@@ -236,7 +237,7 @@ class Table:
 
     def _see(self, every: Every, found: Mapping[str, Sequence[Row]]) -> None:
         columns = self._plan.columns.keys() & found.keys()
-        self._seen[every] = dict.fromkeys(row[0][len(root) + 1 :] for root in columns for row in found[root])
+        self._seen[every] = dict.fromkeys(intern(row[0][len(root) + 1 :]) for root in columns for row in found[root])
 
 
 def _check_column(plan: TablePlan) -> str:

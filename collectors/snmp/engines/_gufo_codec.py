@@ -23,7 +23,7 @@ from gufo.snmp._fast import (
     get_master_key,
 )
 
-from collectors.snmp.credentials import Auth, Credential, Priv, User
+from collectors.snmp.credentials import Auth, Community, Credential, Priv, User
 from collectors.snmp.port import Value
 
 _T = TypeVar("_T")
@@ -76,6 +76,31 @@ class Codec:
 
 
 _LOCAL = threading.local()
+_MOST_SPARE = 64
+
+
+def borrow(community: Community) -> Codec:
+    """A codec for one request and its reply, to be given back. OSError when there are too many open files.
+
+    Without SNMPv3 it knows nothing of a device: a few serve all of them, where each has a socket and two buffers.
+    """
+    spare = _spare(community)
+    return spare.pop() if spare else Codec(community)
+
+
+def give_back(community: Community, codec: Codec) -> None:
+    spare = _spare(community)
+    if len(spare) < _MOST_SPARE:
+        spare.append(codec)
+
+
+def _spare(community: Community) -> list[Codec]:
+    found: dict[Community, list[Codec]] | None = getattr(_LOCAL, "spare", None)
+    if found is None:
+        found = _LOCAL.spare = {}
+    elif len(found) > _MOST_SPARE:  # those of former configurations are not kept for ever
+        found.clear()
+    return found.setdefault(community, [])
 
 
 def _pair() -> tuple[int, int]:

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from gufo.snmp._fast import NoSuchInstance, SnmpAuthError
 
-from collectors.snmp.credentials import Auth, Credential, User
+from collectors.snmp.credentials import Auth, Community, Credential, User
 from collectors.snmp.engines import _header
-from collectors.snmp.engines._gufo_codec import LARGEST, Client, Codec, Send, many
+from collectors.snmp.engines._gufo_codec import LARGEST, Client, Codec, Send, borrow, give_back, many
 from collectors.snmp.engines._header import Report
 from collectors.snmp.engines._wire import Wire
 from collectors.snmp.errors import TooBig
@@ -57,7 +57,10 @@ class Link:
         self._waiting: asyncio.Future[Any] | None = None
         self._receive: Callable[[Client], Any] = many
         self._loop = asyncio.get_running_loop()
-        self._codec = Codec(credential)  # first: it can fail (too many files) and leaves nothing open
+        self._community = credential if isinstance(credential, Community) else None
+        # First: it can fail (too many files) and leaves nothing open.
+        self._codec = Codec(credential) if self._community is None else borrow(self._community)
+        self._let_go()
         self._wire = Wire(address, self._received, self._fail)
 
     def close(self) -> None:
@@ -74,8 +77,20 @@ class Link:
         self.known = True
         return head.engine
 
+    def _let_go(self) -> None:
+        if self._community is not None:
+            give_back(self._community, self._codec)
+
     async def ask(self, send: Send, receive: Callable[[Client], _T], seconds: float) -> _T:
         """Send, and wait for what ``receive`` makes of the reply. ``FAILURES``, or NoSuchInstance."""
+        if self._community is not None:
+            self._codec = borrow(self._community)
+        try:
+            return await self._answered(send, receive, seconds)
+        finally:
+            self._let_go()
+
+    async def _answered(self, send: Send, receive: Callable[[Client], _T], seconds: float) -> _T:
         request = self._codec.encode(send)
         if self._v3:
             self._message_id = _header.message_id(request)
