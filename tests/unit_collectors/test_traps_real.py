@@ -301,13 +301,14 @@ async def test_a_secret_that_is_missing_is_said_and_what_was_before_goes_on(stat
 async def test_what_engines_said_outlives_the_process(tmp_path: Path) -> None:
     recorded = v3(pdu(variables=link()), User("sha256aes128", Auth.SHA256, KEY, Priv.AES128, OTHER_KEY), time=1_000)
     later = v3(pdu(request_id=9), User("sha256aes128", Auth.SHA256, KEY, Priv.AES128, OTHER_KEY), time=2_000)
-    for sent, taken in ((later, 1), (recorded, 0)):
+    for sent, taken in ((later, 1), (recorded, 0), (later, 0)):
         station = Station(tmp_path)
         station.apply(configured(("127.0.0.1", free_port())))
         await collected(station)
         station._receive(sent, "127.0.0.1")
         assert sum(station.memory.counts.taken.values()) == taken
         await station.aclose()
+    assert station.memory.counts.dropped[Drop.DUPLICATE] == 1, "within the window it is known by itself"
     assert THEIR_ID.hex() in (tmp_path / ENGINE).read_text()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 ENGINE = "snmp-engine.json"
 """Our engine's id and starts, and what is known of other engines (``engine.py``)."""
 TRAPS = "snmp-traps.json"
-"""What was counted (``ledger.py``)."""
+"""What was counted (``ledger.py``), and what came lately (``receiver.py``), so that it is not counted again."""
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -6,6 +6,7 @@ say. Whatever a datagram holds, nothing leaves here but an answer or none.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from collectors.snmp.traps.polls import Polls
 from collectors.snmp.traps.senders import Sender, Senders, stranger
 from collectors.snmp.traps.usm import Refused, Security, Usm
 
-_REMEMBERED = 150.0
+REMEMBERED = 150.0
 """Seconds in which the same notification again is the same one: the time in which SNMPv3 cannot tell."""
 _MOST_REMEMBERED = 20_000
 
@@ -51,7 +52,8 @@ class Memory:
         """Whose engine ids are known, by name of the target."""
         self.addresses: dict[str, Sequence[str]] = {}
         """What the names of hosts led to."""
-        self.seen: OrderedDict[tuple[str | bytes, int], float] = OrderedDict()
+        self.seen: OrderedDict[bytes, float] = OrderedDict()
+        """Digests of what came lately, and when; those that came first at the beginning."""
         self.trouble: dict[tuple[str, Drop], float] = {}
         """When something of a target was last refused, by its name and the reason."""
         self.defect = ""
@@ -125,7 +127,7 @@ class Receiver(msgspec.Struct):
         if notification.inform:
             # The same message with another tag: the rest of an inform is what its response has to be (RFC 3416 4.2.7).
             answer = data[: message.pdu_at] + bytes([RESPONSE]) + data[message.pdu_at + 1 :]
-            if self._is_again(address, data, message.pdu, now):
+            if self._is_again(address.encode(), data, message.pdu, now):
                 return Refused(Drop.DUPLICATE, answer)
         self._take(known or stranger(address), notification, Security.NO_AUTH, now)
         return message.version, answer
@@ -157,11 +159,11 @@ class Receiver(msgspec.Struct):
         if sender.name:
             self.polls.ask(sender.name, now)
 
-    def _is_again(self, origin: str | bytes, data: bytes, pdu: Span, now: float) -> bool:
+    def _is_again(self, origin: bytes, data: bytes, pdu: Span, now: float) -> bool:
         """Whether the very same notification came before: an inform whose answer was lost, or one that was replayed."""
         seen = self.memory.seen
-        key = (origin, hash(data[pdu.start : pdu.stop]))
-        while seen and (len(seen) > _MOST_REMEMBERED or now - next(iter(seen.values())) > _REMEMBERED):
+        key = hashlib.blake2b(origin + data[pdu.start : pdu.stop], digest_size=16).digest()
+        while seen and (len(seen) > _MOST_REMEMBERED or now - next(iter(seen.values())) > REMEMBERED):
             seen.popitem(last=False)
         again = key in seen
         seen[key] = now

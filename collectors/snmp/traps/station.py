@@ -27,7 +27,7 @@ from collectors.snmp.traps.limits import Limits
 from collectors.snmp.traps.meaning import Meanings
 from collectors.snmp.traps.options import Sources, TrapOptions, address_of
 from collectors.snmp.traps.polls import Polls
-from collectors.snmp.traps.receiver import Memory, Receiver
+from collectors.snmp.traps.receiver import REMEMBERED, Memory, Receiver
 from collectors.snmp.traps.report import METRICS
 from collectors.snmp.traps.senders import Senders, Watched
 from collectors.snmp.traps.usm import Usm
@@ -55,6 +55,13 @@ class Settings(msgspec.Struct, frozen=True):
     nudge: Callable[[str], object]
     engines: Callable[[], Mapping[bytes, str]] = dict
     """The targets' engines as far as polling knows them: many devices send from another address than they answer at."""
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``files.TRAPS`` holds. ``lately`` are digests (hex) with the Unix time at which they came."""
+
+    counted: list[Kept]
+    lately: dict[str, float]
 
 
 class TrapCollector:
@@ -247,8 +254,11 @@ class Station:
         path = self._state / files.TRAPS
         try:
             if path.stat().st_size <= _MOST_KEPT:
-                kept = msgspec.json.decode(path.read_bytes(), type=list[Kept])
-                self.memory.ledger.restore(kept, self._at_wall)
+                kept = msgspec.json.decode(path.read_bytes(), type=_File)
+                self.memory.seen.update(
+                    (bytes.fromhex(digest), min(now, at - self._offset)) for digest, at in kept.lately.items()
+                )
+                self.memory.ledger.restore(kept.counted, self._at_wall)
         except FileNotFoundError:
             pass  # the first start
         except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
@@ -258,7 +268,9 @@ class Station:
     async def _write(self) -> None:
         if self._engine is None:
             return
-        kept = self.memory.ledger.kept(self._at_wall)
+        now = self._clock()
+        lately = {digest.hex(): self._at_wall(at) for digest, at in self.memory.seen.items() if now - at <= REMEMBERED}
+        kept = _File(self.memory.ledger.kept(self._at_wall), lately)
         try:
             await asyncio.to_thread(engine.write, self._state / files.ENGINE, *self._engine, self._at_wall)
             await asyncio.to_thread(files.replace, self._state / files.TRAPS, msgspec.json.encode(kept))
