@@ -1,6 +1,7 @@
 """Every broken configuration in ``broken_config/`` is refused with exactly the messages beside it.
 
-To add one: write ``<mistake>.yaml`` and put what a person should read into ``<mistake>.txt``.
+To add one: write ``<mistake>.yaml`` and put what a person should read into ``<mistake>.txt``;
+INTEGRATIONS stands for the names of all integrations.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.load import load
+from integrations.api import available
 
 CORPUS = Path(__file__).parent / "broken_config"
 
@@ -17,7 +19,9 @@ CORPUS = Path(__file__).parent / "broken_config"
 def messages(path: Path) -> str:
     loaded = load(path)
     assert loaded.config is None, "the file was accepted"
-    return "".join(str(problem).replace(f"{path.parent}/", "") + "\n" for problem in loaded.problems)
+    known = ", ".join(available())
+    said = "".join(str(problem).replace(f"{path.parent}/", "") + "\n" for problem in loaded.problems)
+    return said.replace(known, "INTEGRATIONS")
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*.yaml")), ids=lambda path: path.stem)

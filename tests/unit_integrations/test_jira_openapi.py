@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlencode
 
 import msgspec
 import pytest
+from fakes.described import Sent
 from fakes.fake_http import Answer, Request
 from fakes.fake_jira import CI, CI_ID, GROUP, IMPACT, PROJECT, TOKEN, URGENCY, FakeJira
 
@@ -35,42 +35,6 @@ class Recorder(FakeJira):
         answer = super().handle(request)
         self.exchanges.append((request, answer))
         return answer
-
-
-@dataclass
-class Sent:
-    """A request in the shape that openapi-core takes."""
-
-    request: Request
-
-    @property
-    def host_url(self) -> str:
-        return SITE
-
-    @property
-    def path(self) -> str:
-        return self.request.path
-
-    @property
-    def method(self) -> str:
-        return self.request.method.lower()
-
-    @property
-    def body(self) -> bytes | None:
-        return self.request.body or None
-
-    @property
-    def content_type(self) -> str:
-        return self.request.headers.get("content-type", "")
-
-    @cached_property
-    def parameters(self) -> object:
-        """The library writes into it what it reads from the path."""
-        from openapi_core.datatypes import RequestParameters
-        from werkzeug.datastructures import Headers, ImmutableMultiDict
-
-        query = ImmutableMultiDict(list(self.request.query.items()))
-        return RequestParameters(query=query, header=Headers(list(self.request.headers.items())), cookie={}, path={})
 
 
 @dataclass
@@ -143,7 +107,7 @@ async def test_requests_and_replies_are_as_atlassian_describes_them(api: object)
     seen = set()
     for request, answer in await exchanges():
         what = f"{request.method} {request.path}?{urlencode(request.query)}"
-        sent = Sent(request)
+        sent = Sent(request, SITE)
         result = api.unmarshal_request(sent)  # type: ignore[attr-defined]  # without stubs
         assert result.errors == [], what
         if answer.body is not None:
@@ -163,5 +127,5 @@ def test_a_wrong_request_is_noticed(api: object) -> None:
         Request("POST", "/rest/api/3/issueLink", {}, headers, b'{"type": {"name": "x"}, "inwardIssue": {"id": "1"}}'),
         Request("POST", "/rest/api/3/issue", {}, headers, b'{"properties": [{"key": "a", "worth": 1}]}'),
     ):
-        result = api.unmarshal_request(Sent(request))  # type: ignore[attr-defined]
+        result = api.unmarshal_request(Sent(request, SITE))  # type: ignore[attr-defined]
         assert result.errors, request.path
