@@ -7,6 +7,7 @@ nobody reads the skips. A test that needs root is skipped everywhere without it.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -33,6 +34,12 @@ def _find(program: str) -> Path:
     if found is None:
         _missing(program)
     return Path(str(found))
+
+
+def pytest_collection_finish() -> None:
+    """The thousands of tests themselves are nothing to search for garbage: that would be in the CPU time of each."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
