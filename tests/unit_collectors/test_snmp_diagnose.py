@@ -11,7 +11,7 @@ import pytest
 from fakes import ber
 from fakes.snmp_agent import Later, Request, SnmpAgent, parse, respond, silent
 from servers.snmpd import Snmpd, free_port
-from snmp_kit import AUTH_KEY, PRIV_KEY, user
+from snmp_kit import AUTH_KEY, ENGINES, PRIV_KEY, user
 
 from collectors._options import CredentialRef
 from collectors.snmp import diagnose, reach
@@ -91,28 +91,24 @@ async def found(asked: Suspect, *, thorough: bool = True) -> Diagnosis:
     return await diagnose.diagnose(await failure(asked), asked, thorough=thorough)
 
 
-def cases() -> list[object]:
-    """With the fast engine all; with the slow one what the daemon itself finds out, and one of the others."""
-    made = []
-    for number, (_, thorough, cause, _) in enumerate(MISTAKES):
-        engines = [Choice.GUFO] if thorough and cause is not Cause.PRIV_PROTOCOL else [Choice.GUFO, Choice.PYSNMP]
-        name = f"{cause.value}-{'thorough' if thorough else 'quick'}-{number}"
-        made += [pytest.param(engine, MISTAKES[number], id=f"{engine.value}-{name}") for engine in engines]
-    return made
-
-
 @pytest.mark.server("snmpd")
-@pytest.mark.parametrize(("engine", "mistake"), cases())
-async def test_a_mistake_has_its_name_and_its_mend(
-    snmpd: Snmpd, engine: Choice, mistake: tuple[Credential, bool, Cause, str]
-) -> None:
-    credential, thorough, cause, words = mistake
-    asked = Suspect(Address(snmpd.host, snmpd.port), credential, 0.2, engine)
-    diagnosis = await found(asked, thorough=thorough)
-    assert (diagnosis.cause, words in str(diagnosis)) == (cause, True), diagnosis
-    assert f"127.0.0.1:{snmpd.port}" in diagnosis.text
-    for secret in ("c0mmunity", "elsewhere", AUTH_KEY, PRIV_KEY, OTHER_KEY):
-        assert secret not in str(diagnosis)
+@ENGINES
+async def test_a_mistake_has_its_name_and_its_mend(snmpd: Snmpd, engine: Choice) -> None:
+    """All at the same time, as most of it is waiting; with the slow engine, one by one, what the daemon finds out."""
+    gate = asyncio.Semaphore(20 if engine is Choice.GUFO else 1)
+
+    async def one(credential: Credential, thorough: bool) -> Diagnosis:
+        async with gate:
+            return await found(Suspect(Address(snmpd.host, snmpd.port), credential, 0.6, engine), thorough=thorough)
+
+    mistakes = [each for each in MISTAKES if engine is Choice.GUFO or not each[1]]
+    diagnoses = await asyncio.gather(*(one(credential, thorough) for credential, thorough, _, _ in mistakes))
+    told = [(each.cause, words in str(each)) for each, (_, _, _, words) in zip(diagnoses, mistakes, strict=True)]
+    assert told == [(cause, True) for _, _, cause, _ in mistakes], diagnoses
+    for diagnosis in diagnoses:
+        assert f"127.0.0.1:{snmpd.port}" in diagnosis.text
+        for secret in ("c0mmunity", "elsewhere", AUTH_KEY, PRIV_KEY, OTHER_KEY):
+            assert secret not in str(diagnosis)
 
 
 async def test_nobody_listens() -> None:
