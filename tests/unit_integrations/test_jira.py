@@ -154,6 +154,17 @@ async def test_a_clone_by_a_person_is_not_ours(pair: Pair) -> None:
     assert pair.server.issues[clone].status == "Open"
 
 
+async def test_a_label_that_a_person_put_on_another_ticket_does_not_move_it(pair: Pair) -> None:
+    """Labels only lead to issues; whose they are stands in the property."""
+    jira = pair.adapter()
+    first = await jira.create(wish())
+    other = await jira.create(wish(correlation_id=OTHER, ci_id="77aa"))
+    pair.server.issues[int(other.ref.id)].fields["labels"] += pair.server.issues[int(first.ref.id)].fields["labels"]
+    pair.server.set_status(int(other.ref.id), "Open")
+    assert [each.ref for each in await jira.find(KEY)] == [first.ref]
+    assert [each.ref for each in await jira.list_open("prod", "5d0f")] == [first.ref]
+
+
 async def test_a_moved_issue_is_followed(pair: Pair) -> None:
     jira = pair.adapter()
     created = await jira.create(wish())
