@@ -179,10 +179,14 @@ class Http:
         return reply
 
     async def _ask(self, url: str, form: bytes, authorization: Authorization) -> Reply:
-        """Posts a login's form. It changes no ticket, so nothing about it is ever in doubt."""
+        """Posts a login's form. It changes no ticket, so nothing about it is ever in doubt.
+
+        A refusal comes back as a reply, for the login to say what it means: no ticket is to be blamed for it.
+        """
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         reply = await self._exchange("POST", url, Effect.READ, authorization, body=form, headers=headers)
-        if reply.status not in (400, 401, 403) and not 200 <= reply.status < 300:
+        refusal = 400 <= reply.status < 500 and reply.status not in (408, 429)
+        if not refusal and not 200 <= reply.status < 300:
             raise reply.error()
         return reply
 

@@ -51,6 +51,9 @@ class _One(msgspec.Struct, frozen=True):
 _INERT = re.compile(r"[^\W_][\w .:/@()+&-]{0,254}")
 
 
+_SYS_ID = re.compile("[0-9A-Za-z]{32}")
+
+
 def inert(value: str) -> bool:
     """Whether the value can mean nothing but itself in a query."""
     return _INERT.fullmatch(value) is not None and not value.lower().startswith("javascript:")
@@ -136,10 +139,7 @@ class TableRest:
         if reply.status == 404:
             await self._not_hidden(table, sys_id)
             return None
-        row = reply.json(_One).result
-        if not text(row, "sys_id"):
-            raise reply.unexpected("answered with a row without sys_id")
-        return row
+        return _row(reply)
 
     async def insert(self, table: str, payload: Mapping[str, str], fields: Sequence[str]) -> Row:
         reply = await self._http.send("POST", _written(table, fields), payload, accept=(403,))
@@ -147,7 +147,7 @@ class TableRest:
             raise _forbidden(reply)
         if reply.status != 201:
             raise reply.unexpected(f"answered {reply.status} where 201 was expected")
-        return self._row(reply)
+        return _row(reply)
 
     async def patch(self, table: str, sys_id: str, payload: Mapping[str, str], fields: Sequence[str]) -> Row:
         path = _written(f"{table}/{segment(sys_id)}", fields)
@@ -156,13 +156,7 @@ class TableRest:
             raise _forbidden(reply)
         if reply.status != 200:
             raise reply.unexpected(f"answered {reply.status} where 200 was expected")
-        return self._row(reply)
-
-    def _row(self, reply: Reply) -> Row:
-        row = reply.json(_One).result
-        if not text(row, "sys_id"):
-            raise reply.unexpected("answered with a row without sys_id")
-        return row
+        return _row(reply)
 
     async def _not_hidden(self, table: str, sys_id: str) -> None:
         found = await self._page(table, encoded([Condition("sys_id", Op.IS, sys_id)]), ("sys_id",), 0)
@@ -182,6 +176,13 @@ class TableRest:
 class _Page(NamedTuple):
     rows: list[dict[str, object]]
     total: int | None
+
+
+def _row(reply: Reply) -> Row:
+    row = reply.json(_One).result
+    if _SYS_ID.fullmatch(text(row, "sys_id")) is None:
+        raise reply.unexpected("answered with a row without a sys_id")
+    return row
 
 
 def _params(query: str, fields: Sequence[str], limit: int, offset: int) -> dict[str, str]:

@@ -28,8 +28,6 @@ _LONGEST_TOKEN = 16_384
 Ask = Callable[[str, bytes, Authorization], Awaitable["Reply"]]
 """Posts a form to this address; the authorization's header goes along when it has one, its secrets are never shown."""
 
-_FORM_ACCEPTED = (400, 401, 403)
-
 
 class Token(msgspec.Struct, frozen=True):
     """``life`` in seconds from now."""
@@ -113,11 +111,11 @@ class OAuthSource:
             form |= {"grant_type": "refresh_token", "refresh_token": refresh}
         hidden = Authorization("", (secret, refresh, given))
         reply = await ask(self._url, urlencode(form).encode(), hidden)
-        if reply.status in _FORM_ACCEPTED:
+        if reply.status >= 400:
             self._turned = None
             raise Unauthorised(
                 f"{self._url} gives no token (it answered {reply.status} and said: {reply.said or 'nothing'}); look at"
-                " client_id, client_secret, refresh_token and scope, and whether the server permits this grant"
+                " token_url, client_id, client_secret, refresh_token and scope, and whether this grant is permitted"
             )
         got = reply.json(_OAuthReply)
         if given and got.refresh_token:
@@ -142,7 +140,7 @@ class ArJwtSource:
         password = self._ports.credential(self._login.password.credential).reveal()
         form = urlencode({"username": self._login.user, "password": password}).encode()
         reply = await ask(f"{self._url}/api/jwt/login", form, Authorization("", (password,)))
-        if reply.status in _FORM_ACCEPTED:
+        if reply.status >= 400:
             raise Unauthorised(
                 f"{self._url}/api/jwt/login refuses the login of {self._login.user!r} (it answered {reply.status} and"
                 f" said: {reply.said or 'nothing'}); look at user and password"

@@ -151,7 +151,7 @@ async def test_a_login_that_fails_leaves_nothing_in_doubt(server: Tokener) -> No
                 await http.send("POST", "/x", {})
 
 
-@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
 async def test_a_client_that_is_refused_is_said_without_its_secret(server: Tokener, status: int) -> None:
     server.refuse_form = status
     async with asking(server) as http:

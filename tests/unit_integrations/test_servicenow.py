@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +20,9 @@ from hypothesis import strategies as st
 from integrations._servicenow_table import Condition, Op, encoded, inert, text
 from integrations.api import (
     InDoubt,
+    IntegrationError,
     Note,
+    NotSent,
     Ports,
     Rejected,
     RemoteState,
@@ -339,6 +342,56 @@ async def test_hostile_names_never_change_a_query(server: Recorder) -> None:
 def test_a_value_in_no_known_shape_is_empty(value: object) -> None:
     assert text({"state": value}, "state") == ""
     assert text({"state": {"value": "6", "link": "x"}}, "state") == text({"state": "6"}, "state") == "6"
+
+
+class Mangling(FakeServiceNow):
+    """Does what it is asked and spoils what it answers, in a part that a seed chooses."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: NOW)
+        self.random: random.Random | None = None
+
+    def handle(self, request: Request) -> Answer:
+        answer = super().handle(request)
+        if self.random is None:
+            return answer
+        raw = bytearray(json.dumps(answer.body).encode())
+        if self.random.random() < 0.5:
+            for _ in range(self.random.randint(1, 8)):
+                raw[self.random.randrange(len(raw))] = self.random.randrange(256)
+            return Answer(answer.status, bytes(raw), answer.headers)
+        return Answer(answer.status, self._spoilt(answer.body), answer.headers)
+
+    def _spoilt(self, value: object) -> object:
+        assert self.random is not None
+        if self.random.random() < 0.1:
+            return self.random.choice(
+                [None, True, -1, 1e308, "", "x" * 5000, [], {}, [[]], {"value": None}, "\x00\ud800"]
+            )
+        if isinstance(value, dict):
+            return {key: self._spoilt(each) for key, each in value.items()}
+        return [self._spoilt(each) for each in value] if isinstance(value, list) else value
+
+
+async def test_mangled_replies_are_an_outcome_and_never_another_error() -> None:
+    noted = wish(notes=(Note("n/1", "x"),))
+    outcomes = set()
+    async with Mangling() as server, adapter(server) as snow:
+        for seed in range(150):
+            server.random = None
+            one, two = await snow.create(wish()), await snow.create(wish())
+            server.random = random.Random(seed)
+            for call in (
+                lambda: snow.find(KEY), lambda: snow.list_open("prod", CI_ID), lambda one=one: snow.read(one.ref),
+                lambda: snow.create(wish()), lambda one=one: snow.apply(noted, one), snow.doctor,
+                lambda one=one: snow.apply(RESOLVED, one), lambda one=one, two=two: snow.retire_twin(two, one),
+            ):  # fmt: skip
+                try:
+                    await call()
+                except IntegrationError as error:
+                    outcomes.add(type(error))
+            server.incidents.clear()
+    assert {InDoubt, NotSent, SchemaDrift} <= outcomes
 
 
 # Options and doctor
