@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
 from integrations._http import NO_HEADERS, Http, Reply
-from integrations._login import Authorization, Fixed, Login, checked_url
+from integrations._login import Authorization, Login, anonymous, checked_url
 from integrations._message_text import Language, details, heading, reference
 from integrations._sent_record import Message
 from integrations._session import Connection
 from integrations._text import cut, cut_bytes
 from integrations.api import Finding, IntegrationError, NotSent, Ports, Ref, Rejected, Unauthorised
+
+if TYPE_CHECKING:
+    from integrations._tokens import Ask
 
 
 class HookOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -70,7 +73,7 @@ class Hook:
         self._ports = ports
         self._credentials = tuple(credentials)
         address = checked_url(url, allow_plaintext=connection.allow_plaintext)
-        self._http = Http(name, address, login or Fixed(self._authorization), ports, connection)
+        self._http = Http(name, address, _Hiding(login or anonymous(), self._secrets), ports, connection)
 
     def secret(self, credential: str) -> str:
         """The secret of this name, fit for an address or a key."""
@@ -107,11 +110,35 @@ class Hook:
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    def _authorization(self) -> Authorization:
-        """No header; what must never be shown is every secret, whole and by the parts that an address has."""
+    def _secrets(self) -> tuple[str, ...]:
+        """What must never be shown: every secret, whole and by the parts that an address has."""
         secrets = [self.secret(credential) for credential in self._credentials]
         parts = [part for secret in secrets for part in (secret, secret.partition("?")[0])]
-        return Authorization("", tuple(sorted(set(parts), key=len, reverse=True)))
+        return tuple(sorted(set(parts), key=len, reverse=True))
+
+
+class _Hiding:
+    """A login, with further secrets of the request that must never be shown."""
+
+    def __init__(self, login: Login, secrets: Callable[[], tuple[str, ...]]) -> None:
+        self.secure = login.secure
+        self._login = login
+        self._secrets = secrets
+        self._given = self._made = Authorization("", ())
+
+    async def authorization(self, ask: Ask) -> Authorization:
+        given = await self._login.authorization(ask)
+        made = Authorization(given.header, given.secrets + self._secrets())
+        if given is not self._given or made != self._made:
+            self._given, self._made = given, made
+        return self._made
+
+    def refused(self, authorization: Authorization) -> bool:
+        # A login knows its own header again by identity.
+        return self._login.refused(self._given if authorization is self._made else authorization)
+
+    async def release(self, ask: Ask) -> None:
+        await self._login.release(ask)
 
 
 def fitted(message: Message, language: Language, limit: int, *, in_bytes: bool = False, keyword: str = "") -> str:
