@@ -109,7 +109,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         str,
         Meta(
             description="Page of an incident; `{url}` and `{id}` are filled in",
-            examples=["{url}/now/nav/ui/classic/params/target/incident.do%3Fsys_id%3D{id}"],
+            examples=["https://example.service-now.com/now/nav/ui/classic/params/target/incident.do%3Fsys_id%3D{id}"],
         ),
     ] = "{url}/nav_to.do?uri=incident.do%3Fsys_id%3D{id}"
     uncertainty: Annotated[

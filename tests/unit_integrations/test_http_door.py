@@ -10,6 +10,7 @@ import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import msgspec
 import pytest
@@ -326,6 +327,15 @@ def test_redaction_leaves_no_secret(before: str, secret: str, after: str) -> Non
     login = Authorization(secret, (secret,))
     if secret not in "***":
         assert secret not in redact(f"{before}|{secret}|{after}", login).replace("***", "")
+
+
+@pytest.mark.parametrize("secret", ["pass wörd/+=", 'quote"back\\slash', "磁盘 secret"])
+def test_redaction_knows_how_servers_echo(secret: str) -> None:
+    login = Authorization("", (secret,))
+    for echo in (secret, quote(secret, safe=""), quote_plus(secret), json.dumps({"password": secret})):
+        said = redact(f"refused {echo}", login)
+        assert "***" in said
+        assert said.replace("***", "").strip() in ("refused", 'refused {"password": ""}')
 
 
 # Retry-After
