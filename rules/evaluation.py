@@ -78,11 +78,15 @@ class Runner:
         In steps, for a caller who has other things to do in between; the state of the rule changes with the last.
         """
         self.waiting = None
-        work = self._work(at, offset, limit)
+        work: Steps | None = None
         seconds = 0.0
         while True:
             began = time.perf_counter()
             try:
+                if work is None and (work := self._apply(self._elements(at - offset), at, offset, limit)) is None:
+                    outcome = Outcome([])
+                    self.health, self.error = Health.OK, ""
+                    break
                 next(work)
             except StopIteration as done:
                 outcome = Outcome(done.value)
@@ -99,9 +103,6 @@ class Runner:
         self.evaluated_at = at
         self.seconds = seconds
         return outcome
-
-    def _work(self, at: int, offset: int, limit: int) -> Steps:
-        return (yield from self._apply(self._elements(at - offset), at, offset, limit))
 
     def wait(self, waiting: Waiting) -> None:
         """Note that the rule was passed over because too little is known for it."""
@@ -139,7 +140,8 @@ class Runner:
     def _source(self) -> str:
         return f"rule {self.key.file} {self.key.group} {self.key.rule} {self.key.nth} {self.key.labels}"
 
-    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps:
+    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps | None:
+        """What is to be done with the result of the expression, in steps; None when it has been done at once."""
         raise NotImplementedError
 
 
@@ -151,7 +153,7 @@ class RecordingRunner(Runner):
         self.rule = rule
         self._labels = dict(rule.labels)
 
-    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps:
+    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps | None:
         if limit and len(elements) > limit:
             raise EvalError(f"exceeded limit of {limit} with {len(elements)} series")
         name = self.rule.name
@@ -163,8 +165,7 @@ class RecordingRunner(Runner):
         self._settings.results.clear()
         if taken.refused:
             raise EvalError(f"no room for {taken.refused} of the {len(samples)} series: the storage is full")
-        yield from ()
-        return []
+        return None
 
     def read_again(self, rule: RecordingRule) -> None:
         """The same rule, which may stand elsewhere in its file now."""
@@ -232,9 +233,12 @@ class AlertingRunner(Runner):
             if row.state is AlertState.PENDING:
                 self.rows[labels] = msgspec.structs.replace(row, since=row.since + gap)
 
-    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps:
+    def _apply(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps | None:
         if not elements and not self.rows and not self._marked:
-            return []
+            return None
+        return self._stepping(elements, at, offset, limit)
+
+    def _stepping(self, elements: Sequence[Element], at: int, offset: int, limit: int) -> Steps:
         try:
             return (yield from self._step(elements, at, offset, limit))
         finally:
