@@ -83,7 +83,7 @@ def _rights(granted: object, project: str) -> Iterator[Finding]:
 def _issue_type(wanted: _Row | None, types: list[_Row], options: JiraOptions) -> Finding:
     if wanted is not None:
         return _well("issue type", f"{options.issue_type} can be created")
-    there = ", ".join(_text(row, "name") for row in types) or "none"
+    there = ", ".join(_text(row, "name") for row in types[:30]) or "none"
     return _ill(
         "issue type",
         f"{options.project} has no issue type {options.issue_type!r} that the account may create; it has: {there}",

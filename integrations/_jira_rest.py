@@ -7,7 +7,7 @@ text is written, and in how a search is asked; that is an ``Edition``. Every rea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
@@ -19,9 +19,15 @@ PROPERTY = "tocsin"
 """The issue property that holds the footer, so that it outlives an edited description."""
 SUMMARY_LIMIT = 255
 TEXT_LIMIT = 32_767
+_NAME_LIMIT = 255
+"""Longer than any status, key or transition that Jira takes."""
 _COMMENTS = 10
 """Ten comments of full length stay within what the door reads of a reply."""
 _PAGES = 100
+
+
+_Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,20}\Z")]
+"""An id of an issue or a comment."""
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -60,7 +66,7 @@ class _Property(msgspec.Struct, frozen=True):
 class Issue(msgspec.Struct, frozen=True):
     """An issue; ``fields`` are the ones that were asked for, as they came."""
 
-    id: str
+    id: _Number
     key: str
     fields: dict[str, Any]
     properties: dict[str, Any] | None = None
@@ -123,7 +129,7 @@ class _Transitions(msgspec.Struct, frozen=True):
 
 
 class _Created(msgspec.Struct, frozen=True):
-    id: str
+    id: _Number
 
 
 class _Comment(msgspec.Struct, frozen=True):
@@ -219,7 +225,11 @@ class JiraRest:
 
     async def transitions(self, issue_id: str) -> list[Transition]:
         path = f"{self._api}/issue/{segment(issue_id)}/transitions"
-        return (await self._http.get(path, {"expand": "transitions.fields"})).json(_Transitions).transitions
+        reply = await self._http.get(path, {"expand": "transitions.fields"})
+        ways = reply.json(_Transitions).transitions
+        if any(len(name) > _NAME_LIMIT for way in ways for name in (way.id, way.name, way.to.name)):
+            raise reply.unexpected("listed a transition with a name longer than any can be")
+        return ways
 
     async def transition(self, issue_id: str, transition: Transition, fields: Mapping[str, object]) -> None:
         payload: dict[str, object] = {"transition": {"id": transition.id}}
@@ -259,7 +269,7 @@ class JiraRest:
 def checked(issue: Issue) -> Issue:
     """An issue whose parts that everything rests on are there; NotSent otherwise."""
     try:
-        whole = bool(issue.status.name) and issue.linked is not None
+        whole = 0 < len(issue.status.name) <= _NAME_LIMIT >= len(issue.key) and issue.linked is not None
     except (KeyError, msgspec.ValidationError):
         whole = False
     if not whole:
