@@ -206,8 +206,8 @@ def _text(docstring: str) -> str:
     return docstring.replace("``", "`")
 
 
-def _example(value: Any) -> str:
-    """A value as YAML flow text."""
+def _example(value: Any, *, inside: bool = False) -> str:
+    """A value as YAML flow text. ``inside`` a sequence or mapping, brackets and commas need quotes anywhere."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Enum):
@@ -216,14 +216,19 @@ def _example(value: Any) -> str:
         shown = ((f, getattr(value, f.name)) for f in msgspec.structs.fields(value))
         return "{" + ", ".join(f"{f.encode_name}: {_field_text(f, item)}" for f, item in shown) + "}"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_example(key)}: {_example(item)}" for key, item in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{_example(key, inside=True)}: {_example(item, inside=True)}" for key, item in value.items())
+            + "}"
+        )
     if isinstance(value, list | tuple | set | frozenset):
-        return "[" + ", ".join(_example(item) for item in value) + "]"
+        return "[" + ", ".join(_example(item, inside=True) for item in value) + "]"
     text = str(value)
     if "\\" in text and "'" not in text:
         return f"'{text}'"  # a pattern reads better without each backslash doubled
     plain = bool(text) and not set(text) & set(":{}[],&*#?|<>=!%@\\\"'` ") and text == text.strip()
-    return text if plain or "/" in text or "=" in text else json.dumps(text, ensure_ascii=False)
+    loose = ("/" in text or "=" in text) and not (set(text) & set("{}[],") if inside else text[0] in "{[")
+    return text if plain or loose else json.dumps(text, ensure_ascii=False)
 
 
 def _field_text(field: Any, value: Any) -> str:
