@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -25,7 +26,7 @@ from integrations._one_way import OneWay
 from integrations._sent_record import Kind, Message
 from integrations._session import Connection
 from integrations._text import clean, clean_line, cut
-from integrations.api import Capabilities, Ports, Ref
+from integrations.api import Capabilities, Finding, Ports, Ref
 
 _TITLE = 1_024
 _BODY = 20_000
@@ -87,6 +88,23 @@ _OURS = frozenset(
     }
 )  # fmt: skip
 
+_RESOLVE_TIMEOUT = re.compile(r"^\s*resolve_timeout:\s*([0-9a-z]{1,20})\s*$", re.MULTILINE)
+_PART = re.compile(r"([0-9]{1,9})(ms|[smhdwy])")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+
+
+class _Config(msgspec.Struct):
+    original: str
+
+
+class _Version(msgspec.Struct):
+    version: str
+
+
+class _Status(msgspec.Struct):
+    config: _Config
+    versionInfo: _Version  # noqa: N815 - Alertmanager's name
+
 
 class Alertmanager(Hook):
     folds = True
@@ -115,6 +133,20 @@ class Alertmanager(Hook):
         if reply.status != 200 or reply.said:
             raise reply.unexpected(f"answered {reply.status} and a body where 200 and none was expected")
         return Ref(id="", number=ticket.correlation_id)
+
+    async def look(self) -> Sequence[Finding]:
+        status = (await self._http.get("/api/v2/status")).json(_Status)
+        reach = Finding(check="reach", ok=True, detail=f"Alertmanager {status.versionInfo.version} at {self._http.url}")
+        found = _RESOLVE_TIMEOUT.search(status.config.original)
+        if found is None:
+            return [reach]
+        timeout = sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(found[1]))
+        enough = self._options.resend / 1000 <= timeout / 2
+        detail = (
+            f"an open alert is sent again every {self._options.resend / 1000:g} s; it ends {found[1]} after the last"
+        )
+        fix = "" if enough else "set resend below half of it, or global.resolve_timeout of Alertmanager higher"
+        return [reach, Finding(check="resend", ok=enough, detail=detail, fix=fix)]
 
     def _labels(self, message: Message) -> dict[str, str]:
         ticket = message.ticket

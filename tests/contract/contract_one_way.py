@@ -352,7 +352,8 @@ async def test_hostile_text_arrives_inert(one_way: OneWayBench) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 async def test_every_status_is_an_outcome(one_way: OneWayBench, verb: str) -> None:
     remote = await one_way.integration.create(wish())
-    for status in STATUSES if verb in _verbs(one_way) else ():
+    statuses = STATUSES if verb == "create" else STATUSES[::9]  # they go through the same door
+    for status in statuses if verb in _verbs(one_way) else ():
         one_way.server.fail(status)
         with contextlib.suppress(IntegrationError):
             await VERBS[verb](one_way.integration, remote)

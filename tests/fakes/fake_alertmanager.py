@@ -36,6 +36,9 @@ class FakeAlertmanager(FakeHttp):
     def handle(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return Answer(401, b"Unauthorized", {"Content-Type": "text/plain"})
+        if (request.method, request.path) == ("GET", "/api/v2/status"):
+            original = f"global:\n  resolve_timeout: {RESOLVE_TIMEOUT // 60_000}m\n"
+            return Answer(200, {"config": {"original": original}, "versionInfo": {"version": "0.25.0"}})
         if (request.method, request.path) != ("POST", "/api/v2/alerts"):
             return Answer(404, b"not found", {"Content-Type": "text/plain"})
         for posted in json.loads(request.body):
