@@ -79,8 +79,8 @@ class Jira:
         custom = (fields.impact, fields.urgency, fields.group)
         self._rest = JiraRest(http, edition, options.project, [*_FIELDS, *filter(None, custom)])
         self._moves = Moves(name, options, self._rest)
-        self._unmarked = ""
-        """An issue of ours that carries no correlation id. While it is there, another create would be a twin."""
+        self._unmarked: dict[str, str] = {}
+        """Issues of ours not seen to carry the id each should carry: the next create of that fault would be a twin."""
 
     async def find(self, correlation_id: str) -> Sequence[Remote]:
         """The active ones, and of those that ended the newest few: one fault may leave hundreds over the years."""
@@ -202,31 +202,29 @@ class Jira:
 
     async def _marked(self, issue_id: str, correlation_id: str) -> Issue:
         """The created issue, read back: with its label, written again when it was dropped, and its property."""
-        created = await self._moves.existing(issue_id)
-        footer = parse_footer(created.footer_text)
-        if correlation_id not in created.labels:
-            self._unmarked = issue_id
-            await self._rest.add_label(issue_id, correlation_id)
+        try:
             created = await self._moves.existing(issue_id)
+            if correlation_id not in created.labels:
+                await self._rest.add_label(issue_id, correlation_id)
+                created = await self._moves.existing(issue_id)
+        except IntegrationError:
+            self._unmarked[issue_id] = correlation_id
+            raise
+        footer = parse_footer(created.footer_text)
         if correlation_id in created.labels and footer and footer.correlation_id == correlation_id:
-            self._unmarked = ""
             return created
-        self._unmarked = issue_id
+        self._unmarked[issue_id] = correlation_id
         raise SchemaDrift(
-            f"{self.name}: {created.key} was created, but its label or its property was not kept, so it cannot be found"
-            " again; let the project keep labels (look at its screens and automations), then delete that issue"
+            f"{self.name}: {created.key} was opened, but its label or its property was not kept, so it cannot be found"
+            " again; nothing more is opened until that issue is deleted. Let the project keep labels: look at its"
+            " screens and automations"
         )
 
     async def _look_at_unmarked(self) -> None:
-        if self._unmarked:
-            issue = await self._rest.read(self._unmarked)
-            footer = parse_footer(issue.footer_text) if issue else None
-            if issue and not (footer and footer.correlation_id in issue.labels):
-                raise SchemaDrift(
-                    f"{self.name}: {issue.key} was opened without its label or its property; nothing more is opened"
-                    " until it is deleted, or labelled with the id that its description ends with"
-                )
-            self._unmarked = ""
+        for issue_id, correlation_id in tuple(self._unmarked.items()):
+            if await self._rest.read(issue_id) is not None:
+                await self._marked(issue_id, correlation_id)
+            self._unmarked.pop(issue_id, None)
 
     # Notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import ModuleType
@@ -226,6 +227,26 @@ async def test_nothing_more_is_opened_while_an_issue_cannot_be_found_again(pair:
     pair.server.delete(pair.only.id)
     await jira.create(wish())
     assert len(pair.server.issues) == 1
+
+
+async def test_a_label_that_could_not_be_written_in_time_is_written_before_the_next_issue(pair: Pair) -> None:
+    pair.server.drop_on_create = {"labels"}
+    pair.server.fail(503, methods=("PUT",))
+    jira = pair.adapter()
+    with pytest.raises(InDoubt):
+        await jira.create(wish())
+    assert await jira.find(KEY) == []
+    pair.server.drop_on_create = set()
+    await jira.create(wish(correlation_id=OTHER))
+    assert len(await jira.find(KEY)) == 1
+
+
+async def test_an_issue_being_labelled_again_does_not_hold_up_others(pair: Pair) -> None:
+    pair.server.drop_on_create = {"labels"}
+    jira = pair.adapter()
+    keys = [f"toc-{number:032x}" for number in range(8)]
+    await asyncio.gather(*(jira.create(wish(correlation_id=key)) for key in keys))
+    assert sorted(issue.fields["labels"][0] for issue in pair.server.issues.values()) == keys
 
 
 async def test_a_created_issue_that_cannot_be_read_back_is_in_doubt(pair: Pair) -> None:
