@@ -60,9 +60,12 @@ EVERY_ROW: Container[str] = _EveryRow()
 
 
 class _Counter:
-    """One counter. ``raw`` is what was believed last, at ``at``; ``offset`` leads from it to the published value."""
+    """One counter. ``raw`` is what was believed last, at ``at``; ``offset`` leads from it to the published value.
 
-    __slots__ = ("at", "bound", "held", "held_at", "offset", "raw")
+    ``pace`` is the last one that was new to it, reached at ``paced_at``.
+    """
+
+    __slots__ = ("at", "bound", "held", "held_at", "offset", "pace", "paced_at", "raw")
 
     def __init__(self, raw: int, at: float, bound: float) -> None:
         self.raw = raw
@@ -71,6 +74,8 @@ class _Counter:
         self.bound = bound
         self.held = -1
         self.held_at = 0.0
+        self.pace = 0.0
+        self.paced_at = 0.0
 
 
 class Counters:
@@ -139,8 +144,8 @@ class Counters:
                 if value is not None:
                     kept.append((oid, value))
                 continue
-            if learns and grown * _PACES > counter.bound * (at - counter.at):
-                self._learn(counter, grown, at - counter.at)
+            if learns and grown * _PACES > counter.bound * (at - counter.at) > 0:
+                self._notice(counter, oid, grown / (at - counter.at), at)
             counter.raw, counter.at = raw, at
             kept.append((oid, raw + counter.offset) if counter.offset else row)
         return kept
@@ -149,9 +154,16 @@ class Counters:
         limit = self._limits.get(oid[self._start :])
         return limit * _HEADROOM if limit and not self._narrow else _QUIET
 
-    def _learn(self, counter: _Counter, grown: int, seconds: float) -> None:
-        if seconds > 0:
-            counter.bound = max(counter.bound, _PACES * grown / seconds)
+    def _notice(self, counter: _Counter, oid: str, pace: float, at: float) -> None:
+        """A pace that is new to it is usual once it was seen twice running: one alone may be garbage."""
+        if counter.paced_at == counter.at:
+            self._learn(counter, oid, min(pace, counter.pace))
+        counter.pace, counter.paced_at = pace, at
+
+    def _learn(self, counter: _Counter, oid: str, pace: float) -> None:
+        """A multiple of a pace is no surprise, but what the line cannot carry is, unless the pace itself is more."""
+        most = self._limits.get(oid[self._start :], 0.0) * _HEADROOM
+        counter.bound = max(counter.bound, min(_PACES * pace, most) if pace < most else _PACES * pace)
 
     def _judge(self, counter: _Counter, oid: str, raw: int, at: float, broken: bool) -> int | None:
         """What to publish for a value that is not simply a little more than the last."""
@@ -162,7 +174,7 @@ class Counters:
         if broken:
             counter.held = -1
             if 0 <= grown <= room:  # only the SNMP service started anew: what it counts went on
-                return self._go_on(counter, raw, at, grown)
+                return self._go_on(counter, raw, at)
             return self._start_anew(counter, raw, at, max(room, limit * (seconds + SLACK)))
         if grown < 0:
             grown += self._modulus
@@ -173,27 +185,30 @@ class Counters:
             return None
         if counter.held < 0:
             if grown <= room:
-                return self._go_on(counter, raw, at, grown)
+                return self._go_on(counter, raw, at)
             counter.held, counter.held_at = raw, at
             self._drop(Reason.UNCONFIRMED)
             return None
-        return self._confirm(counter, raw, at, grown, limit)
+        return self._confirm(counter, oid, raw, at, grown)
 
-    def _confirm(self, counter: _Counter, raw: int, at: float, grown: int, limit: float) -> int | None:
+    def _confirm(self, counter: _Counter, oid: str, raw: int, at: float, grown: int) -> int | None:
         """The value after a surprise says what the surprise was."""
+        limit = self._limits.get(oid[self._start :], 0.0)
         seconds, since = at - counter.at, at - counter.held_at
         room = counter.bound * (seconds + SLACK)
         further = raw - counter.held
         if grown <= room:  # it goes on from before: what was held was a glitch, or early by a little
             counter.held = -1
-            return self._go_on(counter, raw, at, grown)
+            return self._go_on(counter, raw, at)
         if raw >= counter.raw and further >= 0:
             jump = counter.held - counter.raw
             pace, before = further / max(since, 1.0), jump / max(counter.held_at - counter.at, 1.0)
             steady = before <= pace * _STEADY and pace <= before * _STEADY
+            if steady:
+                self._learn(counter, oid, min(pace, before))
             if steady or (limit and grown <= limit * _HEADROOM * (seconds + SLACK)):
                 counter.held = -1
-                return self._go_on(counter, raw, at, grown)
+                return self._go_on(counter, raw, at)
         if 0 <= further <= counter.bound * (since + SLACK):
             counter.held = -1
             if raw < counter.raw:
@@ -205,12 +220,9 @@ class Counters:
         self._drop(Reason.UNCONFIRMED)
         return None
 
-    def _go_on(self, counter: _Counter, raw: int, at: float, grown: int) -> int:
+    def _go_on(self, counter: _Counter, raw: int, at: float) -> int:
         if raw < counter.raw:
             counter.offset += self._modulus
-        seconds = at - counter.at
-        if self._narrow or not self._limits or grown > counter.bound * (seconds + SLACK):
-            self._learn(counter, grown, seconds)
         counter.raw, counter.at = raw, at
         return raw + counter.offset
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collectors.snmp.counters import Counters, Reason
@@ -161,7 +161,14 @@ def test_a_row_of_something_else_starts_anew() -> None:
 EVENTS = st.sampled_from(["none"] * 12 + ["glitch", "zero", "reset", "silent reset", "jump", "fall", "gap"])
 
 
+SURPRISES = ["none"] * 15 + ["silent reset", "fall", "fall", "glitch", "none", "glitch"]
+"""A value within what the line can carry must not teach that eight times as much is usual."""
+
+
 @settings(max_examples=200, deadline=None)
+@example(
+    events=SURPRISES, bits=32, known=True, start=0, garbage=[0] * 17 + [1_025_761_684] + [0] * 42, paces=[50_000] * 60
+)
 @given(
     events=st.lists(EVENTS, min_size=10, max_size=60),
     bits=st.sampled_from([32, 64]),
