@@ -103,7 +103,6 @@ async def test_a_whole_walk_is_what_snmpbulkwalk_reads(
     before, after = dict(first.rows), dict(second.rows)
     still = {oid for oid, value in before.items() if after.get(oid, object()) == value}
     assert len(still) > (2500 if whole else 25)
-    assert len(still) > 0.5 * len(before)
     # Ages of caches and loads move, and may have come back to what they were: one in a thousand.
     differ = {oid: (before[oid], theirs[oid]) for oid in still if not same(before[oid], theirs[oid])}
     assert not {oid: pair for oid, pair in differ.items() if not isinstance(pair[0], int) and ".2021.10." not in oid}
