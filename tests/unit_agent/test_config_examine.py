@@ -45,7 +45,9 @@ def test_one_that_was_told_nothing(tmp_path: Path) -> None:
     assert files == (
         "tocsin.yaml:1:25: warning: collector 'files': no `paths` are given, so nothing is looked at [config/collector]"
     )
-    assert ntp == "tocsin.yaml:1:34: warning: collector 'ntp': no `server` is given, so none is asked [config/collector]"
+    assert (
+        ntp == "tocsin.yaml:1:34: warning: collector 'ntp': no `server` is given, so none is asked [config/collector]"
+    )
 
 
 def test_a_filter_that_leaves_out_everything(tmp_path: Path) -> None:
