@@ -11,10 +11,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from snmp_walks import split
+
 from collectors._model import Labels, Sample
 from collectors.snmp.load import shipped, shipped_names
 from collectors.snmp.port import Row, Value
-from collectors.snmp.samples import ScalarsPlan, TablePlan, split
+from collectors.snmp.samples import ScalarsPlan, TablePlan
 from collectors.snmp.select import automatic, questions
 
 HERE = Path(__file__).parent / "snmp_recordings"

@@ -12,6 +12,7 @@ import pytest
 import snmp_pass
 from exporter_kit import fetched, parsed
 from snmp_exporter_kit import has, has_table, module, rows, snmp_exporter
+from snmp_walks import split
 
 from collectors._model import Labels, Sample
 from collectors.snmp.build import build
@@ -21,7 +22,7 @@ from collectors.snmp.load import shipped, shipped_names
 from collectors.snmp.options import Options
 from collectors.snmp.port import Row
 from collectors.snmp.profile import Profile
-from collectors.snmp.samples import ScalarsPlan, TablePlan, split
+from collectors.snmp.samples import ScalarsPlan, TablePlan
 from tests.servers.snmpd import Snmpd
 
 pytestmark = pytest.mark.server("snmpd", "snmpbulkwalk", "prometheus-snmp-exporter")

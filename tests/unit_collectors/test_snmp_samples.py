@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snmp_walks import samples
 
 from collectors.snmp.port import Row, Value
 from collectors.snmp.profile import Every, Object, Table
-from collectors.snmp.samples import ScalarsPlan, TablePlan, samples
+from collectors.snmp.samples import ScalarsPlan, TablePlan
 
 ENTRY = "1.3.6.1.4.1.99999.1.1"
 
