@@ -203,6 +203,14 @@ def test_whatever_happens_rate_never_exceeds_what_the_counter_can_have_grown(
     assert all(rate <= most * 1.5 + 1000 for rate in line.rates), max(line.rates)
 
 
+def test_one_value_that_may_pass_does_not_make_a_greater_one_usual() -> None:
+    usual = steady(10**9, 50_000, 12)
+    passes = usual[-1] + 350_000 * STEP
+    line = Line(limit=0.0).poll(*usual, passes, passes + 2_000_000 * STEP)
+    assert line.published[-1] == passes
+    assert line.reasons[Reason.UNCONFIRMED] == 2  # the first pace of all, and this one
+
+
 @pytest.mark.parametrize(
     ("known", "surprises", "garbage"),
     [
